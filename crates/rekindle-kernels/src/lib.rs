@@ -1,0 +1,12 @@
+//! Numeric kernels of Rekindle: plain functions on slices that know nothing of tensors.
+//!
+//! This is the one crate in which `unsafe` is allowed (SIMD and the thread pool).
+pub mod conv;
+pub mod gemm;
+pub mod map;
+pub mod mt19937;
+pub mod parallel;
+pub mod pool2d;
+pub mod real;
+pub mod reduce;
+pub mod softmax;

@@ -1,0 +1,1 @@
+//! PyTorch-like display of tensors.

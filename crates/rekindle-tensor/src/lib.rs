@@ -1,0 +1,3 @@
+//! Tensors, autograd and random streams.
+pub mod display;
+pub mod random;

@@ -1,0 +1,3 @@
+//! Project tasks: `cargo xtask golden|lectures|bench`.
+
+fn main() {}
