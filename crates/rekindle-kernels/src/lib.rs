@@ -2,6 +2,7 @@
 //!
 //! This is the one crate in which `unsafe` is allowed (SIMD and the thread pool).
 pub mod conv;
+pub mod dispatch;
 pub mod gemm;
 pub mod map;
 pub mod mt19937;
