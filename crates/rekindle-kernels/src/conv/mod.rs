@@ -1,0 +1,185 @@
+//! Two-dimensional convolution (cross-correlation) of NCHW images, forward and backward.
+//!
+//! `y[b, o, i, j] = bias[o] + sum over c, p, q of w[o, c, p, q] * x[b, g C/G + c, i sh + p dh - ph, j sw + q dw - pw]`,
+//! where `g` is the group of output channel `o` and terms outside the image are 0.
+use crate::real::Real;
+
+/// The geometry of a two-dimensional convolution. Pairs are (vertical, horizontal).
+///
+/// ```
+/// use rekindle_kernels::conv::Conv2dShape;
+/// let shape = Conv2dShape { batch: 8, in_channels: 1, out_channels: 64, size: (28, 28), kernel: (5, 5), ..Default::default() };
+/// assert_eq!(shape.out_size(), (24, 24));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dShape {
+    /// Number of images.
+    pub batch: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Height and width of the input.
+    pub size: (usize, usize),
+    /// Height and width of the kernel.
+    pub kernel: (usize, usize),
+    /// Step between windows.
+    pub stride: (usize, usize),
+    /// Rows and columns of zeros on each side.
+    pub padding: (usize, usize),
+    /// Distance between the taps of the kernel.
+    pub dilation: (usize, usize),
+    /// Number of groups into which the channels are split.
+    pub groups: usize,
+}
+
+impl Default for Conv2dShape {
+    fn default() -> Self {
+        Conv2dShape {
+            batch: 1,
+            in_channels: 1,
+            out_channels: 1,
+            size: (1, 1),
+            kernel: (1, 1),
+            stride: (1, 1),
+            padding: (0, 0),
+            dilation: (1, 1),
+            groups: 1,
+        }
+    }
+}
+
+impl Conv2dShape {
+    /// Height and width of the output; 0 where the kernel exceeds the padded image.
+    pub fn out_size(&self) -> (usize, usize) {
+        let along = |size: usize, kernel: usize, stride: usize, padding: usize, dilation: usize| {
+            let reach = dilation * (kernel - 1) + 1;
+            (size + 2 * padding).checked_sub(reach).map_or(0, |room| room / stride + 1)
+        };
+        let s = self;
+        (
+            along(s.size.0, s.kernel.0, s.stride.0, s.padding.0, s.dilation.0),
+            along(s.size.1, s.kernel.1, s.stride.1, s.padding.1, s.dilation.1),
+        )
+    }
+
+    /// Number of elements of the input `[batch, in_channels, height, width]`.
+    pub fn x_len(&self) -> usize {
+        self.batch * self.in_channels * self.size.0 * self.size.1
+    }
+
+    /// Number of elements of the weight `[out_channels, in_channels / groups, kernel height, kernel width]`.
+    pub fn w_len(&self) -> usize {
+        self.out_channels * (self.in_channels / self.groups) * self.kernel.0 * self.kernel.1
+    }
+
+    /// Number of elements of the output `[batch, out_channels, out height, out width]`.
+    pub fn y_len(&self) -> usize {
+        let (h, w) = self.out_size();
+        self.batch * self.out_channels * h * w
+    }
+
+    #[track_caller]
+    fn check(&self, x: usize, w: usize, y: usize) {
+        assert!(self.groups > 0, "conv2d: groups must be positive");
+        assert!(
+            self.in_channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups),
+            "conv2d: {} input and {} output channels do not divide into {} groups",
+            self.in_channels,
+            self.out_channels,
+            self.groups
+        );
+        assert!(self.kernel.0 > 0 && self.kernel.1 > 0, "conv2d: the kernel must not be empty");
+        assert!(self.stride.0 > 0 && self.stride.1 > 0, "conv2d: the stride must be positive");
+        assert!(self.dilation.0 > 0 && self.dilation.1 > 0, "conv2d: the dilation must be positive");
+        let (ex, ew, ey) = (self.x_len(), self.w_len(), self.y_len());
+        assert!(x == ex, "conv2d: the input has {x} elements, expected {ex} for {self:?}");
+        assert!(w == ew, "conv2d: the weight has {w} elements, expected {ew} for {self:?}");
+        assert!(y == ey, "conv2d: the output has {y} elements, expected {ey} for {self:?}");
+    }
+
+    /// Calls `f(x index, w index, y index)` for every product in the sum.
+    fn for_each_product(&self, mut f: impl FnMut(usize, usize, usize)) {
+        let ((h, w), (kh, kw), (oh, ow)) = (self.size, self.kernel, self.out_size());
+        let (ci, co) = (self.in_channels / self.groups, self.out_channels / self.groups);
+        for (b, o, i, j) in (0..self.batch * self.out_channels * oh * ow).map(|y| {
+            (y / (self.out_channels * oh * ow), y / (oh * ow) % self.out_channels, y / ow % oh, y % ow)
+        }) {
+            for (c, p, q) in (0..ci * kh * kw).map(|t| (t / (kh * kw), t / kw % kh, t % kw)) {
+                let (r, s) =
+                    (i * self.stride.0 + p * self.dilation.0, j * self.stride.1 + q * self.dilation.1);
+                let (r, s) = (r.wrapping_sub(self.padding.0), s.wrapping_sub(self.padding.1));
+                if r < h && s < w {
+                    f(
+                        ((b * self.in_channels + o / co * ci + c) * h + r) * w + s,
+                        ((o * ci + c) * kh + p) * kw + q,
+                        ((b * self.out_channels + o) * oh + i) * ow + j,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// `y = conv2d(x, w) + bias`, overwriting `y`. `bias` has one element per output channel.
+///
+/// # Panics
+/// If a slice does not have the length that `shape` gives, or the channels do not divide into the groups.
+///
+/// ```
+/// use rekindle_kernels::conv::{Conv2dShape, conv2d_forward};
+/// let shape = Conv2dShape { size: (1, 3), kernel: (1, 2), ..Default::default() };
+/// let mut y = [0.0; 2];
+/// conv2d_forward(&shape, &[1.0_f32, 2.0, 4.0], &[10.0, 1.0], Some(&[0.5]), &mut y);
+/// assert_eq!(y, [12.5, 24.5]);
+/// ```
+#[track_caller]
+pub fn conv2d_forward<T: Real>(shape: &Conv2dShape, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    shape.check(x.len(), w.len(), y.len());
+    let (oh, ow) = shape.out_size();
+    for (i, y) in y.iter_mut().enumerate() {
+        *y = bias.map_or(T::ZERO, |bias| bias[i / (oh * ow) % shape.out_channels]);
+    }
+    shape.for_each_product(|ix, iw, iy| y[iy] = x[ix].mul_add(w[iw], y[iy]));
+}
+
+/// The gradient of the input from the gradient `dy` of the output; overwrites `dx`.
+///
+/// # Panics
+/// As [`conv2d_forward`].
+#[track_caller]
+pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
+    shape.check(dx.len(), w.len(), dy.len());
+    dx.fill(T::ZERO);
+    shape.for_each_product(|ix, iw, iy| dx[ix] = dy[iy].mul_add(w[iw], dx[ix]));
+}
+
+/// The gradient of the weight from the gradient `dy` of the output; overwrites `dw`.
+///
+/// # Panics
+/// As [`conv2d_forward`].
+#[track_caller]
+pub fn conv2d_backward_weight<T: Real>(shape: &Conv2dShape, x: &[T], dy: &[T], dw: &mut [T]) {
+    shape.check(x.len(), dw.len(), dy.len());
+    dw.fill(T::ZERO);
+    shape.for_each_product(|ix, iw, iy| dw[iw] = dy[iy].mul_add(x[ix], dw[iw]));
+}
+
+/// The gradient of the bias: the sum of `dy` over images, rows and columns; overwrites `db`.
+///
+/// # Panics
+/// As [`conv2d_forward`].
+#[track_caller]
+pub fn conv2d_backward_bias<T: Real>(shape: &Conv2dShape, dy: &[T], db: &mut [T]) {
+    shape.check(shape.x_len(), shape.w_len(), dy.len());
+    assert!(
+        db.len() == shape.out_channels,
+        "conv2d: the bias gradient must have {} elements",
+        shape.out_channels
+    );
+    db.fill(T::ZERO);
+    let (oh, ow) = shape.out_size();
+    for (i, &dy) in dy.iter().enumerate() {
+        db[i / (oh * ow) % shape.out_channels] += dy;
+    }
+}

@@ -1,0 +1,77 @@
+//! Matrix products `C = A B (+ bias)`.
+//!
+//! Every output is a chain `acc = fma(a_k, b_k, acc)` from 0 over the inner index in order. The inner range is cut
+//! into blocks (see [`inner_blocks`]), the block sums are added in order and the bias is added last. These are the
+//! roundings of MKL's AVX-512 kernels, so a product has the bits that PyTorch prints on such a machine.
+use crate::real::Real;
+
+/// `c = a b + bias` with `a` of shape `[m, k]`, `b` of shape `[k, n]`, and `c` of shape `[m, n]`.
+///
+/// `a` and `b` are given with (row, column) strides in elements, so a transposed matrix costs nothing to pass; `c` is
+/// row-major without gaps and is overwritten. `bias` has `n` elements and is added to every row.
+///
+/// # Panics
+/// If a slice is too short for its matrix.
+///
+/// ```
+/// let x = [1.0_f32, 2.0, 3.0, 4.0]; // [2, 2]
+/// let w = [1.0_f32, 0.0, 2.0, 1.0]; // [2, 2], used transposed
+/// let mut y = [0.0; 4];
+/// rekindle_kernels::gemm::gemm(2, 2, 2, &x, (2, 1), &w, (1, 2), &mut y, Some(&[0.5, 0.0]));
+/// assert_eq!(y, [1.5, 4.0, 3.5, 10.0]);
+/// ```
+#[track_caller]
+#[allow(clippy::too_many_arguments)]
+pub fn gemm<T: Real>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[T],
+    a_strides: (usize, usize),
+    b: &[T],
+    b_strides: (usize, usize),
+    c: &mut [T],
+    bias: Option<&[T]>,
+) {
+    check_extent("a", a.len(), (m, k), a_strides);
+    check_extent("b", b.len(), (k, n), b_strides);
+    assert!(c.len() == m * n, "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
+    assert!(bias.is_none_or(|v| v.len() == n), "gemm: the bias must have {n} elements");
+    let ((rsa, csa), (rsb, csb)) = (a_strides, b_strides);
+    for i in 0..m {
+        for j in 0..n {
+            let mut total = T::ZERO;
+            let mut start = 0;
+            while start < k {
+                let end = start + inner_block(k - start);
+                let block = (start..end)
+                    .fold(T::ZERO, |acc, p| a[i * rsa + p * csa].mul_add(b[p * rsb + j * csb], acc));
+                total = if start == 0 { block } else { total + block };
+                start = end;
+            }
+            c[i * n + j] = bias.map_or(total, |bias| total + bias[j]);
+        }
+    }
+}
+
+/// Length of the next block when `rest` of the inner range remains: 384 while more than 768 remain, then halves of
+/// what exceeds 384 (the first rounded up).
+fn inner_block(rest: usize) -> usize {
+    match rest {
+        769.. => 384,
+        385.. => rest.div_ceil(2),
+        _ => rest,
+    }
+}
+
+#[track_caller]
+fn check_extent(name: &str, len: usize, shape: (usize, usize), strides: (usize, usize)) {
+    if shape.0 == 0 || shape.1 == 0 {
+        return;
+    }
+    let needed = (shape.0 - 1) * strides.0 + (shape.1 - 1) * strides.1 + 1;
+    assert!(
+        needed <= len,
+        "gemm: {name} has {len} elements, but shape {shape:?} with strides {strides:?} reaches {needed}"
+    );
+}
