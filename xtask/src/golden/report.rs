@@ -1,0 +1,50 @@
+//! What the run says: failures as they come, then the skipped cases by reason, then the counts.
+
+use super::fault::Fault;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+/// Most case names listed for one reason of skipping.
+const SHOWN: usize = 4;
+
+/// Counts and the skipped cases.
+#[derive(Default)]
+pub struct Report {
+    passed: usize,
+    failed: usize,
+    skipped: BTreeMap<String, Vec<String>>,
+    /// A file or folder could not be read; the run fails even if no case did.
+    broken: bool,
+}
+
+impl Report {
+    /// Records the outcome of one case.
+    pub fn case(&mut self, name: String, outcome: Result<(), Fault>) {
+        match outcome {
+            Ok(()) => self.passed += 1,
+            Err(Fault::Unsupported(why)) => self.skipped.entry(why).or_default().push(name),
+            Err(Fault::Failed(message)) => {
+                self.failed += 1;
+                println!("FAILED  {name}\n        {}", message.replace('\n', "\n        "));
+            }
+        }
+    }
+
+    /// Records a file or folder that cannot be used.
+    pub fn error(&mut self, message: String) {
+        self.broken = true;
+        println!("ERROR   {message}");
+    }
+
+    /// Prints the summary; success means that nothing failed.
+    pub fn finish(self) -> ExitCode {
+        for (why, names) in &self.skipped {
+            let more = if names.len() > SHOWN { ", .." } else { "" };
+            let shown = names[..names.len().min(SHOWN)].join(", ");
+            println!("skipped {:4}  no {why}  ({shown}{more})", names.len());
+        }
+        let skipped: usize = self.skipped.values().map(Vec::len).sum();
+        println!("{} passed, {} failed, {skipped} skipped", self.passed, self.failed);
+        if self.failed > 0 || self.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
