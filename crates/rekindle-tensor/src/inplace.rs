@@ -1,0 +1,138 @@
+//! Changes in place: what optimisers, initialisers and running statistics need. They are not recorded, so a tensor
+//! that requires gradients can only be changed inside [`no_grad`](crate::no_grad).
+
+use crate::autograd::grad_enabled;
+use crate::dtype::{Element, Scalar, match_dtype, match_number};
+use crate::operand::Operand;
+use crate::storage::Storage;
+use crate::tensor::Tensor;
+use std::sync::Arc;
+
+impl Tensor {
+    #[track_caller]
+    fn check_writable(&self, op: &str) {
+        if self.requires_grad() && grad_enabled() {
+            panic!("{op}: a tensor that requires gradients is changed in place; do it inside no_grad(|| ..)");
+        }
+    }
+
+    /// Lends the elements, in row-major order, to `f` for changing them in place. Views of the same memory see the
+    /// change. `f` must not read this tensor or its views.
+    ///
+    /// # Panics
+    /// If `T` is not the element type, or the tensor requires gradients and recording is on.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([1.0, 2.0]);
+    /// x.with_data_mut::<f32, _>(|v| v[0] = 5.0);
+    /// assert_eq!(x.to_vec::<f32>(), [5.0, 2.0]);
+    /// ```
+    #[track_caller]
+    pub fn with_data_mut<T: Element, R>(&self, f: impl FnOnce(&mut [T]) -> R) -> R {
+        self.check_writable("with_data_mut");
+        if self.dtype() != T::DTYPE {
+            panic!("with_data_mut: the tensor holds {}, not {}", self.dtype(), T::DTYPE);
+        }
+        let layout = &self.0.layout;
+        self.0.storage.write(|buffer| {
+            let all = T::slice_mut(buffer).unwrap_or_default();
+            if layout.is_contiguous() {
+                return f(&mut all[layout.offset..layout.offset + layout.shape.numel()]);
+            }
+            let mut packed = layout.pack(all);
+            let result = f(&mut packed);
+            layout.unpack(&packed, all);
+            result
+        })
+    }
+
+    /// Overwrites every element with those of `src`, broadcast to this shape and converted to this type.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or the tensor requires gradients and recording is on.
+    #[track_caller]
+    pub fn copy_(&self, src: &Tensor) -> &Tensor {
+        self.check_writable("copy_");
+        let src = src.detach().to(self.dtype()).expand(self.shape());
+        match_dtype!(self.dtype(), T => {
+            let values = src.data::<T>();
+            self.with_data_mut::<T, _>(|to| to.copy_from_slice(&values));
+        });
+        self
+    }
+
+    /// Sets every element to one number.
+    #[track_caller]
+    pub fn fill_(&self, value: impl Into<Scalar>) -> &Tensor {
+        self.check_writable("fill_");
+        let value = value.into();
+        match_dtype!(self.dtype(), T => self.with_data_mut::<T, _>(|to| to.fill(T::from_scalar(value))));
+        self
+    }
+
+    /// Sets every element to zero.
+    #[track_caller]
+    pub fn zero_(&self) -> &Tensor {
+        self.fill_(0.0)
+    }
+
+    /// `self += other`.
+    #[track_caller]
+    pub fn add_(&self, other: impl Operand) -> &Tensor {
+        self.update("add_", other, |a, b| a + b)
+    }
+
+    /// `self -= other`.
+    #[track_caller]
+    pub fn sub_(&self, other: impl Operand) -> &Tensor {
+        self.update("sub_", other, |a, b| a - b)
+    }
+
+    /// `self *= other`.
+    #[track_caller]
+    pub fn mul_(&self, other: impl Operand) -> &Tensor {
+        self.update("mul_", other, |a, b| a * b)
+    }
+
+    /// `self /= other`.
+    #[track_caller]
+    pub fn div_(&self, other: impl Operand) -> &Tensor {
+        self.update("div_", other, |a, b| a / b)
+    }
+
+    /// Computes out of place, without a record, and writes the result here.
+    #[track_caller]
+    fn update(&self, op: &str, other: impl Operand, f: impl FnOnce(&Tensor, &Tensor) -> Tensor) -> &Tensor {
+        self.check_writable(op);
+        match_number!(op, self.dtype(), T => { let _: T; });
+        let other = other.operand().0.detach().to(self.dtype());
+        let result = f(&self.detach(), &other);
+        if result.shape() != self.shape() {
+            panic!(
+                "{op}: {:?} does not broadcast to the shape {:?} of the changed tensor",
+                other.shape(),
+                self.shape()
+            );
+        }
+        self.copy_(&result)
+    }
+
+    /// The tensor itself when nothing else can see its memory, else a contiguous detached copy.
+    pub(crate) fn to_owned_memory(&self) -> Tensor {
+        let alone = Arc::strong_count(&self.0.storage) == 1
+            && Arc::strong_count(&self.0) <= 1
+            && self.is_contiguous()
+            && self.is_leaf();
+        if alone {
+            return self.detach();
+        }
+        match_dtype!(self.dtype(), T => {
+            Tensor::over(
+                Storage::new(T::wrap(self.to_vec::<T>())),
+                crate::layout::Layout::contiguous(self.shape_owned()),
+                self.dtype(),
+            )
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! The contract of an operation, and the one place that runs and records operations.
+
+use crate::autograd::{self, Node};
+use crate::dtype::DType;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+use std::fmt::Debug;
+
+/// What is known of a tensor before it is computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meta {
+    /// The sizes of the dimensions.
+    pub shape: Shape,
+    /// The element type.
+    pub dtype: DType,
+}
+
+impl Meta {
+    /// A shape with an element type.
+    pub fn new(shape: impl Into<Shape>, dtype: DType) -> Meta {
+        Meta { shape: shape.into(), dtype }
+    }
+}
+
+/// What an operation's backward pass wants to see again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Only shapes and types.
+    Nothing,
+    /// The inputs.
+    Inputs,
+    /// The output.
+    Output,
+    /// The inputs and the output.
+    Both,
+}
+
+/// The result of [`Op::forward`]: the value and whatever else the backward pass needs (indices, statistics, ..).
+pub struct Output {
+    /// The tensor that the user gets.
+    pub value: Tensor,
+    /// Further tensors for the backward pass.
+    pub saved: Vec<Tensor>,
+}
+
+impl From<Tensor> for Output {
+    fn from(value: Tensor) -> Self {
+        Output { value, saved: Vec::new() }
+    }
+}
+
+/// What [`Op::backward`] gets.
+pub struct Context<'a> {
+    /// The gradient of the loss with respect to the output; same shape and type as the output.
+    pub grad: &'a Tensor,
+    /// Shapes and types of the inputs.
+    pub metas: &'a [Meta],
+    /// Which inputs want a gradient; for the others return `None` without computing.
+    pub needs: &'a [bool],
+    pub(crate) inputs: &'a [Tensor],
+    pub(crate) output: Option<&'a Tensor>,
+    /// What `forward` saved.
+    pub saved: &'a [Tensor],
+}
+
+impl Context<'_> {
+    /// Input `i` as it was in the forward pass.
+    ///
+    /// # Panics
+    /// If the op does not keep its inputs (see [`Op::keeps`]).
+    pub fn input(&self, i: usize) -> &Tensor {
+        self.inputs.get(i).expect("the op's `keeps` must include its inputs")
+    }
+
+    /// The output of the forward pass.
+    ///
+    /// # Panics
+    /// If the op does not keep its output (see [`Op::keeps`]).
+    pub fn output(&self) -> &Tensor {
+        self.output.expect("the op's `keeps` must include its output")
+    }
+}
+
+/// Gradients for the inputs, in their order; `None` where there is none or none is needed.
+pub type Grads = SmallVec<[Option<Tensor>; 3]>;
+
+/// A differentiable operation: a plain value that knows its shape rule, how to compute, and its derivative.
+///
+/// The library's own operations are made this way (one file each in `ops/`), and so are users':
+///
+/// ```
+/// use rekindle_tensor::{apply, tensor, Context, Grads, Meta, Op, Output, Tensor};
+/// use smallvec::smallvec;
+///
+/// /// y = x^3 with its derivative written by hand.
+/// #[derive(Debug)]
+/// struct Cube;
+///
+/// impl Op for Cube {
+///     fn name(&self) -> &'static str { "cube" }
+///     fn infer(&self, x: &[Meta]) -> Result<Meta, String> { Ok(x[0].clone()) }
+///     fn forward(&self, x: &[&Tensor], _: &Meta) -> Output { (x[0] * x[0] * x[0]).into() }
+///     fn backward(&self, ctx: &Context) -> Grads {
+///         smallvec![Some(ctx.grad * 3.0 * ctx.input(0) * ctx.input(0))]
+///     }
+/// }
+///
+/// let x = tensor([2.0]).requires_grad_(true);
+/// apply(Cube, &[&x]).sum().backward();
+/// assert_eq!(x.grad().unwrap().item::<f32>(), 12.0);
+/// ```
+pub trait Op: Debug + Send + Sync + 'static {
+    /// The op's name in error messages and printed graphs.
+    fn name(&self) -> &'static str;
+
+    /// The shape rule: the output's shape and type from the inputs', or one line that says what does not fit.
+    fn infer(&self, inputs: &[Meta]) -> Result<Meta, String>;
+
+    /// Computes the output; the inputs passed the shape rule and `out` is what it returned. Nothing that is
+    /// called here is recorded.
+    fn forward(&self, inputs: &[&Tensor], out: &Meta) -> Output;
+
+    /// The gradients of the inputs. Nothing that is called here is recorded.
+    fn backward(&self, ctx: &Context<'_>) -> Grads;
+
+    /// What the backward pass wants to see again; the less, the less memory a graph holds.
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
+}
+
+/// Runs an operation on tensors and records it if gradients are wanted.
+///
+/// # Panics
+/// With the shape rule's message, at the caller's line, if the inputs do not fit.
+#[track_caller]
+pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
+    let metas: SmallVec<[Meta; 3]> =
+        inputs.iter().map(|x| Meta { shape: x.shape_owned(), dtype: x.dtype() }).collect();
+    let meta = match op.infer(&metas) {
+        Ok(meta) => meta,
+        Err(message) => panic!("{message}"),
+    };
+    let record =
+        autograd::grad_enabled() && meta.dtype.is_float() && inputs.iter().any(|x| x.requires_grad());
+    if !record {
+        return op.forward(inputs, &meta).value;
+    }
+    let out = autograd::no_grad(|| op.forward(inputs, &meta));
+    let node = Node::record(Box::new(op), inputs, metas, &out);
+    let t = out.value;
+    Tensor::with_node(t.0.storage.clone(), t.0.layout.clone(), t.dtype(), Some(node))
+}

@@ -1,0 +1,47 @@
+//! Addition with broadcasting.
+
+use super::elementwise::{binary, broadcasting, sum_to};
+use crate::dtype::match_number;
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::operand::{Operand, promoted};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use smallvec::smallvec;
+
+#[derive(Debug)]
+struct Add;
+
+impl Op for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        broadcasting("add", x)
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        match_number!("add", out.dtype, T => binary(x[0], x[1], &out.shape, |a: T, b: T| a + b).into())
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![
+            ctx.needs[0].then(|| sum_to(ctx.grad.clone(), &ctx.metas[0].shape)),
+            ctx.needs[1].then(|| sum_to(ctx.grad.clone(), &ctx.metas[1].shape)),
+        ]
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+}
+
+#[track_caller]
+pub(crate) fn add(a: &impl Operand, b: &impl Operand) -> Tensor {
+    let (a, b) = promoted(a, b);
+    apply(Add, &[&a, &b])
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    vec![
+        Sample::binary("add", |a, b| a + b),
+        Sample::unary("add with a number", |x| x + 2.5),
+        Sample::unary("number add", |x| 2.5 + x),
+    ]
+}

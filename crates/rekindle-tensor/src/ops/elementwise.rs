@@ -1,0 +1,136 @@
+//! What element-wise operations share: running a closure over tensors, broadcasting, and undoing it in gradients.
+
+use crate::dtype::Element;
+use crate::op::Meta;
+use crate::shape::{Shape, broadcast};
+use crate::storage::alloc;
+use crate::tensor::Tensor;
+use rekindle_kernels::map;
+
+/// The shape rule of unary operations: the input's own.
+pub(crate) fn same(x: &[Meta]) -> Result<Meta, String> {
+    Ok(x[0].clone())
+}
+
+/// The shape rule of floating unary operations.
+pub(crate) fn same_float(op: &str, x: &[Meta]) -> Result<Meta, String> {
+    if !x[0].dtype.is_float() {
+        return Err(format!("{op}: needs a floating tensor, got {}; convert with .float()", x[0].dtype));
+    }
+    same(x)
+}
+
+/// The shape rule of binary operations: the operands broadcast and have one type (they were promoted).
+pub(crate) fn broadcasting(op: &str, x: &[Meta]) -> Result<Meta, String> {
+    if x[0].dtype != x[1].dtype {
+        return Err(format!(
+            "{op}: element types differ: {} and {}; convert with .to(..)",
+            x[0].dtype, x[1].dtype
+        ));
+    }
+    Ok(Meta { shape: broadcast(op, &x[0].shape, &x[1].shape)?, dtype: x[0].dtype })
+}
+
+/// A contiguous tensor of `shape` whose elements `fill` writes.
+pub(crate) fn filled<T: Element>(shape: &Shape, fill: impl FnOnce(&mut [T])) -> Tensor {
+    let mut y = alloc::<T>(shape.numel());
+    fill(&mut y);
+    Tensor::from_vec(y, shape)
+}
+
+/// `f` of every element.
+pub(crate) fn unary<A: Element, B: Element>(x: &Tensor, f: impl Fn(A) -> B + Sync + Copy) -> Tensor {
+    filled(&x.shape_owned(), |y| map::unary(&x.data::<A>(), y, f))
+}
+
+/// `f` of every pair of elements, the operands broadcast to `shape`. The usual cases (same shape, one number, a row
+/// added to a matrix) are read in place; others are expanded first.
+pub(crate) fn binary<A: Element, B: Element>(
+    a: &Tensor,
+    b: &Tensor,
+    shape: &Shape,
+    f: impl Fn(A, A) -> B + Sync + Copy,
+) -> Tensor {
+    let whole = |t: &Tensor| t.shape() == &shape[..];
+    let row = |t: &Tensor| t.dim() < shape.len() && shape.ends_with(t.shape()) && t.numel() > 0;
+    filled(shape, |y| match () {
+        _ if whole(a) && whole(b) => map::binary(&a.data::<A>(), &b.data::<A>(), y, f),
+        _ if whole(a) && b.numel() == 1 => map::binary_scalar_right(&a.data::<A>(), b.data::<A>()[0], y, f),
+        _ if whole(b) && a.numel() == 1 => map::binary_scalar_left(a.data::<A>()[0], &b.data::<A>(), y, f),
+        _ if whole(a) && row(b) => map::binary_row(&a.data::<A>(), &b.data::<A>(), y, f),
+        _ if whole(b) && row(a) => map::binary_row(&b.data::<A>(), &a.data::<A>(), y, move |b, a| f(a, b)),
+        _ => map::binary(&a.expand(shape).data::<A>(), &b.expand(shape).data::<A>(), y, f),
+    })
+}
+
+/// `f` of the elements of three tensors of one shape.
+pub(crate) fn ternary<A: Element, B: Element>(
+    a: &Tensor,
+    b: &Tensor,
+    c: &Tensor,
+    f: impl Fn(A, A, A) -> B + Sync + Copy,
+) -> Tensor {
+    filled(&a.shape_owned(), |y| map::ternary(&a.data::<A>(), &b.data::<A>(), &c.data::<A>(), y, f))
+}
+
+/// Undoes broadcasting in a gradient: sums over the dimensions along which an operand of `shape` was repeated.
+pub(crate) fn sum_to(grad: Tensor, shape: &[usize]) -> Tensor {
+    if grad.shape() == shape {
+        return grad;
+    }
+    let lead = grad.dim() - shape.len();
+    let repeated = |d: usize| d < lead || (shape[d - lead] == 1 && grad.shape()[d] != 1);
+    let dims: Vec<usize> = (0..grad.dim()).filter(|&d| repeated(d)).collect();
+    let summed = if dims.is_empty() { grad } else { grad.sum_dim(dims, true) };
+    summed.reshape(shape)
+}
+
+/// Defines a floating unary operation from its formula and the formula of its gradient.
+///
+/// `backward` is written over `(g, x)` when the op keeps its input or `(g, y)` when it keeps its output; both
+/// formulas are compiled for f32 and f64 alike through [`Real`](rekindle_kernels::real::Real).
+macro_rules! unary_float {
+    (
+        $(#[$doc:meta])*
+        $Op:ident, $method:ident, keeps $keeps:ident,
+        forward |$x:ident| $forward:expr,
+        backward |$g:ident, $v:ident| $backward:expr
+    ) => {
+        #[derive(Debug)]
+        struct $Op;
+
+        impl $crate::op::Op for $Op {
+            fn name(&self) -> &'static str {
+                stringify!($method)
+            }
+            fn infer(&self, x: &[$crate::op::Meta]) -> Result<$crate::op::Meta, String> {
+                $crate::ops::elementwise::same_float(self.name(), x)
+            }
+            fn forward(&self, x: &[&$crate::Tensor], out: &$crate::op::Meta) -> $crate::op::Output {
+                $crate::dtype::match_float!(self.name(), out.dtype, T => {
+                    $crate::ops::elementwise::unary(x[0], |$x: T| -> T { $forward }).into()
+                })
+            }
+            fn backward(&self, ctx: &$crate::op::Context<'_>) -> $crate::op::Grads {
+                let kept = unary_float!(@kept $keeps ctx);
+                smallvec::smallvec![Some($crate::dtype::match_float!(self.name(), ctx.grad.dtype(), T => {
+                    $crate::ops::elementwise::binary(ctx.grad, kept, &ctx.metas[0].shape, |$g: T, $v: T| -> T { $backward })
+                }))]
+            }
+            fn keeps(&self) -> $crate::op::Keeps {
+                $crate::op::Keeps::$keeps
+            }
+        }
+
+        impl $crate::Tensor {
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $method(&self) -> $crate::Tensor {
+                $crate::op::apply($Op, &[self])
+            }
+        }
+    };
+    (@kept Inputs $ctx:ident) => { $ctx.input(0) };
+    (@kept Output $ctx:ident) => { $ctx.output() };
+}
+pub(crate) use unary_float;

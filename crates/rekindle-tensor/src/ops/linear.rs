@@ -1,0 +1,124 @@
+//! The affine map of a layer, with the bias added inside the matrix product.
+
+use super::elementwise::filled;
+use super::matmul::Matrix;
+use crate::dtype::match_float;
+use crate::op::{Context, Grads, Meta, Op, Output, apply};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use rekindle_kernels::gemm::gemm;
+use smallvec::smallvec;
+
+/// `y = x W^T + b` on a matrix `x`; the inputs are x, weight and, if there is one, bias.
+#[derive(Debug)]
+struct Linear;
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+    fn infer(&self, m: &[Meta]) -> Result<Meta, String> {
+        let (x, w) = (&m[0].shape, &m[1].shape);
+        if w.len() != 2 || x.len() != 2 || x[1] != w[1] {
+            return Err(mismatch(x, w));
+        }
+        if let Some(b) = m.get(2)
+            && b.shape[..] != w[..1]
+        {
+            return Err(format!("linear: the bias {:?} does not fit the weight {w:?}; it needs [{}]", b.shape, w[0]));
+        }
+        if !m[0].dtype.is_float() || m.iter().any(|t| t.dtype != m[0].dtype) {
+            let types: Vec<String> = m.iter().map(|t| t.dtype.to_string()).collect();
+            return Err(format!("linear: element types differ: {}; convert the input with .float()", types.join(", ")));
+        }
+        Ok(Meta { shape: x.with(1, w[0]), dtype: m[0].dtype })
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (m, n, k) = (out.shape[0], out.shape[1], x[0].shape()[1]);
+        match_float!("linear", out.dtype, T => {
+            let (a, w) = (Matrix::<T>::read(x[0]), Matrix::<T>::read(x[1]));
+            let transposed = (w.strides.1, w.strides.0);
+            let bias = x.get(2).map(|b| b.data::<T>());
+            filled(&out.shape, |y| gemm(m, n, k, a.data(), a.strides, w.data(), transposed, y, bias.as_deref())).into()
+        })
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        let g = ctx.grad;
+        let mut grads: Grads = smallvec![
+            ctx.needs[0].then(|| g.matmul(ctx.input(1))),
+            ctx.needs[1].then(|| g.t().matmul(ctx.input(0))),
+        ];
+        if let Some(&bias) = ctx.needs.get(2) {
+            grads.push(bias.then(|| g.sum_dim(0, false)));
+        }
+        grads
+    }
+}
+
+fn mismatch(x: &[usize], w: &[usize]) -> String {
+    let (have, want) = (x.last().copied().unwrap_or(0), w.last().copied().unwrap_or(0));
+    let hint = if w.len() != 2 {
+        "the weight must be [out_features, in_features]"
+    } else if x[1..].iter().product::<usize>() == want {
+        "flatten the input with .flatten(1, -1)?"
+    } else {
+        "the last dimension of the input must be in_features"
+    };
+    format!("linear: input {x:?} does not fit weight {w:?} ({have} vs {want} features); {hint}")
+}
+
+impl Tensor {
+    /// `x W^T + b`: PyTorch's `F.linear`. `weight` is `[out, in]`, `bias` `[out]`; the last dimension of `self` is
+    /// `in`, the others are batches.
+    ///
+    /// # Panics
+    /// If shapes or types do not fit.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let y = tensor([[1.0, 2.0]]).linear(&tensor([[3.0, 4.0]]), Some(&tensor([0.5])));
+    /// assert_eq!(y.to_vec::<f32>(), [11.5]);
+    /// ```
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let run = |x: &Tensor| match bias {
+            Some(b) => apply(Linear, &[x, weight, b]),
+            None => apply(Linear, &[x, weight]),
+        };
+        if self.dim() == 2 {
+            return run(self);
+        }
+        if self.dim() == 0 || weight.dim() != 2 || self.size(-1) != weight.size(1) {
+            panic!("{}", mismatch(self.shape(), weight.shape()));
+        }
+        let mut shape = self.shape_owned();
+        shape.0[self.dim() - 1] = weight.size(0);
+        run(&self.reshape([-1, weight.size(1) as isize])).reshape(&shape)
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let with_bias = |x: &[Tensor]| x[0].linear(&x[1], Some(&x[2]));
+    vec![
+        Sample::new("linear", with_bias)
+            .on(&[&[5, 4], &[3, 4], &[3]])
+            .on(&[&[1, 1], &[1, 1], &[1]])
+            .on(&[&[0, 4], &[3, 4], &[3]])
+            .on(&[&[4], &[3, 4], &[3]])
+            .on(&[&[2, 3, 4], &[5, 4], &[5]]),
+        Sample::new("linear without bias", |x| x[0].linear(&x[1], None)).on(&[&[5, 4], &[3, 4]]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    #[test]
+    #[should_panic(
+        expected = "linear: input [8, 1, 28, 28] does not fit weight [10, 784] (28 vs 784 features); flatten the input with .flatten(1, -1)?"
+    )]
+    fn unflattened_images_get_the_cure() {
+        Tensor::zeros([8, 1, 28, 28]).linear(&Tensor::zeros([10, 784]), None);
+    }
+}

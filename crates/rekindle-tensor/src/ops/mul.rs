@@ -1,0 +1,47 @@
+//! Multiplication with broadcasting.
+
+use super::elementwise::{binary, broadcasting, sum_to};
+use crate::dtype::match_number;
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::operand::{Operand, promoted};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use smallvec::smallvec;
+
+#[derive(Debug)]
+struct Mul;
+
+impl Op for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        broadcasting("mul", x)
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        match_number!("mul", out.dtype, T => binary(x[0], x[1], &out.shape, |a: T, b: T| a * b).into())
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![
+            ctx.needs[0].then(|| sum_to(ctx.grad * ctx.input(1), &ctx.metas[0].shape)),
+            ctx.needs[1].then(|| sum_to(ctx.grad * ctx.input(0), &ctx.metas[1].shape)),
+        ]
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
+}
+
+#[track_caller]
+pub(crate) fn mul(a: &impl Operand, b: &impl Operand) -> Tensor {
+    let (a, b) = promoted(a, b);
+    apply(Mul, &[&a, &b])
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    vec![
+        Sample::binary("mul", |a, b| a * b),
+        Sample::unary("mul with a number", |x| x * 2.5),
+        Sample::unary("number mul", |x| 2.5 * x),
+    ]
+}

@@ -1,0 +1,41 @@
+//! Negation.
+
+use super::elementwise::{same, unary};
+use crate::dtype::match_number;
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use smallvec::smallvec;
+
+#[derive(Debug)]
+struct NegOp;
+
+impl Op for NegOp {
+    fn name(&self) -> &'static str {
+        "neg"
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        same(x)
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        match_number!("neg", out.dtype, T => unary(x[0], |x: T| -x).into())
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![Some(ctx.grad.neg())]
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+}
+
+impl Tensor {
+    /// `-x`, also written with the operator.
+    #[track_caller]
+    pub fn neg(&self) -> Tensor {
+        apply(NegOp, &[self])
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    vec![Sample::unary("neg", |x| -x)]
+}

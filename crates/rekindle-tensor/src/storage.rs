@@ -1,0 +1,161 @@
+//! Memory behind tensors: a typed [`Buffer`] in a copy-on-write [`Storage`].
+//!
+//! A reader takes a snapshot (an `Arc` of the buffer) and keeps no lock. A writer changes the buffer in place
+//! when nobody else holds a snapshot and copies it first otherwise. So a graph that saved a parameter still sees
+//! the values of its forward pass after an in-place update, without version counters, and no lock can deadlock.
+//!
+//! Large buffers are recycled: returning pages to the operating system and faulting them in again costs more than
+//! most element-wise ops.
+
+use crate::dtype::{DType, Element};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Elements of one type.
+#[derive(Debug)]
+pub enum Buffer {
+    /// 32-bit floats.
+    F32(Vec<f32>),
+    /// 64-bit floats.
+    F64(Vec<f64>),
+    /// 64-bit integers.
+    I64(Vec<i64>),
+    /// Truth values.
+    Bool(Vec<bool>),
+}
+
+impl Buffer {
+    pub(crate) fn dtype(&self) -> DType {
+        match self {
+            Buffer::F32(_) => DType::F32,
+            Buffer::F64(_) => DType::F64,
+            Buffer::I64(_) => DType::I64,
+            Buffer::Bool(_) => DType::Bool,
+        }
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        match self {
+            Buffer::F32(v) => {
+                let mut c = alloc(v.len());
+                c.copy_from_slice(v);
+                Buffer::F32(c)
+            }
+            Buffer::F64(v) => Buffer::F64(v.clone()),
+            Buffer::I64(v) => Buffer::I64(v.clone()),
+            Buffer::Bool(v) => Buffer::Bool(v.clone()),
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Buffer::F32(v) = self
+            && v.len() >= RECYCLED_FROM
+        {
+            recycle(std::mem::take(v));
+        }
+    }
+}
+
+/// Buffers of at least this many floats are kept for reuse; smaller ones are cheap to allocate.
+const RECYCLED_FROM: usize = 16 * 1024;
+/// At most this many bytes wait for reuse.
+const RECYCLED_BYTES: usize = 1 << 30;
+
+#[derive(Default)]
+struct Recycler {
+    by_len: HashMap<usize, Vec<Vec<f32>>>,
+    bytes: usize,
+}
+
+static RECYCLER: Mutex<Option<Recycler>> = Mutex::new(None);
+
+fn recycle(v: Vec<f32>) {
+    let mut guard = lock(&RECYCLER);
+    let pool = guard.get_or_insert_default();
+    let bytes = v.len() * 4;
+    if pool.bytes + bytes <= RECYCLED_BYTES {
+        pool.bytes += bytes;
+        pool.by_len.entry(v.len()).or_default().push(v);
+    } else {
+        // Other lengths fill the store: start afresh rather than keep what no longer recurs.
+        *pool = Recycler::default();
+    }
+}
+
+/// A vector of `n` elements with unspecified (but initialised) contents, to be overwritten by a kernel.
+pub(crate) fn alloc<T: Element>(n: usize) -> Vec<T> {
+    if T::DTYPE == DType::F32 && n >= RECYCLED_FROM {
+        let found = lock(&RECYCLER).as_mut().and_then(|pool| {
+            let v = pool.by_len.get_mut(&n)?.pop()?;
+            pool.bytes -= n * 4;
+            Some(v)
+        });
+        if let Some(v) = found {
+            let any: Box<dyn std::any::Any> = Box::new(v);
+            if let Ok(v) = any.downcast::<Vec<T>>() {
+                return *v;
+            }
+        }
+    }
+    vec![T::default(); n]
+}
+
+/// A lock that ignores poisoning: the data behind our locks is valid after any panic.
+pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The memory that a tensor and its views share.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    cell: Mutex<Arc<Buffer>>,
+}
+
+impl Storage {
+    pub(crate) fn new(buffer: Buffer) -> Arc<Storage> {
+        Storage::from_snapshot(Arc::new(buffer))
+    }
+
+    /// A storage of its own that starts with the contents of a snapshot, copied only when either is written.
+    pub(crate) fn from_snapshot(buffer: Arc<Buffer>) -> Arc<Storage> {
+        Arc::new(Storage { cell: Mutex::new(buffer) })
+    }
+
+    /// The contents now; later writes do not change what was returned.
+    pub(crate) fn snapshot(&self) -> Arc<Buffer> {
+        lock(&self.cell).clone()
+    }
+
+    /// Runs `f` on the contents, in place when no snapshot is alive.
+    pub(crate) fn write<R>(&self, f: impl FnOnce(&mut Buffer) -> R) -> R {
+        let mut guard = lock(&self.cell);
+        f(Arc::make_mut(&mut guard))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_outlives_a_write() {
+        let s = Storage::new(Buffer::I64(vec![1, 2]));
+        let before = s.snapshot();
+        s.write(|b| i64::slice_mut(b).unwrap()[0] = 7);
+        assert_eq!(i64::slice(&before), Some(&[1, 2][..]));
+        assert_eq!(i64::slice(&s.snapshot()), Some(&[7, 2][..]));
+    }
+
+    #[test]
+    fn large_buffers_are_recycled() {
+        let n = RECYCLED_FROM + 12345;
+        let v: Vec<f32> = alloc(n);
+        let p = v.as_ptr();
+        drop(Buffer::F32(v));
+        assert_eq!(alloc::<f32>(n).as_ptr(), p);
+    }
+}

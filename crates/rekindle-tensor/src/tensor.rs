@@ -1,0 +1,312 @@
+//! The [`Tensor`]: a shaped, typed view of shared memory, and what can be asked of it without computing.
+
+use crate::autograd::Node;
+use crate::display;
+use crate::dtype::{DType, Element, Scalar, match_dtype};
+use crate::layout::Layout;
+use crate::shape::Shape;
+use crate::storage::{Buffer, Storage, lock};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A multi-dimensional array with a run-time element type, and a node in the autograd graph if it was computed
+/// from tensors that require gradients.
+///
+/// Cloning is cheap and shares memory, as an assignment in Python does. Views (`reshape`, `transpose`, `narrow`, ..)
+/// share memory too. A tensor can be sent to and used from any thread.
+///
+/// ```
+/// use rekindle_tensor::{tensor, Tensor};
+/// let x = tensor([[1.0, 2.0], [3.0, 4.0]]);
+/// assert_eq!(x.shape(), [2, 2]);
+/// assert_eq!((&x * 2.0 + 1.0).sum().item::<f32>(), 24.0);
+/// ```
+#[derive(Clone)]
+pub struct Tensor(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) layout: Layout,
+    pub(crate) dtype: DType,
+    requires_grad: AtomicBool,
+    grad: Mutex<Option<Tensor>>,
+    pub(crate) node: Option<Arc<Node>>,
+}
+
+/// A borrowed, contiguous, typed copy-on-write reading of a tensor's elements in row-major order.
+pub struct Data<T> {
+    buffer: Arc<Buffer>,
+    range: Range<usize>,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Deref for Data<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // The type was checked when the reading was made.
+        &T::slice(&self.buffer).unwrap_or(&[])[self.range.clone()]
+    }
+}
+
+impl Tensor {
+    /// A tensor over a storage, without history.
+    pub(crate) fn over(storage: Arc<Storage>, layout: Layout, dtype: DType) -> Tensor {
+        Tensor::with_node(storage, layout, dtype, None)
+    }
+
+    pub(crate) fn with_node(
+        storage: Arc<Storage>,
+        layout: Layout,
+        dtype: DType,
+        node: Option<Arc<Node>>,
+    ) -> Tensor {
+        let requires_grad = AtomicBool::new(node.is_some());
+        Tensor(Arc::new(Inner { storage, layout, dtype, requires_grad, grad: Mutex::new(None), node }))
+    }
+
+    /// A new contiguous tensor that takes ownership of `data`.
+    ///
+    /// # Panics
+    /// If `data` does not have exactly as many elements as `shape`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{Tensor, DType};
+    /// let x = Tensor::from_vec(vec![1i64, 2, 3, 4, 5, 6], [2, 3]);
+    /// assert_eq!((x.dtype(), x.numel()), (DType::I64, 6));
+    /// ```
+    #[track_caller]
+    pub fn from_vec<T: Element>(data: Vec<T>, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        if data.len() != shape.numel() {
+            panic!(
+                "from_vec: {} elements do not fill shape {shape} ({} elements)",
+                data.len(),
+                shape.numel()
+            );
+        }
+        Tensor::over(Storage::new(T::wrap(data)), Layout::contiguous(shape), T::DTYPE)
+    }
+
+    /// A 0-dim tensor.
+    pub(crate) fn scalar(value: Scalar, dtype: DType) -> Tensor {
+        match_dtype!(dtype, T => Tensor::from_vec(vec![T::from_scalar(value)], []))
+    }
+
+    /// The sizes of the dimensions.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.layout.shape
+    }
+
+    pub(crate) fn shape_owned(&self) -> Shape {
+        self.0.layout.shape.clone()
+    }
+
+    /// The step in elements between neighbours along each dimension.
+    pub fn strides(&self) -> &[usize] {
+        &self.0.layout.strides
+    }
+
+    /// The number of dimensions; 0 for a scalar. PyTorch's `x.dim()` / `x.ndim`.
+    pub fn dim(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// The size of one dimension; `-1` is the last.
+    #[track_caller]
+    pub fn size(&self, dim: isize) -> usize {
+        match crate::shape::dim_index("size", dim, self.dim()) {
+            Ok(d) => self.shape().get(d).copied().unwrap_or(1),
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.0.layout.shape.numel()
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// Whether the elements lie in row-major order without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        self.0.layout.is_contiguous()
+    }
+
+    /// Whether both tensors are the same object (clones of one another).
+    pub fn is_same(&self, other: &Tensor) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether both tensors view the same memory.
+    pub fn shares_memory(&self, other: &Tensor) -> bool {
+        Arc::ptr_eq(&self.0.storage, &other.0.storage)
+    }
+
+    /// Whether operations on this tensor are recorded for [`backward`](Tensor::backward).
+    pub fn requires_grad(&self) -> bool {
+        self.0.requires_grad.load(Ordering::Relaxed)
+    }
+
+    /// Starts (or stops) recording operations on this leaf tensor; returns it, so that it can be chained.
+    ///
+    /// # Panics
+    /// If the tensor does not hold floats, or was computed from others (use [`detach`](Tensor::detach)).
+    #[track_caller]
+    pub fn requires_grad_(&self, on: bool) -> Tensor {
+        if on && !self.dtype().is_float() {
+            panic!("requires_grad: only floating tensors can require gradients, got {}", self.dtype());
+        }
+        if !on && self.0.node.is_some() {
+            panic!("requires_grad: only leaf tensors can stop requiring gradients; use .detach()");
+        }
+        self.0.requires_grad.store(on, Ordering::Relaxed);
+        self.clone()
+    }
+
+    /// Whether the tensor was made by the user rather than computed in the graph.
+    pub fn is_leaf(&self) -> bool {
+        self.0.node.is_none()
+    }
+
+    /// The gradient that [`backward`](Tensor::backward) accumulated here, if any.
+    pub fn grad(&self) -> Option<Tensor> {
+        lock(&self.0.grad).clone()
+    }
+
+    /// Sets or clears the gradient.
+    pub fn set_grad(&self, grad: Option<Tensor>) {
+        *lock(&self.0.grad) = grad;
+    }
+
+    /// Forgets the accumulated gradient (PyTorch's default `set_to_none=True`).
+    pub fn zero_grad(&self) {
+        self.set_grad(None);
+    }
+
+    /// A tensor on the same memory that is not part of the graph.
+    pub fn detach(&self) -> Tensor {
+        Tensor::over(self.0.storage.clone(), self.0.layout.clone(), self.dtype())
+    }
+
+    /// A detached tensor whose contents stay as they are now, whatever is written to `self` later. Memory is
+    /// copied only if such a write happens.
+    pub(crate) fn snapshot(&self) -> Tensor {
+        let storage = Storage::from_snapshot(self.0.storage.snapshot());
+        Tensor::over(storage, self.0.layout.clone(), self.dtype())
+    }
+
+    /// Reads the elements in row-major order: without a copy when the tensor is contiguous.
+    ///
+    /// # Panics
+    /// If `T` is not the tensor's element type.
+    #[track_caller]
+    pub fn data<T: Element>(&self) -> Data<T> {
+        let buffer = self.0.storage.snapshot();
+        let Some(all) = T::slice(&buffer) else {
+            panic!("data: the tensor holds {}, not {}; convert with .to(..)", self.dtype(), T::DTYPE);
+        };
+        let layout = &self.0.layout;
+        if layout.is_contiguous() {
+            let range = layout.offset..layout.offset + layout.shape.numel();
+            return Data { buffer, range, element: PhantomData };
+        }
+        let packed = layout.pack(all);
+        let range = 0..packed.len();
+        Data { buffer: Arc::new(T::wrap(packed)), range, element: PhantomData }
+    }
+
+    /// Copies the elements, in row-major order, into a vector of the tensor's own element type.
+    ///
+    /// # Panics
+    /// If `T` is not the tensor's element type.
+    #[track_caller]
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        self.data::<T>().to_vec()
+    }
+
+    /// The value of a tensor with one element, converted to `T`.
+    ///
+    /// # Panics
+    /// If the tensor does not have exactly one element.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([2.5]).item::<f64>(), 2.5);
+    /// ```
+    #[track_caller]
+    pub fn item<T: Element>(&self) -> T {
+        if self.numel() != 1 {
+            panic!("item: needs a tensor of one element, got shape {:?}; use .to_vec()", self.shape());
+        }
+        T::from_scalar(match_dtype!(self.dtype(), U => self.data::<U>()[0].to_scalar()))
+    }
+
+    /// All elements as `f64`, in row-major order.
+    pub fn to_f64_vec(&self) -> Vec<f64> {
+        match_dtype!(self.dtype(), T => self.data::<T>().iter().map(|v| v.to_scalar().as_f64()).collect())
+    }
+
+    /// Whether shape, type and every bit of the contents are equal (NaN equals the same NaN).
+    pub fn bitwise_eq(&self, other: &Tensor) -> bool {
+        if self.shape() != other.shape() || self.dtype() != other.dtype() {
+            return false;
+        }
+        match self.dtype() {
+            DType::F32 => self
+                .data::<f32>()
+                .iter()
+                .map(|v| v.to_bits())
+                .eq(other.data::<f32>().iter().map(|v| v.to_bits())),
+            DType::F64 => self
+                .data::<f64>()
+                .iter()
+                .map(|v| v.to_bits())
+                .eq(other.data::<f64>().iter().map(|v| v.to_bits())),
+            DType::I64 => *self.data::<i64>() == *other.data::<i64>(),
+            DType::Bool => *self.data::<bool>() == *other.data::<bool>(),
+        }
+    }
+}
+
+/// PyTorch's text, `tensor([[ 0.7542,  0.2315], ...])`, with its alignment, precision and summarising.
+impl fmt::Display for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let suffix = match self.op_name() {
+            Some(op) => Some(format!("grad_fn=<{op}>")),
+            None => self.requires_grad().then(|| "requires_grad=True".to_string()),
+        };
+        let text = |dtype, element: &dyn Fn(usize) -> display::Element| {
+            display::tensor_text(self.shape(), dtype, element, suffix.as_deref())
+        };
+        f.write_str(&match self.dtype() {
+            DType::F32 => {
+                let x = self.data::<f32>();
+                text("float32", &|i| display::Element::Float(x[i].into()))
+            }
+            DType::F64 => {
+                let x = self.data::<f64>();
+                text("float64", &|i| display::Element::Float(x[i]))
+            }
+            DType::I64 => {
+                let x = self.data::<i64>();
+                text("int64", &|i| display::Element::Int(x[i]))
+            }
+            DType::Bool => {
+                let x = self.data::<bool>();
+                text("bool", &|i| display::Element::Bool(x[i]))
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

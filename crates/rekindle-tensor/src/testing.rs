@@ -1,0 +1,222 @@
+//! What holds operations to their promises: numerical gradients and a harness that runs an op on many inputs. Users'
+//! own operations can be checked with it too.
+
+use crate::autograd::no_grad;
+use crate::dtype::{DType, match_dtype};
+use crate::tensor::Tensor;
+
+/// The allowed difference of analytical and numerical gradients: `|a - n| <= atol + rtol |n|`.
+const GRADCHECK_EPS: f64 = 1e-6;
+const GRADCHECK_ATOL: f64 = 1e-5;
+const GRADCHECK_RTOL: f64 = 1e-3;
+
+/// Compares the gradients of `f` with central differences in double precision (eps 1e-6, atol 1e-5, rtol 1e-3, as
+/// PyTorch's `gradcheck`). The output is weighted with fixed, uneven numbers so that no error cancels.
+///
+/// # Errors
+/// One line that names the input, the element and both numbers.
+///
+/// ```
+/// use rekindle_tensor::{testing::gradcheck, tensor};
+/// let x = tensor([[0.3, -0.7]]).double();
+/// gradcheck(|x| x[0].exp().sum(), &[x]).unwrap();
+/// ```
+pub fn gradcheck(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> Result<(), String> {
+    let leaves: Vec<Tensor> = inputs
+        .iter()
+        .map(|x| if x.dtype() == DType::F64 { x.copy().detach().requires_grad_(true) } else { x.clone() })
+        .collect();
+    let y = f(&leaves);
+    let weights = weights(y.numel());
+    let w = Tensor::from_vec(weights.clone(), y.shape()).to(y.dtype());
+    if y.requires_grad() {
+        y.backward_with(&w);
+    }
+    let loss = |x: &[Tensor]| -> f64 {
+        no_grad(|| f(x)).to_f64_vec().iter().zip(&weights).map(|(y, w)| y * w).sum()
+    };
+    for (i, leaf) in leaves.iter().enumerate().filter(|(_, l)| l.dtype() == DType::F64) {
+        let got = leaf.grad().map_or(vec![0.0; leaf.numel()], |g| g.to_f64_vec());
+        for (at, &analytical) in got.iter().enumerate() {
+            let mut moved: Vec<Tensor> = leaves.iter().map(|x| x.detach()).collect();
+            let mut nudged = |by: f64| {
+                let mut values = leaf.to_vec::<f64>();
+                values[at] += by;
+                moved[i] = Tensor::from_vec(values, leaf.shape());
+                loss(&moved)
+            };
+            let numerical = (nudged(GRADCHECK_EPS) - nudged(-GRADCHECK_EPS)) / (2.0 * GRADCHECK_EPS);
+            let close = (analytical - numerical).abs() <= GRADCHECK_ATOL + GRADCHECK_RTOL * numerical.abs();
+            if !close {
+                return Err(format!(
+                    "gradcheck: input {i} of shape {:?}, element {at}: backward gives {analytical}, differences give {numerical}",
+                    leaf.shape()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Uneven weights of magnitude about 1, both signs.
+fn weights(n: usize) -> Vec<f64> {
+    (0..n)
+        .map(|i| 0.5 + ((i * 7 + 3) % 11) as f64 / 10.0)
+        .map(|w| if w > 1.0 { -w + 0.3 } else { w })
+        .collect()
+}
+
+/// An operation and the inputs on which it is checked.
+pub struct Sample {
+    /// What is checked.
+    pub name: &'static str,
+    /// The operation.
+    pub f: Box<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>,
+    /// The shapes of the inputs, one list for each run.
+    pub cases: Vec<Vec<Vec<usize>>>,
+    range: (f64, f64),
+    avoid: Option<f64>,
+    /// Rounds to f32 inside, so that finite differences in f64 say nothing.
+    loose: bool,
+    /// Further inputs without gradients (indices, masks), the same in every case.
+    constants: Vec<Tensor>,
+}
+
+impl Sample {
+    /// An operation on several inputs; add the inputs' shapes with [`on`](Sample::on).
+    pub fn new(name: &'static str, f: impl Fn(&[Tensor]) -> Tensor + Send + Sync + 'static) -> Sample {
+        let f = Box::new(f);
+        Sample {
+            name,
+            f,
+            cases: Vec::new(),
+            range: (-2.0, 2.0),
+            avoid: None,
+            loose: false,
+            constants: Vec::new(),
+        }
+    }
+
+    /// An operation that takes one tensor of any shape.
+    pub fn unary(name: &'static str, f: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static) -> Sample {
+        Sample::new(name, move |x| f(&x[0]))
+            .on(&[&[3, 4]])
+            .on(&[&[1]])
+            .on(&[&[0, 3]])
+            .on(&[&[2, 1, 5]])
+            .on(&[&[]])
+    }
+
+    /// An operation on two tensors that broadcast.
+    pub fn binary(
+        name: &'static str,
+        f: impl Fn(&Tensor, &Tensor) -> Tensor + Send + Sync + 'static,
+    ) -> Sample {
+        Sample::new(name, move |x| f(&x[0], &x[1]))
+            .on(&[&[3, 4], &[3, 4]])
+            .on(&[&[3, 4], &[4]])
+            .on(&[&[3, 1], &[1, 4]])
+            .on(&[&[], &[2, 3]])
+            .on(&[&[1], &[1]])
+            .on(&[&[0, 3], &[3]])
+    }
+
+    /// Adds inputs of the given shapes.
+    pub fn on(mut self, shapes: &[&[usize]]) -> Sample {
+        self.cases.push(shapes.iter().map(|s| s.to_vec()).collect());
+        self
+    }
+
+    /// Draws the inputs from another range than -2 to 2.
+    pub fn range(mut self, low: f64, high: f64) -> Sample {
+        self.range = (low, high);
+        self
+    }
+
+    /// Keeps the inputs away from a point where the function has a kink or a pole.
+    pub fn away_from(mut self, point: f64) -> Sample {
+        self.avoid = Some(point);
+        self
+    }
+
+    /// Marks an operation that rounds to f32 inside; its gradient is not compared with differences.
+    pub fn loose(mut self) -> Sample {
+        self.loose = true;
+        self
+    }
+
+    /// Appends inputs that need no gradient, such as indices, to every case.
+    pub fn with(mut self, constants: &[Tensor]) -> Sample {
+        self.constants = constants.to_vec();
+        self
+    }
+
+    /// The inputs of one case in double precision: a fixed, uneven sequence within the range.
+    pub fn inputs(&self, case: usize) -> Vec<Tensor> {
+        let (low, high) = self.range;
+        let mut state = 0x9E37_79B9u64.wrapping_mul(case as u64 + 1);
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let v = low + (high - low) * ((state >> 40) as f64 / (1u64 << 24) as f64);
+            match self.avoid {
+                Some(p) if (v - p).abs() < 0.05 => p + 0.1 + (v - p),
+                _ => v,
+            }
+        };
+        let drawn = self.cases[case].iter().map(|shape| {
+            let n = shape.iter().product();
+            Tensor::from_vec((0..n).map(|_| next()).collect::<Vec<f64>>(), &shape[..])
+        });
+        drawn.collect::<Vec<_>>().into_iter().chain(self.constants.iter().cloned()).collect()
+    }
+
+    /// Checks every case: the gradient; the same bits from strided views of the same values; the same bits in f32
+    /// for 1, 2 and 4 threads.
+    ///
+    /// # Errors
+    /// One line that names the sample, the case and what differs.
+    pub fn check(&self) -> Result<(), String> {
+        for case in 0..self.cases.len() {
+            let inputs = self.inputs(case);
+            let say = |e: String| format!("{} on {:?}: {e}", self.name, self.cases[case]);
+            if !self.loose {
+                gradcheck(&self.f, &inputs).map_err(say)?;
+            }
+            let plain = self.run(&inputs);
+            let strided: Vec<Tensor> = inputs.iter().map(strided).collect();
+            if !same_bits(&plain, &self.run(&strided)) {
+                return Err(say("strided views give other bits".into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Output and gradients of one run.
+    fn run(&self, inputs: &[Tensor]) -> Vec<Tensor> {
+        let leaves: Vec<Tensor> = inputs
+            .iter()
+            .map(|x| if x.dtype().is_float() { x.detach().requires_grad_(true) } else { x.clone() })
+            .collect();
+        let y = (self.f)(&leaves);
+        if y.requires_grad() {
+            y.backward_with(&Tensor::from_vec(weights(y.numel()), y.shape()).to(y.dtype()));
+        }
+        std::iter::once(y.detach()).chain(leaves.iter().filter_map(Tensor::grad)).collect()
+    }
+}
+
+fn same_bits(a: &[Tensor], b: &[Tensor]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.bitwise_eq(b))
+}
+
+/// The same values in memory with other strides and an offset.
+fn strided(x: &Tensor) -> Tensor {
+    let reversed: Vec<usize> = (0..x.dim()).rev().collect();
+    let turned = x.permute(reversed.clone());
+    let padded = match_dtype!(x.dtype(), T => {
+        let mut v = vec![T::default()];
+        v.extend_from_slice(&turned.data::<T>());
+        Tensor::from_vec(v, x.numel() + 1)
+    });
+    padded.narrow(0, 1, x.numel()).reshape(turned.shape()).permute(reversed)
+}
