@@ -1,1 +1,4 @@
 //! Part of Rekindle.
+pub mod sampler;
+pub mod split;
+pub mod synthetic;

@@ -1,1 +1,23 @@
-//! Random streams, bit for bit those of PyTorch and NumPy.
+//! Random numbers: PyTorch's CPU streams and NumPy's legacy stream, bit for bit.
+//!
+//! [`Generator`] is the source; its methods fill slices in memory order ([`uniform`](Generator::uniform),
+//! [`normal`](Generator::normal), [`randint`](Generator::randint), [`randperm`](Generator::randperm), ..).
+//! One default generator serves the whole program, seeded by [`manual_seed`]. [`init`] holds the weight
+//! initialisers, [`dropout`] the masks, [`numpy`] the stream of `np.random.seed`.
+//!
+//! Nothing here runs on more than one thread, so no number depends on how many there are.
+
+mod box_muller;
+mod continuous;
+mod default;
+mod discrete;
+pub mod dropout;
+mod element;
+mod generator;
+pub mod init;
+pub mod numpy;
+mod perm;
+
+pub use default::{initial_seed, manual_seed, with_default, with_generator};
+pub use element::{Float, Number};
+pub use generator::{Generator, Seed, StateError};

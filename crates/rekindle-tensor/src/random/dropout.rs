@@ -1,0 +1,174 @@
+//! Dropout noise: which elements are kept, and by how much the kept ones grow.
+//!
+//! y = x·noise, noise = 0 with probability p, else 1/(1 − p); the backward pass is dx = dy·noise. Feature
+//! dropout (`Dropout1d`, `Dropout2d`) draws one noise value per \[sample, channel\] and broadcasts it.
+
+use super::discrete::check_probability;
+use super::{Float, Generator, Number};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Which of PyTorch's two CPU dropout streams to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DropoutStream {
+    /// One uniform f64 per element from the generator: PyTorch 2.15, and every version on ARM.
+    #[default]
+    Current,
+    /// One word from the generator seeds a multiplicative congruential stream: PyTorch about 1.0 to 2.5 on
+    /// Intel processors with MKL. Old notebooks and books print these masks.
+    IntelMkl,
+}
+
+static STREAM: AtomicU8 = AtomicU8::new(DropoutStream::Current as u8);
+
+/// Chooses the stream that dropout layers draw from, for the whole program.
+pub fn set_dropout_stream(stream: DropoutStream) {
+    STREAM.store(stream as u8, Ordering::Relaxed);
+}
+
+/// The stream that dropout layers draw from.
+pub fn dropout_stream() -> DropoutStream {
+    if STREAM.load(Ordering::Relaxed) == DropoutStream::IntelMkl as u8 {
+        DropoutStream::IntelMkl
+    } else {
+        DropoutStream::Current
+    }
+}
+
+/// The multiplier and modulus of Intel's MCG31m1 generator (P. L'Ecuyer, Math. Comp. 68, 1999).
+const MCG_FACTOR: u64 = 1_132_489_760;
+const MCG_MODULUS: u64 = (1 << 31) - 1;
+
+impl Generator {
+    /// Fills `noise` with 0 (probability `p`) or 1/(1 − p): the factor of `F.dropout(x, p)`.
+    ///
+    /// Nothing is drawn when `p` is 0 (all ones) or 1 (all zeros).
+    ///
+    /// ```
+    /// use rekindle_tensor::random::{Generator, dropout::DropoutStream};
+    ///
+    /// let mut noise = [0f32; 6];
+    /// Generator::seeded(123).dropout(&mut noise, 0.5, DropoutStream::Current);
+    /// assert_eq!(noise, [2.0, 2.0, 0.0, 2.0, 2.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `p` is not in [0, 1].
+    #[track_caller]
+    pub fn dropout<T: Float>(&mut self, noise: &mut [T], p: f64, stream: DropoutStream) {
+        check_probability("dropout", p);
+        let one = T::from_i64(1);
+        match p {
+            0.0 => noise.fill(one),
+            1.0 => noise.fill(T::from_i64(0)),
+            _ => self.keep(noise, 1.0 - p, one / T::from_f64(1.0 - p), stream),
+        }
+    }
+
+    /// The two factors of `F.alpha_dropout(x, p)`: y = x·scale\[i\] + shift\[i\], dx = dy·scale\[i\].
+    ///
+    /// Dropped values become SELU's negative limit, and both are rescaled so that mean and variance stay.
+    /// Source: G. Klambauer et al., "Self-Normalizing Neural Networks", NIPS 2017.
+    ///
+    /// # Panics
+    /// If `p` is not in [0, 1], or the lengths differ.
+    #[track_caller]
+    pub fn alpha_dropout<T: Float>(
+        &mut self,
+        scale: &mut [T],
+        shift: &mut [T],
+        p: f64,
+        stream: DropoutStream,
+    ) {
+        const ALPHA: f64 = 1.7580993408473766; // SELU's scale times its alpha
+        check_probability("alpha_dropout", p);
+        assert!(scale.len() == shift.len(), "alpha_dropout: {} and {} factors", scale.len(), shift.len());
+        let (zero, one) = (T::from_i64(0), T::from_i64(1));
+        match p {
+            0.0 => scale.fill(one),
+            1.0 => scale.fill(zero),
+            _ => self.keep(scale, 1.0 - p, one, stream),
+        }
+        if p == 0.0 || p == 1.0 {
+            return shift.fill(zero);
+        }
+        let a = 1.0 / ((ALPHA * ALPHA * p + 1.0) * (1.0 - p)).sqrt();
+        let (gain, dropped, offset) = (T::from_f64(a), T::from_f64(ALPHA * a), T::from_f64(ALPHA * a * p));
+        let minus_one = T::from_i64(-1);
+        for (scale, shift) in scale.iter_mut().zip(shift) {
+            *shift = (*scale + minus_one) * dropped + offset;
+            *scale = *scale * gain;
+        }
+    }
+
+    /// Writes `value` with probability `q`, else zero.
+    fn keep<T: Number>(&mut self, noise: &mut [T], q: f64, value: T, stream: DropoutStream) {
+        let zero = T::from_i64(0);
+        match stream {
+            _ if noise.is_empty() => {}
+            DropoutStream::Current => self.engine.fill_bernoulli(q, value, zero, noise),
+            DropoutStream::IntelMkl => {
+                let mut x = (u64::from(self.next_u32()) % MCG_MODULUS).max(1);
+                for noise in noise {
+                    *noise = if (x as f64 / MCG_MODULUS as f64) < q { value } else { zero };
+                    x = x * MCG_FACTOR % MCG_MODULUS;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(p: f64, stream: DropoutStream) -> String {
+        let mut noise = [0f32; 36];
+        Generator::seeded(123).dropout(&mut noise, p, stream);
+        noise.map(|v| if v == 0.0 { '0' } else { '1' }).iter().collect()
+    }
+
+    #[test]
+    fn both_streams_give_the_published_masks() {
+        assert_eq!(kept(0.5, DropoutStream::Current), "110110000101111101011001010101011110");
+        assert_eq!(kept(0.5, DropoutStream::IntelMkl), "111111010000001010110001100001010000");
+    }
+
+    #[test]
+    fn kept_values_are_divided_in_the_types_precision() {
+        let mut noise = [0f32; 64];
+        Generator::seeded(0).dropout(&mut noise, 0.3, DropoutStream::Current);
+        assert!(noise.iter().all(|&v| v == 0.0 || v == 1.0f32 / 0.7f32));
+        assert!(noise.contains(&0.0));
+    }
+
+    #[test]
+    fn certain_outcomes_draw_nothing() {
+        let mut g = Generator::seeded(0);
+        let mut noise = [5f32; 3];
+        g.dropout(&mut noise, 0.0, DropoutStream::Current);
+        assert_eq!(noise, [1.0; 3]);
+        g.dropout(&mut noise, 1.0, DropoutStream::IntelMkl);
+        assert_eq!(noise, [0.0; 3]);
+        g.dropout::<f32>(&mut [], 0.5, DropoutStream::IntelMkl);
+        assert!(g == Generator::seeded(0));
+    }
+
+    #[test]
+    fn alpha_dropout_keeps_mean_and_variance() {
+        let n = 200_000;
+        let (mut scale, mut shift, mut x) = (vec![0f64; n], vec![0f64; n], vec![0f64; n]);
+        let mut g = Generator::seeded(0);
+        g.normal(&mut x, 0.0, 1.0);
+        g.alpha_dropout(&mut scale, &mut shift, 0.2, DropoutStream::Current);
+        let y: Vec<f64> = (0..n).map(|i| x[i] * scale[i] + shift[i]).collect();
+        let mean = y.iter().sum::<f64>() / n as f64;
+        let variance = y.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
+        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.01, "{mean} {variance}");
+    }
+
+    #[test]
+    #[should_panic(expected = "dropout: a probability must lie in [0, 1], got 50")]
+    fn percentages_are_refused() {
+        Generator::new().dropout(&mut [0f32], 50.0, DropoutStream::Current);
+    }
+}
