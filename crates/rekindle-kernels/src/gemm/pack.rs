@@ -1,0 +1,145 @@
+//! Copies of blocks of A and B in the order in which the microkernel reads them.
+use crate::real::Real;
+use std::cell::Cell;
+
+/// A matrix in memory: its first element and the distances to the next row and column.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<T> {
+    pub start: *const T,
+    pub row: usize,
+    pub col: usize,
+}
+
+// SAFETY: a matrix is only read, and only while the slice that it was made from is borrowed.
+unsafe impl<T: Sync> Sync for Matrix<T> {}
+
+impl<T> Matrix<T> {
+    /// The matrix that starts at row `i` and column `j`.
+    pub fn from(self, i: usize, j: usize) -> Self {
+        Matrix { start: self.start.wrapping_add(i * self.row + j * self.col), ..self }
+    }
+}
+
+/// Copies a `[k, n]` block of B into panels of `width` columns: panel after panel, each row-major without gaps.
+/// The last panel is as wide as `n` leaves, rounded up to whole vectors of `lanes`; columns past `n` are 0.
+///
+/// # Safety
+/// `b` must be valid for the block.
+pub(crate) unsafe fn pack_b<T: Real>(
+    b: Matrix<T>,
+    k: usize,
+    n: usize,
+    width: usize,
+    lanes: usize,
+    panels: &mut [T],
+) {
+    for first in (0..n).step_by(width) {
+        let cols = width.min(n - first);
+        let panel = Panel { width: cols.next_multiple_of(lanes), cols };
+        let out = &mut panels[first * k..][..k * panel.width];
+        // SAFETY: the panel lies within the block.
+        unsafe {
+            if b.row == 1 {
+                panel.transpose(b.from(0, first), k, out);
+            } else {
+                panel.copy(b.from(0, first), out);
+            }
+        }
+    }
+}
+
+/// `width` columns in memory, of which the first `cols` exist.
+struct Panel {
+    width: usize,
+    cols: usize,
+}
+
+impl Panel {
+    unsafe fn copy<T: Real>(&self, b: Matrix<T>, out: &mut [T]) {
+        for (p, out) in out.chunks_exact_mut(self.width).enumerate() {
+            let row = b.from(p, 0);
+            let (out, rest) = out.split_at_mut(self.cols);
+            if row.col == 1 {
+                // SAFETY: the caller vouches for `cols` elements of the row.
+                out.copy_from_slice(unsafe { std::slice::from_raw_parts(row.start, self.cols) });
+            } else {
+                for (j, out) in out.iter_mut().enumerate() {
+                    // SAFETY: as above.
+                    *out = unsafe { *row.from(0, j).start };
+                }
+            }
+            rest.fill(T::ZERO);
+        }
+    }
+
+    /// The columns of B are contiguous: squares of 4 by 4 are read along them and written across.
+    unsafe fn transpose<T: Real>(&self, b: Matrix<T>, k: usize, out: &mut [T]) {
+        const S: usize = 4;
+        let whole = k - k % S;
+        for j in (0..self.cols - self.cols % S).step_by(S) {
+            for p in (0..whole).step_by(S) {
+                // SAFETY: the square lies within the block and the panel.
+                unsafe {
+                    let rows: [[T; S]; S] =
+                        std::array::from_fn(|i| b.from(p, j + i).start.cast::<[T; S]>().read());
+                    let square: [[T; S]; S] = std::array::from_fn(|i| std::array::from_fn(|r| rows[r][i]));
+                    for (i, row) in square.into_iter().enumerate() {
+                        out.as_mut_ptr().add((p + i) * self.width + j).cast::<[T; S]>().write(row);
+                    }
+                }
+            }
+        }
+        for (p, out) in out.chunks_exact_mut(self.width).enumerate() {
+            let first = if p < whole { self.cols - self.cols % S } else { 0 };
+            for (j, out) in out.iter_mut().enumerate().skip(first) {
+                // SAFETY: the element lies within the block.
+                *out = if j < self.cols { unsafe { *b.from(p, j).start } } else { T::ZERO };
+            }
+        }
+    }
+}
+
+/// Copies `rows` rows and `k` columns of A, keeping the direction in which they are contiguous, and returns the copy
+/// as a matrix.
+///
+/// # Safety
+/// `a` must be valid for the rows and columns; the copy lives as long as `out`.
+pub(crate) unsafe fn copy_a<T: Real>(a: Matrix<T>, rows: usize, k: usize, out: &mut [T]) -> Matrix<T> {
+    if a.col == 1 {
+        for (i, out) in out.chunks_exact_mut(k).take(rows).enumerate() {
+            // SAFETY: the caller vouches for k elements of the row.
+            out.copy_from_slice(unsafe { std::slice::from_raw_parts(a.from(i, 0).start, k) });
+        }
+        Matrix { start: out.as_ptr(), row: k, col: 1 }
+    } else {
+        for (p, out) in out.chunks_exact_mut(rows).take(k).enumerate() {
+            for (i, out) in out.iter_mut().enumerate() {
+                // SAFETY: the caller vouches for the element.
+                *out = unsafe { *a.from(i, p).start };
+            }
+        }
+        Matrix { start: out.as_ptr(), row: 1, col: rows }
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+#[allow(dead_code)] // Only its size and alignment count.
+struct Line([u8; 64]);
+
+thread_local! {
+    static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Calls `f` with `len` numbers of this thread's scratch memory, which start at a cache line and hold anything.
+pub(crate) fn with_scratch<T: Real, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+    let mut lines = SCRATCH.take();
+    let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+    if lines.len() < needed {
+        lines.resize(needed, Line([0; 64]));
+    }
+    // SAFETY: the lines are initialised and cover `len` numbers; T is f32 or f64, for which all bits are valid.
+    let result = f(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<T>(), len) });
+    SCRATCH.set(lines);
+    result
+}

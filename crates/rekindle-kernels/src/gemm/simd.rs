@@ -1,0 +1,136 @@
+//! The few vector operations that matrix products need, one implementation per instruction set.
+//!
+//! Kernels are written once over [`Simd`] and compiled inside functions that enable the instruction set, so the
+//! methods here are always inlined there.
+use crate::real::Real;
+
+/// A vector of `LANES` numbers.
+///
+/// # Safety
+/// Every method needs the instruction set of the implementation; pointers must be valid for the elements named.
+pub(crate) trait Simd: Copy {
+    type T: Real;
+    const LANES: usize;
+
+    unsafe fn splat(x: Self::T) -> Self;
+    unsafe fn load(p: *const Self::T) -> Self;
+    /// Reads `n` in 1..=LANES elements; the others are 0.
+    unsafe fn load_first(p: *const Self::T, n: usize) -> Self;
+    unsafe fn store(self, p: *mut Self::T);
+    /// Writes the first `n` in 1..=LANES elements.
+    unsafe fn store_first(self, p: *mut Self::T, n: usize);
+    unsafe fn add(self, other: Self) -> Self;
+    /// `self * a + b`, rounded once.
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+}
+
+/// Vectors as arrays: correct everywhere, and fast where the target itself promises fused multiply-add.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable<T>([T; 8]);
+
+impl<T: Real> Simd for Portable<T> {
+    type T = T;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Portable([x; 8])
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const T) -> Self {
+        // SAFETY: the caller vouches for 8 elements.
+        Portable(unsafe { p.cast::<[T; 8]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn load_first(p: *const T, n: usize) -> Self {
+        // SAFETY: the caller vouches for n elements.
+        Portable(std::array::from_fn(|i| if i < n { unsafe { p.add(i).read() } } else { T::ZERO }))
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut T) {
+        // SAFETY: the caller vouches for 8 elements.
+        unsafe { p.cast::<[T; 8]>().write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut T, n: usize) {
+        for i in 0..n {
+            // SAFETY: the caller vouches for n elements.
+            unsafe { p.add(i).write(self.0[i]) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i].mul_add(a.0[i], b.0[i])))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86 {
+    use super::Simd;
+    use std::arch::x86_64::*;
+
+    /// Eight ones, then eight zeros: the mask of `n` lanes starts `n` before the middle.
+    static MASKS_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    static MASKS_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+
+    macro_rules! simd {
+        ($vector:ty, $t:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fmadd:ident,
+         first: |$n:ident| $mask:expr, $load_first:expr, $store_first:expr) => {
+            impl Simd for $vector {
+                type T = $t;
+                const LANES: usize = $lanes;
+
+                #[inline(always)]
+                unsafe fn splat(x: $t) -> Self {
+                    // SAFETY: the caller has the instruction set.
+                    unsafe { $splat(x) }
+                }
+                #[inline(always)]
+                unsafe fn load(p: *const $t) -> Self {
+                    // SAFETY: the caller has the instruction set and vouches for the elements.
+                    unsafe { $load(p) }
+                }
+                #[inline(always)]
+                unsafe fn load_first(p: *const $t, $n: usize) -> Self {
+                    debug_assert!((1..=$lanes).contains(&$n));
+                    // SAFETY: as for `load`; lanes outside the mask are not accessed.
+                    unsafe { $load_first(p, $mask) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, p: *mut $t) {
+                    // SAFETY: the caller has the instruction set and vouches for the elements.
+                    unsafe { $store(p, self) }
+                }
+                #[inline(always)]
+                unsafe fn store_first(self, p: *mut $t, $n: usize) {
+                    debug_assert!((1..=$lanes).contains(&$n));
+                    // SAFETY: as for `store`; lanes outside the mask are not accessed.
+                    unsafe { $store_first(p, $mask, self) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: the caller has the instruction set.
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+                    // SAFETY: the caller has the instruction set.
+                    unsafe { $fmadd(self, a, b) }
+                }
+            }
+        };
+    }
+
+    simd!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps,
+        first: |n| (0xffff_u32 >> (16 - n)) as u16, |p, mask| _mm512_maskz_loadu_ps(mask, p), _mm512_mask_storeu_ps);
+    simd!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd,
+        first: |n| (0xff_u32 >> (8 - n)) as u8, |p, mask| _mm512_maskz_loadu_pd(mask, p), _mm512_mask_storeu_pd);
+    simd!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps,
+        first: |n| _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - n).cast()), _mm256_maskload_ps, _mm256_maskstore_ps);
+    simd!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd,
+        first: |n| _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - n).cast()), _mm256_maskload_pd, _mm256_maskstore_pd);
+}

@@ -1,0 +1,173 @@
+//! The microkernel: one tile of C, a few rows by one or two vectors, held in registers over an inner block.
+use super::simd::{Portable, Simd};
+use crate::dispatch::Isa;
+use crate::real::Real;
+use std::any::TypeId;
+
+/// One call of the microkernel: `c = [c +] a b [+ bias]` for a tile of C.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<T> {
+    /// Length of the inner block.
+    pub k: usize,
+    /// First element of the rows of A, and the distances to the next row and column.
+    pub a: *const T,
+    pub a_strides: (usize, usize),
+    /// First element of the columns of B, which lie side by side, and the distance to the next row.
+    pub b: *const T,
+    pub b_stride: usize,
+    /// First element of the tile of C, and the distance to the next row.
+    pub c: *mut T,
+    pub c_stride: usize,
+    /// How many columns of the last vector exist: 1..=LANES.
+    pub last: usize,
+    /// Whether to add to what C holds.
+    pub accumulate: bool,
+    /// The bias of the first column, or null.
+    pub bias: *const T,
+}
+
+/// # Safety
+/// The instruction set must be present and the tile's pointers valid for the kernel's rows and columns.
+type TileFn<T> = unsafe fn(&Tile<T>);
+
+/// The microkernels of one element type and instruction set.
+pub(crate) struct Kernels<T: 'static> {
+    /// Elements of a vector.
+    pub lanes: usize,
+    /// `tiles[rows - 1][vectors - 1]`, for 1 to the greatest number of rows and for 1 or 2 vectors.
+    pub tiles: &'static [[TileFn<T>; 2]],
+}
+
+impl<T: Real> Kernels<T> {
+    /// The kernels for `T`, which is f32 or f64.
+    pub fn get(isa: Isa) -> &'static Kernels<T> {
+        let of = TypeId::of::<T>();
+        if of == TypeId::of::<f32>() {
+            // SAFETY: T is f32, so the types are the same.
+            unsafe { std::mem::transmute::<&'static Kernels<f32>, &'static Kernels<T>>(for_f32(isa)) }
+        } else {
+            assert!(of == TypeId::of::<f64>(), "gemm: only f32 and f64 have kernels");
+            // SAFETY: T is f64, so the types are the same.
+            unsafe { std::mem::transmute::<&'static Kernels<f64>, &'static Kernels<T>>(for_f64(isa)) }
+        }
+    }
+
+    /// The greatest number of rows of a tile.
+    pub fn rows(&self) -> usize {
+        self.tiles.len()
+    }
+
+    /// The greatest number of columns of a tile.
+    pub fn cols(&self) -> usize {
+        2 * self.lanes
+    }
+}
+
+#[inline(always)]
+unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T>) {
+    let &Tile {
+        k,
+        mut a,
+        a_strides: (a_row, a_col),
+        mut b,
+        b_stride,
+        c,
+        c_stride,
+        last,
+        accumulate,
+        bias,
+        ..
+    } = tile;
+    // SAFETY: the caller vouches for ROWS rows of A and C, k columns of A, k rows of B, and the columns up to `last`
+    // of the last vector in B, C and the bias.
+    unsafe {
+        let load = |p: *const V::T, v: usize| match v + 1 == VECTORS {
+            true => V::load_first(p.add(v * V::LANES), last),
+            false => V::load(p.add(v * V::LANES)),
+        };
+        let mut acc = [[V::splat(V::T::ZERO); VECTORS]; ROWS];
+        for _ in 0..k {
+            let b_row: [V; VECTORS] = std::array::from_fn(|v| load(b, v));
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let x = V::splat(*a.add(i * a_row));
+                for (acc, b) in acc.iter_mut().zip(b_row) {
+                    *acc = x.mul_add(b, *acc);
+                }
+            }
+            a = a.wrapping_add(a_col);
+            b = b.wrapping_add(b_stride);
+        }
+        for (i, acc) in acc.iter().enumerate() {
+            for (v, &acc) in acc.iter().enumerate() {
+                let c = c.add(i * c_stride);
+                let mut sum = acc;
+                if accumulate {
+                    sum = load(c, v).add(sum);
+                }
+                if !bias.is_null() {
+                    sum = sum.add(load(bias, v));
+                }
+                match v + 1 == VECTORS {
+                    true => sum.store_first(c.add(v * V::LANES), last),
+                    false => sum.store(c.add(v * V::LANES)),
+                }
+            }
+        }
+    }
+}
+
+/// Compiles the microkernel for one vector type, for each number of rows and vectors.
+macro_rules! kernels {
+    ($name:ident, $t:ty, $vector:ty, $(#[$feature:meta])? [$($rows:literal)*]) => {
+        static $name: Kernels<$t> = {
+            $(#[$feature])?
+            unsafe fn tile<const ROWS: usize, const VECTORS: usize>(tile: &Tile<$t>) {
+                // SAFETY: the contract is the caller's.
+                unsafe { run::<$vector, ROWS, VECTORS>(tile) }
+            }
+            Kernels { lanes: <$vector>::LANES, tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*] }
+        };
+    };
+}
+
+kernels!(PORTABLE_F32, f32, Portable<f32>, [1 2 3 4 5 6]);
+kernels!(PORTABLE_F64, f64, Portable<f64>, [1 2 3 4 5 6]);
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::*;
+    use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+
+    kernels!(AVX512_F32, f32, __m512, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
+    kernels!(AVX512_F64, f64, __m512d, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
+    kernels!(AVX2_F32, f32, __m256, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6]);
+    kernels!(AVX2_F64, f64, __m256d, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6]);
+
+    pub(super) fn for_f32(isa: Isa) -> &'static Kernels<f32> {
+        match isa {
+            Isa::Avx512 => &AVX512_F32,
+            Isa::Avx2 => &AVX2_F32,
+            Isa::Portable => &PORTABLE_F32,
+        }
+    }
+
+    pub(super) fn for_f64(isa: Isa) -> &'static Kernels<f64> {
+        match isa {
+            Isa::Avx512 => &AVX512_F64,
+            Isa::Avx2 => &AVX2_F64,
+            Isa::Portable => &PORTABLE_F64,
+        }
+    }
+}
+#[cfg(target_arch = "x86_64")]
+use x86::{for_f32, for_f64};
+
+#[cfg(not(target_arch = "x86_64"))]
+fn for_f32(_: Isa) -> &'static Kernels<f32> {
+    &PORTABLE_F32
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn for_f64(_: Isa) -> &'static Kernels<f64> {
+    &PORTABLE_F64
+}
