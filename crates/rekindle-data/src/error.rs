@@ -1,0 +1,78 @@
+//! What can go wrong between a data set and its tensors.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A data set that could not be read or fetched.
+///
+/// Its text is one line that names the place, the cause and, where there is one, the remedy.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system could not read or write a file.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content of a file is not what it has to be.
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file (in its uncompressed bytes, if it is compressed).
+        offset: u64,
+        /// What is wrong there.
+        problem: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// A data set, or a part of it, is in none of the places where it is looked for.
+    Missing {
+        /// What was looked for and where, and how to provide it.
+        message: String,
+    },
+    /// A transfer failed for good.
+    Download {
+        /// The address.
+        url: String,
+        /// What went wrong.
+        problem: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+}
+
+/// The result of reading or fetching a data set.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Turns what the system said about `path` into an error, for `map_err`.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Malformed { path, offset, problem, remedy } => {
+                write!(f, "{}: byte {offset}: {problem}; {remedy}", path.display())
+            }
+            Self::Missing { message } => f.write_str(message),
+            Self::Download { url, problem, remedy } => write!(f, "{url}: {problem}; {remedy}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
