@@ -45,7 +45,7 @@ pub enum Error {
 }
 
 /// The result of reading or fetching a data set.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Turns what the system said about `path` into an error, for `map_err`.
