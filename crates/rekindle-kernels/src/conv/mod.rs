@@ -2,7 +2,18 @@
 //!
 //! `y[b, o, i, j] = bias[o] + sum over c, p, q of w[o, c, p, q] * x[b, g C/G + c, i sh + p dh - ph, j sw + q dw - pw]`,
 //! where `g` is the group of output channel `o` and terms outside the image are 0.
+//!
+//! All three directions are matrix products on the matrix of columns of an image (see `columns`), which is made piece
+//! by piece in cache-sized scratch memory: `y = w cols`, `dcols = w^T dy`, `dw^T = cols dy^T`.
+mod backward;
+mod columns;
+mod forward;
+
+use crate::dispatch::isa;
 use crate::real::Real;
+
+/// Elements of a piece of the matrix of columns: half of a common L2 cache.
+const PIECE: usize = 128 * 1024;
 
 /// The geometry of a two-dimensional convolution. Pairs are (vertical, horizontal).
 ///
@@ -79,6 +90,17 @@ impl Conv2dShape {
         self.batch * self.out_channels * h * w
     }
 
+    /// Rows of the matrix of columns of one group, and output pixels.
+    fn matrix_size(&self) -> (usize, usize) {
+        let (h, w) = self.out_size();
+        (self.in_channels / self.groups * self.kernel.0 * self.kernel.1, h * w)
+    }
+
+    /// Channels of one group of input and output.
+    fn group_channels(&self) -> (usize, usize) {
+        (self.in_channels / self.groups, self.out_channels / self.groups)
+    }
+
     #[track_caller]
     fn check(&self, x: usize, w: usize, y: usize) {
         assert!(self.groups > 0, "conv2d: groups must be positive");
@@ -97,28 +119,6 @@ impl Conv2dShape {
         assert!(w == ew, "conv2d: the weight has {w} elements, expected {ew} for {self:?}");
         assert!(y == ey, "conv2d: the output has {y} elements, expected {ey} for {self:?}");
     }
-
-    /// Calls `f(x index, w index, y index)` for every product in the sum.
-    fn for_each_product(&self, mut f: impl FnMut(usize, usize, usize)) {
-        let ((h, w), (kh, kw), (oh, ow)) = (self.size, self.kernel, self.out_size());
-        let (ci, co) = (self.in_channels / self.groups, self.out_channels / self.groups);
-        for (b, o, i, j) in (0..self.batch * self.out_channels * oh * ow).map(|y| {
-            (y / (self.out_channels * oh * ow), y / (oh * ow) % self.out_channels, y / ow % oh, y % ow)
-        }) {
-            for (c, p, q) in (0..ci * kh * kw).map(|t| (t / (kh * kw), t / kw % kh, t % kw)) {
-                let (r, s) =
-                    (i * self.stride.0 + p * self.dilation.0, j * self.stride.1 + q * self.dilation.1);
-                let (r, s) = (r.wrapping_sub(self.padding.0), s.wrapping_sub(self.padding.1));
-                if r < h && s < w {
-                    f(
-                        ((b * self.in_channels + o / co * ci + c) * h + r) * w + s,
-                        ((o * ci + c) * kh + p) * kw + q,
-                        ((b * self.out_channels + o) * oh + i) * ow + j,
-                    );
-                }
-            }
-        }
-    }
 }
 
 /// `y = conv2d(x, w) + bias`, overwriting `y`. `bias` has one element per output channel.
@@ -136,11 +136,10 @@ impl Conv2dShape {
 #[track_caller]
 pub fn conv2d_forward<T: Real>(shape: &Conv2dShape, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     shape.check(x.len(), w.len(), y.len());
-    let (oh, ow) = shape.out_size();
-    for (i, y) in y.iter_mut().enumerate() {
-        *y = bias.map_or(T::ZERO, |bias| bias[i / (oh * ow) % shape.out_channels]);
+    if let Some(bias) = bias {
+        check_bias(shape, bias.len());
     }
-    shape.for_each_product(|ix, iw, iy| y[iy] = x[ix].mul_add(w[iw], y[iy]));
+    forward::forward(isa(), shape, x, w, bias, y);
 }
 
 /// The gradient of the input from the gradient `dy` of the output; overwrites `dx`.
@@ -150,8 +149,7 @@ pub fn conv2d_forward<T: Real>(shape: &Conv2dShape, x: &[T], w: &[T], bias: Opti
 #[track_caller]
 pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
     shape.check(dx.len(), w.len(), dy.len());
-    dx.fill(T::ZERO);
-    shape.for_each_product(|ix, iw, iy| dx[ix] = dy[iy].mul_add(w[iw], dx[ix]));
+    backward::input(isa(), shape, dy, w, dx);
 }
 
 /// The gradient of the weight from the gradient `dy` of the output; overwrites `dw`.
@@ -161,8 +159,7 @@ pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx
 #[track_caller]
 pub fn conv2d_backward_weight<T: Real>(shape: &Conv2dShape, x: &[T], dy: &[T], dw: &mut [T]) {
     shape.check(x.len(), dw.len(), dy.len());
-    dw.fill(T::ZERO);
-    shape.for_each_product(|ix, iw, iy| dw[iw] = dy[iy].mul_add(x[ix], dw[iw]));
+    backward::weight(isa(), shape, x, dy, dw);
 }
 
 /// The gradient of the bias: the sum of `dy` over images, rows and columns; overwrites `db`.
@@ -172,14 +169,15 @@ pub fn conv2d_backward_weight<T: Real>(shape: &Conv2dShape, x: &[T], dy: &[T], d
 #[track_caller]
 pub fn conv2d_backward_bias<T: Real>(shape: &Conv2dShape, dy: &[T], db: &mut [T]) {
     shape.check(shape.x_len(), shape.w_len(), dy.len());
-    assert!(
-        db.len() == shape.out_channels,
-        "conv2d: the bias gradient must have {} elements",
-        shape.out_channels
-    );
-    db.fill(T::ZERO);
-    let (oh, ow) = shape.out_size();
-    for (i, &dy) in dy.iter().enumerate() {
-        db[i / (oh * ow) % shape.out_channels] += dy;
-    }
+    check_bias(shape, db.len());
+    backward::bias(shape, dy, db);
 }
+
+#[track_caller]
+fn check_bias(shape: &Conv2dShape, len: usize) {
+    let expected = shape.out_channels;
+    assert!(len == expected, "conv2d: the bias has {len} elements for {expected} output channels");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Copies of blocks of A and B in the order in which the microkernel reads them.
 use crate::real::Real;
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// A matrix in memory: its first element and the distances to the next row and column.
 #[derive(Clone, Copy)]
@@ -14,6 +14,10 @@ pub(crate) struct Matrix<T> {
 unsafe impl<T: Sync> Sync for Matrix<T> {}
 
 impl<T> Matrix<T> {
+    pub fn new(data: &[T], (row, col): (usize, usize)) -> Self {
+        Matrix { start: data.as_ptr(), row, col }
+    }
+
     /// The matrix that starts at row `i` and column `j`.
     pub fn from(self, i: usize, j: usize) -> Self {
         Matrix { start: self.start.wrapping_add(i * self.row + j * self.col), ..self }
@@ -128,18 +132,19 @@ pub(crate) unsafe fn copy_a<T: Real>(a: Matrix<T>, rows: usize, k: usize, out: &
 struct Line([u8; 64]);
 
 thread_local! {
-    static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+    static SCRATCH: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with `len` numbers of this thread's scratch memory, which start at a cache line and hold anything.
+/// Calls `f` with `len` numbers of this thread's scratch memory, which start at a cache line and hold anything. Calls
+/// may be nested; the memory is kept for the next call at the same depth.
 pub(crate) fn with_scratch<T: Real, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
-    let mut lines = SCRATCH.take();
+    let mut lines = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
     let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
     if lines.len() < needed {
         lines.resize(needed, Line([0; 64]));
     }
     // SAFETY: the lines are initialised and cover `len` numbers; T is f32 or f64, for which all bits are valid.
     let result = f(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<T>(), len) });
-    SCRATCH.set(lines);
+    SCRATCH.with_borrow_mut(|stack| stack.push(lines));
     result
 }

@@ -22,6 +22,8 @@ pub(crate) struct Tile<T> {
     pub last: usize,
     /// Whether to add to what C holds.
     pub accumulate: bool,
+    /// What the sums of each row start from, or null for 0.
+    pub start: *const T,
     /// The bias of the first column, or null.
     pub bias: *const T,
 }
@@ -75,8 +77,8 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T
         c_stride,
         last,
         accumulate,
+        start,
         bias,
-        ..
     } = tile;
     // SAFETY: the caller vouches for ROWS rows of A and C, k columns of A, k rows of B, and the columns up to `last`
     // of the last vector in B, C and the bias.
@@ -86,6 +88,9 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T
             false => V::load(p.add(v * V::LANES)),
         };
         let mut acc = [[V::splat(V::T::ZERO); VECTORS]; ROWS];
+        if !start.is_null() {
+            acc = std::array::from_fn(|i| [V::splat(*start.add(i)); VECTORS]);
+        }
         for _ in 0..k {
             let b_row: [V; VECTORS] = std::array::from_fn(|v| load(b, v));
             for (i, acc) in acc.iter_mut().enumerate() {

@@ -1,0 +1,172 @@
+use super::*;
+use crate::dispatch::{Isa, detect};
+use crate::parallel::set_num_threads;
+
+fn noise(len: usize, seed: u64) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// The slow twin of all three directions: calls `f(x index, w index, y index)` for every product in the sums.
+fn for_each_product(s: &Conv2dShape, mut f: impl FnMut(usize, usize, usize)) {
+    let ((h, w), (kh, kw), (oh, ow)) = (s.size, s.kernel, s.out_size());
+    let (ci, co) = s.group_channels();
+    for y in 0..s.y_len() {
+        let (b, o, i, j) =
+            (y / (s.out_channels * oh * ow), y / (oh * ow) % s.out_channels, y / ow % oh, y % ow);
+        for (c, p, q) in (0..ci * kh * kw).map(|t| (t / (kh * kw), t / kw % kh, t % kw)) {
+            let r = (i * s.stride.0 + p * s.dilation.0).wrapping_sub(s.padding.0);
+            let t = (j * s.stride.1 + q * s.dilation.1).wrapping_sub(s.padding.1);
+            if r < h && t < w {
+                f(
+                    ((b * s.in_channels + o / co * ci + c) * h + r) * w + t,
+                    ((o * ci + c) * kh + p) * kw + q,
+                    y,
+                );
+            }
+        }
+    }
+}
+
+fn shapes() -> Vec<Conv2dShape> {
+    let s = Conv2dShape::default();
+    let r = |batch, in_channels, out_channels, size, kernel| Conv2dShape {
+        batch,
+        in_channels,
+        out_channels,
+        size,
+        kernel,
+        ..s
+    };
+    vec![
+        r(0, 2, 3, (4, 4), (3, 3)),
+        r(1, 1, 1, (1, 1), (1, 1)),
+        r(2, 3, 5, (4, 5), (2, 3)),
+        r(3, 1, 64, (28, 28), (5, 5)),
+        r(9, 20, 17, (12, 12), (5, 5)),
+        r(2, 4, 6, (2, 2), (3, 3)),
+        r(2, 2, 3, (1, 40), (1, 7)),
+        r(2, 3, 130, (7, 6), (1, 1)),
+        r(1, 2, 3, (40, 41), (3, 3)),
+        Conv2dShape { padding: (1, 2), ..r(2, 3, 4, (6, 5), (3, 4)) },
+        Conv2dShape { stride: (2, 3), padding: (2, 1), ..r(2, 3, 4, (9, 10), (3, 3)) },
+        Conv2dShape { dilation: (2, 3), padding: (3, 2), ..r(2, 2, 4, (9, 10), (3, 2)) },
+        Conv2dShape { groups: 2, ..r(3, 4, 6, (5, 5), (3, 3)) },
+        Conv2dShape {
+            groups: 6,
+            stride: (2, 1),
+            padding: (1, 1),
+            dilation: (1, 2),
+            ..r(2, 6, 12, (8, 9), (3, 3))
+        },
+        Conv2dShape { padding: (4, 4), ..r(1, 1, 2, (2, 3), (3, 3)) },
+        Conv2dShape { stride: (1, 4), padding: (0, 5), ..r(2, 1, 2, (1, 9), (1, 3)) },
+    ]
+}
+
+fn close(what: &str, s: &Conv2dShape, got: &[f64], expected: &[f64]) {
+    assert_eq!(got.len(), expected.len());
+    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
+        assert!((g - e).abs() <= 1e-11 * (1.0 + e.abs()), "{what} [{i}]: {g} instead of {e} for {s:?}");
+    }
+}
+
+#[test]
+fn all_directions_agree_with_the_plain_sums() {
+    for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|&isa| isa <= detect()) {
+        for s in shapes() {
+            let (x, w, dy) = (noise(s.x_len(), 1), noise(s.w_len(), 2), noise(s.y_len(), 3));
+            let b = noise(s.out_channels, 4);
+            let (oh, ow) = s.out_size();
+            let mut expected: Vec<f64> = (0..s.y_len()).map(|i| b[i / (oh * ow) % s.out_channels]).collect();
+            let (mut expected_dx, mut expected_dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
+            for_each_product(&s, |ix, iw, iy| {
+                expected[iy] += x[ix] * w[iw];
+                expected_dx[ix] += dy[iy] * w[iw];
+                expected_dw[iw] += dy[iy] * x[ix];
+            });
+            let mut expected_db = vec![0.0; b.len()];
+            (0..dy.len()).for_each(|i| expected_db[i / (oh * ow) % s.out_channels] += dy[i]);
+            let nan = |len: usize| vec![f64::NAN; len];
+            let (mut y, mut dx, mut dw, mut db) = (nan(dy.len()), nan(x.len()), nan(w.len()), nan(b.len()));
+            forward::forward(isa, &s, &x, &w, Some(&b), &mut y);
+            backward::input(isa, &s, &dy, &w, &mut dx);
+            backward::weight(isa, &s, &x, &dy, &mut dw);
+            conv2d_backward_bias(&s, &dy, &mut db);
+            close("y", &s, &y, &expected);
+            close("dx", &s, &dx, &expected_dx);
+            close("dw", &s, &dw, &expected_dw);
+            close("db", &s, &db, &expected_db);
+        }
+    }
+}
+
+/// All results in f32, as bits.
+fn bits(isa: Isa, s: &Conv2dShape) -> Vec<u32> {
+    let f = |len: usize, seed: u64| noise(len, seed).into_iter().map(|x| x as f32).collect::<Vec<_>>();
+    let (x, w, dy) = (f(s.x_len(), 1), f(s.w_len(), 2), f(s.y_len(), 3));
+    let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+    let mut db = vec![0.0; s.out_channels];
+    forward::forward(isa, s, &x, &w, None, &mut y);
+    backward::input(isa, s, &dy, &w, &mut dx);
+    backward::weight(isa, s, &x, &dy, &mut dw);
+    conv2d_backward_bias(s, &dy, &mut db);
+    [y, dx, dw, db].concat().into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn bits_do_not_depend_on_threads_or_instruction_set() {
+    for s in shapes() {
+        set_num_threads(1);
+        let expected = bits(detect(), &s);
+        for threads in [2, 4] {
+            set_num_threads(threads);
+            assert!(bits(detect(), &s) == expected, "{threads} threads, {s:?}");
+        }
+        for isa in [Isa::Portable, Isa::Avx2].into_iter().filter(|&isa| isa <= detect()) {
+            assert!(bits(isa, &s) == expected, "{isa:?}, {s:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let first =
+        Conv2dShape { batch: 256, out_channels: 64, size: (28, 28), kernel: (5, 5), ..Default::default() };
+    let second = Conv2dShape { in_channels: 64, size: (12, 12), ..first };
+    let padded = Conv2dShape { batch: 32, size: (28, 28), kernel: (3, 3), padding: (1, 1), ..second };
+    for (name, s) in [("1-64-5 28x28", first), ("64-64-5 12x12", second), ("64-64-3p1 28x28 b32", padded)] {
+        let (x, w, dy) = (vec![0.5f32; s.x_len()], vec![0.5f32; s.w_len()], vec![0.5f32; s.y_len()]);
+        let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+        let mut db = vec![0.0; s.out_channels];
+        let flops = 2.0 * (s.y_len() * s.w_len() / s.out_channels) as f64;
+        for threads in [1, 2] {
+            set_num_threads(threads);
+            let mut best = [f64::MAX; 4];
+            for _ in 0..15 {
+                let mut time = |i: usize, f: &mut dyn FnMut()| {
+                    let start = std::time::Instant::now();
+                    f();
+                    best[i] = best[i].min(start.elapsed().as_secs_f64());
+                };
+                time(0, &mut || conv2d_forward(&s, &x, &w, None, &mut y));
+                time(1, &mut || conv2d_backward_input(&s, &dy, &w, &mut dx));
+                time(2, &mut || conv2d_backward_weight(&s, &x, &dy, &mut dw));
+                time(3, &mut || conv2d_backward_bias(&s, &dy, &mut db));
+            }
+            let show = |i: usize| format!("{:7.2} ms {:6.1} GFLOP/s", best[i] * 1e3, flops / best[i] / 1e9);
+            println!(
+                "{name:20} {threads}  y {}  dx {}  dw {}  db {:.2} ms",
+                show(0),
+                show(1),
+                show(2),
+                best[3] * 1e3
+            );
+        }
+    }
+}
