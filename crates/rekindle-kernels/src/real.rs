@@ -1,12 +1,14 @@
 //! [`Real`]: the floating-point numbers that kernels are written over, f32 and f64.
 
+mod single;
+
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, Sub, SubAssign};
 
 /// A floating-point number.
 ///
-/// The f32 functions are free of branches and table look-ups, so that a loop over them vectorises.
-/// They are within 1 ulp of the exact value ([`Real::sigmoid`]: 2) and give the same bits on every machine.
+/// The f32 functions are within 1 ulp of the exact value ([`Real::sigmoid`]: 2). But for `sin`, `cos` and `powf` they
+/// are free of branches and tables, so that a loop over them vectorises, and give the same bits on every machine.
 #[allow(missing_docs)]
 pub trait Real:
     Copy
@@ -160,14 +162,50 @@ impl Real for f64 {
 
 impl Real for f32 {
     common!(f32);
-    common!(f32: exp exp_m1 ln ln_1p tanh sin cos);
 
     #[inline(always)]
-    fn powf(self, exponent: Self) -> Self {
-        f32::powf(self, exponent)
+    fn exp(self) -> Self {
+        single::exp(self)
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        single::exp_m1(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        single::ln(self)
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        single::ln_1p(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        single::tanh(self)
+    }
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        single::sigmoid(self)
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        single::erf(self)
     }
 
-    fn erf(self) -> Self {
-        Real::erf(f64::from(self)) as f32
+    // These are rare in networks and hard to reduce for large arguments, so they pass through f64.
+    #[inline(always)]
+    fn sin(self) -> Self {
+        f64::from(self).sin() as f32
+    }
+    #[inline(always)]
+    fn cos(self) -> Self {
+        f64::from(self).cos() as f32
+    }
+    #[inline(always)]
+    fn powf(self, exponent: Self) -> Self {
+        f64::from(self).powf(f64::from(exponent)) as f32
     }
 }
+
+#[cfg(test)]
+mod tests;
