@@ -26,6 +26,7 @@ ops! {
     div: "div";
     exp: "exp";
     expand: "expand";
+    index_select: "index_select";
     linear: "linear";
     matmul: "matmul";
     mul: "mul";
