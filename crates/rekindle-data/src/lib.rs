@@ -1,9 +1,11 @@
 //! Data sets: file formats, downloads, and what turns them into batches.
 
+mod dataset;
 #[cfg(feature = "download")]
 mod download;
 mod error;
 mod idx;
+mod loader;
 mod md5;
 mod mnist;
 #[cfg(feature = "download")]
@@ -12,11 +14,13 @@ pub mod sampler;
 pub mod split;
 pub mod synthetic;
 
+pub use dataset::{Dataset, Subset, TensorDataset, random_split};
 #[cfg(feature = "download")]
 pub use download::{Downloader, Event};
 pub use error::{Error, Result};
 pub use idx::IdxArray;
+pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};
-pub use mnist::{ImageSource, LabelledImages, Root, fashion_mnist, mnist};
+pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, fashion_mnist, mnist};
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;

@@ -16,6 +16,9 @@ use {
     std::io::{self, BufReader, Read},
 };
 
+use rekindle_kernels::parallel;
+use rekindle_tensor::Tensor;
+
 use crate::error::{Error, Result};
 use crate::idx::IdxArray;
 use crate::md5::Md5;
@@ -24,11 +27,17 @@ use crate::md5::Md5;
 ///
 /// ```no_run
 /// let train = rekindle_data::mnist("data").train()?;
-/// assert_eq!(train.images.shape, [60000, 28, 28]);
+/// let (x, y) = train.tensors();
+/// assert_eq!((x.shape(), y.shape()), (&[60_000, 1, 28, 28][..], &[60_000][..]));
+///
+/// // Zeros, then ones, as rows for a linear layer.
+/// let (x, y) = train.pick(&[0, 1]).tensors();
+/// let (x, y) = (x.reshape([-1, 784]), y.float().reshape([-1, 1]));
+/// assert_eq!(x.shape(), [12_665, 784]);
 /// # Ok::<(), rekindle_data::Error>(())
 /// ```
 pub fn mnist(root: impl Into<Root>) -> ImageSource {
-    ImageSource::new(&MNIST, root.into())
+    ImageSet::Mnist.open(root)
 }
 
 /// Ten kinds of clothes, in the format and the numbers of [`mnist`].
@@ -39,15 +48,38 @@ pub fn mnist(root: impl Into<Root>) -> ImageSource {
 /// # Ok::<(), rekindle_data::Error>(())
 /// ```
 pub fn fashion_mnist(root: impl Into<Root>) -> ImageSource {
-    ImageSource::new(&FASHION_MNIST, root.into())
+    ImageSet::FashionMnist.open(root)
+}
+
+/// Enough work for a thread to be worth waking.
+const PIXELS_PER_TASK: usize = 1 << 18;
+
+/// Which set of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageSet {
+    /// See [`mnist`].
+    Mnist,
+    /// See [`fashion_mnist`].
+    FashionMnist,
+}
+
+impl ImageSet {
+    /// The set in a folder or, for [`Root::from_env`], wherever it can be had.
+    pub fn open(self, root: impl Into<Root>) -> ImageSource {
+        let set = match self {
+            Self::Mnist => &MNIST,
+            Self::FashionMnist => &FASHION_MNIST,
+        };
+        ImageSource { set, root: root.into() }
+    }
 }
 
 /// A published set: where it is and how to recognise it.
-struct ImageSet {
+struct PublishedSet {
     name: &'static str,
     /// Folders inside a data folder: ours, then torchvision's.
     folders: [&'static str; 2],
-    #[cfg_attr(not(feature = "download"), expect(dead_code))]
+    #[cfg_attr(not(feature = "download"), allow(dead_code))]
     mirror: &'static str,
     classes: [&'static str; 10],
     train: [PublishedFile; 2],
@@ -58,7 +90,7 @@ struct ImageSet {
 struct PublishedFile {
     name: &'static str,
     md5: &'static str,
-    #[cfg_attr(not(feature = "download"), expect(dead_code))]
+    #[cfg_attr(not(feature = "download"), allow(dead_code))]
     size: u64,
 }
 
@@ -81,7 +113,7 @@ impl PublishedFile {
     }
 }
 
-static MNIST: ImageSet = ImageSet {
+static MNIST: PublishedSet = PublishedSet {
     name: "mnist",
     folders: ["mnist", "MNIST/raw"],
     mirror: "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -96,7 +128,7 @@ static MNIST: ImageSet = ImageSet {
     ],
 };
 
-static FASHION_MNIST: ImageSet = ImageSet {
+static FASHION_MNIST: PublishedSet = PublishedSet {
     name: "fashion-mnist",
     folders: ["fashion-mnist", "FashionMNIST/raw"],
     mirror: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
@@ -177,9 +209,19 @@ impl<P: AsRef<Path> + ?Sized> From<&P> for Root {
     }
 }
 
+/// `None` stands for [`Root::from_env`].
+impl<P: AsRef<Path>> From<Option<P>> for Root {
+    fn from(folder: Option<P>) -> Self {
+        match folder {
+            Some(folder) => Self::from(folder.as_ref()),
+            None => Self::from_env(),
+        }
+    }
+}
+
 /// A set of images about to be read, see [`mnist`].
 pub struct ImageSource {
-    set: &'static ImageSet,
+    set: &'static PublishedSet,
     root: Root,
 }
 
@@ -195,10 +237,6 @@ pub struct LabelledImages {
 }
 
 impl ImageSource {
-    fn new(set: &'static ImageSet, root: Root) -> Self {
-        Self { set, root }
-    }
-
     /// The training images.
     ///
     /// # Errors
@@ -324,6 +362,22 @@ impl LabelledImages {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// The images as f32 `[n, 1, height, width]` from 0 to 1, the bytes divided by 255 as torchvision's
+    /// `ToTensor` does, and the labels as i64 `[n]`.
+    pub fn tensors(&self) -> (Tensor, Tensor) {
+        let brightness: [f32; 256] = std::array::from_fn(|byte| byte as f32 / 255.0);
+        let mut values = vec![0.0; self.images.data.len()];
+        parallel::chunks_mut(&mut values, PIXELS_PER_TASK, |task, values| {
+            let bytes = &self.images.data[task * PIXELS_PER_TASK..];
+            for (value, &byte) in values.iter_mut().zip(bytes) {
+                *value = brightness[usize::from(byte)];
+            }
+        });
+        let [n, height, width] = self.images.shape[..] else { unreachable!("images have three dimensions") };
+        let labels = self.labels.iter().map(|&label| i64::from(label)).collect();
+        (Tensor::from_vec(values, [n, 1, height, width]), Tensor::from_vec(labels, [n]))
     }
 
     /// The images of some classes: all of the first class, then all of the second, each in file order.

@@ -52,6 +52,18 @@ fn a_folder_may_be_ours_or_torchvisions_or_hold_the_files() {
 }
 
 #[test]
+fn tensors_hold_bytes_divided_by_255() {
+    let folder = Folder::new("tensors");
+    let bytes: Vec<u8> = (0..=255).collect();
+    folder.write("train-images-idx3-ubyte", &[2, 8, 16], &bytes);
+    folder.write("train-labels-idx1-ubyte", &[2], &[7, 0]);
+    let (x, y) = mnist(&folder.0).train().unwrap().tensors();
+    assert_eq!((x.shape(), y.to_vec::<i64>()), (&[2, 1, 8, 16][..], vec![7, 0]));
+    let expected: Vec<f32> = (0..256).map(|byte| byte as f32 / 255.0).collect();
+    assert_eq!(x.to_vec::<f32>(), expected);
+}
+
+#[test]
 fn picked_classes_come_in_the_order_asked_for() {
     let folder = Folder::new("pick");
     let train = mnist(&folder.write_train("mnist/", &[1, 0, 1]).0).train().unwrap();
