@@ -1,6 +1,7 @@
 //! Numeric kernels of Rekindle: plain functions on slices that know nothing of tensors.
 //!
 //! This is the one crate in which `unsafe` is allowed (SIMD and the thread pool).
+pub mod box_muller;
 pub mod conv;
 pub mod dispatch;
 pub mod gemm;

@@ -1,37 +1,33 @@
 //! The Box-Muller transform on blocks of 16: eight radii, eight angles, sixteen normals.
 //!
-//! r = √(−2 ln(1 − u)), t = 2πv; r·cos t and r·sin t. In f32 the logarithm, sine and cosine are S. Moshier's
-//! Cephes polynomials in the fused form that PyTorch's AVX kernels evaluate: only these give its bits.
+//! r = √(−2 ln(1 − u)), t = 2πv; r·cos t and r·sin t. The logarithm, sine and cosine are S. Moshier's Cephes
+//! polynomials in the fused form that PyTorch's AVX kernels evaluate: only these give its bits.
 
-/// Replaces 16 uniforms by 16 normals.
-pub(super) fn f32(v: &mut [f32; 16], mean: f32, std: f32) {
-    const TWO_PI: f32 = std::f32::consts::TAU;
-    for j in 0..8 {
-        let r = (-2.0 * ln(1.0 - v[j])).sqrt();
-        let (sin, cos) = sin_cos(TWO_PI * v[j + 8]);
-        v[j] = (r * cos).mul_add(std, mean);
-        v[j + 8] = (r * sin).mul_add(std, mean);
-    }
-}
+use crate::dispatch::multiversion;
+use std::f32::consts::{FRAC_1_SQRT_2, TAU};
 
-/// Replaces 16 uniforms by 16 normals.
-pub(super) fn f64(v: &mut [f64; 16], mean: f64, std: f64) {
-    for j in 0..8 {
-        let r = (-2.0 * (1.0 - v[j]).ln()).sqrt();
-        let (sin, cos) = (std::f64::consts::TAU * v[j + 8]).sin_cos();
-        v[j] = (r * cos).mul_add(std, mean);
-        v[j + 8] = (r * sin).mul_add(std, mean);
+multiversion! {
+    /// Replaces 16 uniforms of [0, 1) by 16 normals, in each block: PyTorch's `normal_` for f32.
+    pub fn box_muller[](blocks: &mut [[f32; 16]], mean: f32, std: f32) {
+        for v in blocks {
+            for j in 0..8 {
+                let r = (-2.0 * ln(1.0 - v[j])).sqrt();
+                let (sin, cos) = sin_cos(TAU * v[j + 8]);
+                v[j] = (r * cos).mul_add(std, mean);
+                v[j + 8] = (r * sin).mul_add(std, mean);
+            }
+        }
     }
 }
 
 /// Natural logarithm of x > 0.
 #[expect(clippy::excessive_precision, reason = "the constants as published")]
-#[inline]
+#[inline(always)]
 fn ln(x: f32) -> f32 {
     let x = x.max(f32::MIN_POSITIVE);
     let mut e = ((x.to_bits() >> 23) as i32 - 126) as f32;
     let mut m = f32::from_bits((x.to_bits() & 0x007f_ffff) | 0x3f00_0000); // 0.5 <= m < 1
-    if m < std::f32::consts::FRAC_1_SQRT_2 {
+    if m < FRAC_1_SQRT_2 {
         e -= 1.0;
         m = (m - 1.0) + m;
     } else {
@@ -59,7 +55,7 @@ fn ln(x: f32) -> f32 {
 
 /// Sine and cosine of 0 <= x < 2π: reduction to an eighth of a turn in three steps, then one polynomial each.
 #[expect(clippy::excessive_precision, reason = "the constants as published")]
-#[inline]
+#[inline(always)]
 fn sin_cos(x: f32) -> (f32, f32) {
     let octant = ((x * 1.27323954473516) as i32 + 1) & !1;
     let y = octant as f32;
@@ -86,7 +82,7 @@ mod tests {
             let x = 1.0 - u;
             let want = f64::from(x).ln();
             assert!((f64::from(ln(x)) - want).abs() <= 1e-7 * (1.0 + want.abs()), "ln {x}");
-            let t = std::f32::consts::TAU * u;
+            let t = TAU * u;
             let ((s, c), (want_s, want_c)) = (sin_cos(t), f64::from(t).sin_cos());
             assert!(
                 (f64::from(s) - want_s).abs() < 2e-7 && (f64::from(c) - want_c).abs() < 2e-7,
