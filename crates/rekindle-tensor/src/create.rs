@@ -1,6 +1,7 @@
 //! Constructors: filled, counted and literal tensors. Random ones are in [`crate::random_tensors`].
 
 use crate::dtype::{DType, Element, Scalar, match_dtype};
+use crate::op::mistake;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -71,7 +72,9 @@ impl Tensor {
         let floats = [start, end, step].iter().any(|s| matches!(s, Scalar::Float(_)));
         let (a, b, s) = (start.as_f64(), end.as_f64(), step.as_f64());
         if s == 0.0 || (b - a) * s < 0.0 || !(a.is_finite() && b.is_finite() && s.is_finite()) {
-            panic!("arange: no steps of {s} lead from {a} to {b}; give a step with the sign of end - start");
+            mistake!(
+                "arange: no steps of {s} lead from {a} to {b}; give a step with the sign of end - start"
+            );
         }
         let n = ((b - a) / s).ceil() as usize;
         if floats {
@@ -152,7 +155,7 @@ impl<L: Literal> Literal for [L] {
         };
         let expected = below(first);
         if let Some(other) = self.iter().map(below).find(|s| *s != expected) {
-            panic!("tensor: rows of different shapes: {expected:?} and {other:?}; make them equally long");
+            mistake!("tensor: rows of different shapes: {expected:?} and {other:?}; make them equally long");
         }
         shape.extend(expected);
     }

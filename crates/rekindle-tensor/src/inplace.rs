@@ -3,6 +3,7 @@
 
 use crate::autograd::grad_enabled;
 use crate::dtype::{Element, Scalar, match_dtype, match_number};
+use crate::op::mistake;
 use crate::operand::Operand;
 use crate::storage::Storage;
 use crate::tensor::Tensor;
@@ -12,7 +13,9 @@ impl Tensor {
     #[track_caller]
     fn check_writable(&self, op: &str) {
         if self.requires_grad() && grad_enabled() {
-            panic!("{op}: a tensor that requires gradients is changed in place; do it inside no_grad(|| ..)");
+            mistake!(
+                "{op}: a tensor that requires gradients is changed in place; do it inside no_grad(|| ..)"
+            );
         }
     }
 
@@ -32,7 +35,7 @@ impl Tensor {
     pub fn with_data_mut<T: Element, R>(&self, f: impl FnOnce(&mut [T]) -> R) -> R {
         self.check_writable("with_data_mut");
         if self.dtype() != T::DTYPE {
-            panic!("with_data_mut: the tensor holds {}, not {}", self.dtype(), T::DTYPE);
+            mistake!("with_data_mut: the tensor holds {}, not {}", self.dtype(), T::DTYPE);
         }
         let layout = &self.0.layout;
         self.0.storage.write(|buffer| {
@@ -109,7 +112,7 @@ impl Tensor {
         let other = other.operand().0.detach().to(self.dtype());
         let result = f(&self.detach(), &other);
         if result.shape() != self.shape() {
-            panic!(
+            mistake!(
                 "{op}: {:?} does not broadcast to the shape {:?} of the changed tensor",
                 other.shape(),
                 self.shape()

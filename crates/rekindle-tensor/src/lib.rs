@@ -29,7 +29,7 @@ pub mod testing;
 pub use autograd::{enable_grad, grad_enabled, no_grad};
 pub use create::{Literal, tensor};
 pub use dtype::{DType, Element, Scalar};
-pub use op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+pub use op::{Context, Grads, Keeps, Meta, Op, Output, apply, check};
 pub use operand::Operand;
 pub use rekindle_kernels::parallel::{num_threads, set_num_threads};
 pub use shape::{Ints, Shape};

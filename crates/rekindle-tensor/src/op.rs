@@ -5,7 +5,17 @@ use crate::dtype::DType;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// `panic!` for mistakes of the caller: a shape, type or argument that does not fit. Inside [`check`] it becomes an error.
+macro_rules! mistake {
+    ($($message:tt)*) => {
+        $crate::op::fail(format!($($message)*))
+    };
+}
+pub(crate) use mistake;
 
 /// What is known of a tensor before it is computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +150,7 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
         inputs.iter().map(|x| Meta { shape: x.shape_owned(), dtype: x.dtype() }).collect();
     let meta = match op.infer(&metas) {
         Ok(meta) => meta,
-        Err(message) => panic!("{message}"),
+        Err(message) => mistake!("{message}"),
     };
     let record =
         autograd::grad_enabled() && meta.dtype.is_float() && inputs.iter().any(|x| x.requires_grad());
@@ -151,4 +161,47 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
     let node = Node::record(Box::new(op), inputs, metas, &out);
     let t = out.value;
     Tensor::with_node(t.0.storage.clone(), t.0.layout.clone(), t.dtype(), Some(node))
+}
+
+thread_local! {
+    static CHECKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics at the caller's line with a message about the caller's mistake; the [`mistake!`] macro formats it.
+#[track_caller]
+pub(crate) fn fail(message: String) -> ! {
+    if CHECKING.get() {
+        // Unlike a panic, this prints nothing on its way to `check`.
+        std::panic::resume_unwind(Box::new(message));
+    }
+    panic!("{message}")
+}
+
+/// Runs `f` and turns a shape or type mistake in it into an error: so a whole model can be held against its data
+/// before anything is trained, and a mistake in a user's file need not panic.
+///
+/// # Errors
+/// The message that the panic would have had.
+///
+/// ```
+/// # use rekindle_tensor::{check, Tensor};
+/// let e = check(|| Tensor::zeros([2, 3]).matmul(&Tensor::zeros([2, 3]))).unwrap_err();
+/// assert!(e.starts_with("matmul: inner dimensions differ"));
+/// ```
+pub fn check<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    /// Restores the former state also when `f` panics.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CHECKING.set(self.0);
+        }
+    }
+    let _restore = Restore(CHECKING.replace(true));
+    // A mistake is found before anything is changed, and locks ignore poisoning.
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => {
+            payload.downcast_ref::<&str>().map_or("a mistake without a message".into(), |m| m.to_string())
+        }
+    })
 }

@@ -4,6 +4,7 @@ use crate::autograd::Node;
 use crate::display;
 use crate::dtype::{DType, Element, Scalar, match_dtype};
 use crate::layout::Layout;
+use crate::op::mistake;
 use crate::shape::Shape;
 use crate::storage::{Buffer, Storage, lock};
 use std::fmt;
@@ -81,7 +82,7 @@ impl Tensor {
     pub fn from_vec<T: Element>(data: Vec<T>, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
         if data.len() != shape.numel() {
-            panic!(
+            mistake!(
                 "from_vec: {} elements do not fill shape {shape} ({} elements)",
                 data.len(),
                 shape.numel()
@@ -119,7 +120,7 @@ impl Tensor {
     pub fn size(&self, dim: isize) -> usize {
         match crate::shape::dim_index("size", dim, self.dim()) {
             Ok(d) => self.shape().get(d).copied().unwrap_or(1),
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -160,10 +161,10 @@ impl Tensor {
     #[track_caller]
     pub fn requires_grad_(&self, on: bool) -> Tensor {
         if on && !self.dtype().is_float() {
-            panic!("requires_grad: only floating tensors can require gradients, got {}", self.dtype());
+            mistake!("requires_grad: only floating tensors can require gradients, got {}", self.dtype());
         }
         if !on && self.0.node.is_some() {
-            panic!("requires_grad: only leaf tensors can stop requiring gradients; use .detach()");
+            mistake!("requires_grad: only leaf tensors can stop requiring gradients; use .detach()");
         }
         self.0.requires_grad.store(on, Ordering::Relaxed);
         self.clone()
@@ -209,7 +210,7 @@ impl Tensor {
     pub fn data<T: Element>(&self) -> Data<T> {
         let buffer = self.0.storage.snapshot();
         let Some(all) = T::slice(&buffer) else {
-            panic!("data: the tensor holds {}, not {}; convert with .to(..)", self.dtype(), T::DTYPE);
+            mistake!("data: the tensor holds {}, not {}; convert with .to(..)", self.dtype(), T::DTYPE);
         };
         let layout = &self.0.layout;
         if layout.is_contiguous() {
@@ -242,7 +243,7 @@ impl Tensor {
     #[track_caller]
     pub fn item<T: Element>(&self) -> T {
         if self.numel() != 1 {
-            panic!("item: needs a tensor of one element, got shape {:?}; use .to_vec()", self.shape());
+            mistake!("item: needs a tensor of one element, got shape {:?}; use .to_vec()", self.shape());
         }
         T::from_scalar(match_dtype!(self.dtype(), U => self.data::<U>()[0].to_scalar()))
     }

@@ -1,5 +1,6 @@
 //! The affine map of a layer, with the bias added inside the matrix product.
 
+use crate::op::mistake;
 use super::elementwise::filled;
 use super::matmul::Matrix;
 use crate::dtype::match_float;
@@ -36,7 +37,8 @@ impl Op for Linear {
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         let (m, n, k) = (out.shape[0], out.shape[1], x[0].shape()[1]);
         match_float!("linear", out.dtype, T => {
-            let (a, w) = (Matrix::<T>::read(x[0]), Matrix::<T>::read(x[1]));
+            let read = if m == 1 || n == 1 { Matrix::<T>::packed } else { Matrix::<T>::read };
+            let (a, w) = (read(x[0]), read(x[1]));
             let transposed = (w.strides.1, w.strides.0);
             let bias = x.get(2).map(|b| b.data::<T>());
             filled(&out.shape, |y| gemm(m, n, k, a.data(), a.strides, w.data(), transposed, y, bias.as_deref())).into()
@@ -89,7 +91,7 @@ impl Tensor {
             return run(self);
         }
         if self.dim() == 0 || weight.dim() != 2 || self.size(-1) != weight.size(1) {
-            panic!("{}", mismatch(self.shape(), weight.shape()));
+            mistake!("{}", mismatch(self.shape(), weight.shape()));
         }
         let mut shape = self.shape_owned();
         shape.0[self.dim() - 1] = weight.size(0);

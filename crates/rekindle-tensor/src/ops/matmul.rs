@@ -1,5 +1,6 @@
 //! Matrix products: vectors, matrices and batches of matrices.
 
+use crate::op::mistake;
 use super::elementwise::filled;
 use crate::dtype::{DType, Element};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
@@ -56,11 +57,16 @@ pub(crate) struct Matrix<T: Element> {
 impl<T: Element> Matrix<T> {
     /// A rank-2 tensor, read in place when it or its transpose is contiguous.
     pub fn read(x: &Tensor) -> Matrix<T> {
-        let (rows, cols) = (x.shape()[0], x.shape()[1]);
         if !x.is_contiguous() && x.t().is_contiguous() {
-            return Matrix { data: x.detach().t().data::<T>(), strides: (1, rows) };
+            return Matrix { data: x.detach().t().data::<T>(), strides: (1, x.shape()[0]) };
         }
-        Matrix { data: x.data::<T>(), strides: (cols, 1) }
+        Matrix::packed(x)
+    }
+
+    /// A rank-2 tensor in row-major order. The kernel sums products with a vector in an order that depends on the
+    /// strides; read this way, no view of the same values gives other bits.
+    pub fn packed(x: &Tensor) -> Matrix<T> {
+        Matrix { data: x.data::<T>(), strides: (x.shape()[1], 1) }
     }
 
     pub fn data(&self) -> &[T] {
@@ -72,7 +78,8 @@ fn product<T: Real + Element>(a: &Tensor, b: &Tensor, out: &Shape) -> Tensor {
     let r = out.len();
     let (m, k, n) = (a.shape()[r - 2], a.shape()[r - 1], out[r - 1]);
     if r == 2 {
-        let (a, b) = (Matrix::<T>::read(a), Matrix::<T>::read(b));
+        let read = if m == 1 || n == 1 { Matrix::<T>::packed } else { Matrix::<T>::read };
+        let (a, b) = (read(a), read(b));
         return filled(out, |c| gemm(m, n, k, a.data(), a.strides, b.data(), b.strides, c, None));
     }
     let (a, b) = (a.data::<T>(), b.data::<T>());
@@ -99,16 +106,16 @@ impl Tensor {
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         if self.dim() == 0 || other.dim() == 0 {
-            panic!("matmul: {:?} x {:?}: a scalar has no rows; multiply with *", self.shape(), other.shape());
+            mistake!("matmul: {:?} x {:?}: a scalar has no rows; multiply with *", self.shape(), other.shape());
         }
         if self.dtype() != other.dtype() || !self.dtype().is_float() {
-            panic!("matmul: {} x {}: needs two tensors of one floating type; convert with .to(..)", self.dtype(), other.dtype());
+            mistake!("matmul: {} x {}: needs two tensors of one floating type; convert with .to(..)", self.dtype(), other.dtype());
         }
         let a = if self.dim() == 1 { self.unsqueeze(0) } else { self.clone() };
         let b = if other.dim() == 1 { other.unsqueeze(1) } else { other.clone() };
         let (ka, kb) = (a.size(-1), b.size(-2));
         if ka != kb {
-            panic!("{}", inner_mismatch(self.shape(), other.shape(), ka, kb));
+            mistake!("{}", inner_mismatch(self.shape(), other.shape(), ka, kb));
         }
         let y = batched(&a, &b);
         let y = if other.dim() == 1 { y.squeeze_dim(-1) } else { y };
@@ -119,7 +126,7 @@ impl Tensor {
     #[track_caller]
     pub fn mm(&self, other: &Tensor) -> Tensor {
         if self.dim() != 2 || other.dim() != 2 {
-            panic!("mm: needs two matrices, got {:?} x {:?}; use .matmul(..)", self.shape(), other.shape());
+            mistake!("mm: needs two matrices, got {:?} x {:?}; use .matmul(..)", self.shape(), other.shape());
         }
         self.matmul(other)
     }
@@ -141,7 +148,7 @@ fn batched(a: &Tensor, b: &Tensor) -> Tensor {
     }
     let lead = match broadcast("matmul", &a.shape()[..ra - 2], &b.shape()[..rb - 2]) {
         Ok(lead) => lead,
-        Err(e) => panic!("{e}"),
+        Err(e) => mistake!("{e}"),
     };
     let full = |t: &Tensor| {
         let mut dims: Dims = lead.0.clone();

@@ -1,5 +1,6 @@
 //! Parts of a tensor as views: narrow, select, slice.
 
+use crate::op::mistake;
 use crate::dtype::match_dtype;
 use crate::layout::Layout;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
@@ -70,9 +71,9 @@ impl Tensor {
     #[track_caller]
     pub fn narrow(&self, dim: isize, start: usize, len: usize) -> Tensor {
         match dim_index("narrow", dim, self.dim()) {
-            Ok(_) if self.dim() == 0 => panic!("narrow: a scalar has no dimension to narrow"),
+            Ok(_) if self.dim() == 0 => mistake!("narrow: a scalar has no dimension to narrow"),
             Ok(dim) => apply(Narrow { dim, start, len, step: 1 }, &[self]),
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -95,7 +96,7 @@ impl Tensor {
     #[track_caller]
     pub fn slice_step(&self, dim: isize, range: impl RangeBounds<usize>, step: usize) -> Tensor {
         if step == 0 {
-            panic!("slice: the step is 0; it must be at least 1");
+            mistake!("slice: the step is 0; it must be at least 1");
         }
         let size = self.size(dim);
         let start = match range.start_bound() {
@@ -110,9 +111,9 @@ impl Tensor {
         };
         let (start, end) = (start.min(size), end.min(size));
         match dim_index("slice", dim, self.dim()) {
-            Ok(_) if self.dim() == 0 => panic!("slice: a scalar has no dimension to slice"),
+            Ok(_) if self.dim() == 0 => mistake!("slice: a scalar has no dimension to slice"),
             Ok(dim) => apply(Narrow { dim, start, len: end.saturating_sub(start).div_ceil(step), step }, &[self]),
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -125,7 +126,7 @@ impl Tensor {
     pub fn select(&self, dim: isize, index: isize) -> Tensor {
         let size = self.size(dim) as isize;
         if self.dim() == 0 || !(-size..size).contains(&index) {
-            panic!("select: index {index} is out of range for dimension {dim} of {:?}", self.shape());
+            mistake!("select: index {index} is out of range for dimension {dim} of {:?}", self.shape());
         }
         let start = if index < 0 { index + size } else { index } as usize;
         self.narrow(dim, start, 1).squeeze_dim(dim)

@@ -1,5 +1,6 @@
 //! Dimensions in another order: permute, transpose and t.
 
+use crate::op::mistake;
 use crate::layout::Layout;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::{Dims, Ints, Shape, dim_index};
@@ -49,8 +50,8 @@ impl Tensor {
             Ok(order) if order.len() == self.dim() && (0..self.dim()).all(|d| order.contains(&d)) => {
                 apply(Permute(order), &[self])
             }
-            Ok(_) => panic!("permute: {:?} does not name each of the {} dimensions once", dims.0, self.dim()),
-            Err(e) => panic!("{e}"),
+            Ok(_) => mistake!("permute: {:?} does not name each of the {} dimensions once", dims.0, self.dim()),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -65,7 +66,7 @@ impl Tensor {
                 order.swap(a, b);
                 apply(Permute(order), &[self])
             }
-            (Err(e), _) | (_, Err(e)) => panic!("{e}"),
+            (Err(e), _) | (_, Err(e)) => mistake!("{e}"),
         }
     }
 
@@ -78,7 +79,7 @@ impl Tensor {
         match self.dim() {
             0 | 1 => self.clone(),
             2 => self.transpose(0, 1),
-            n => panic!("t: needs a matrix, got {n} dimensions; use .transpose(a, b)"),
+            n => mistake!("t: needs a matrix, got {n} dimensions; use .transpose(a, b)"),
         }
     }
 }

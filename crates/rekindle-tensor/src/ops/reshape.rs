@@ -1,5 +1,6 @@
 //! Other shapes of the same elements: reshape, flatten, squeeze and unsqueeze.
 
+use crate::op::mistake;
 use crate::dtype::match_dtype;
 use crate::layout::Layout;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
@@ -70,7 +71,7 @@ impl Tensor {
     pub fn reshape(&self, shape: impl Into<Ints>) -> Tensor {
         match resolve(&self.0.layout.shape, &shape.into()) {
             Ok(shape) => apply(Reshape(shape), &[self]),
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -81,7 +82,7 @@ impl Tensor {
     #[track_caller]
     pub fn view(&self, shape: impl Into<Ints>) -> Tensor {
         if !self.is_contiguous() {
-            panic!("view: the tensor of shape {:?} is not contiguous; use .reshape(..)", self.shape());
+            mistake!("view: the tensor of shape {:?} is not contiguous; use .reshape(..)", self.shape());
         }
         self.reshape(shape)
     }
@@ -102,8 +103,8 @@ impl Tensor {
                 let merged = shape[s..=e].iter().product();
                 self.reshape([&shape[..s], &[merged], &shape[e + 1..]].concat())
             }
-            Ok((s, e)) => panic!("flatten: the first dimension {s} comes after the last, {e}"),
-            Err(e) => panic!("{e}"),
+            Ok((s, e)) => mistake!("flatten: the first dimension {s} comes after the last, {e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -119,7 +120,7 @@ impl Tensor {
         match dim_index("squeeze", dim, self.dim()) {
             Ok(d) if self.shape().get(d) == Some(&1) => self.reshape(&self.0.layout.shape.without(d)),
             Ok(_) => self.clone(),
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 
@@ -137,7 +138,7 @@ impl Tensor {
                 shape.0.insert(d, 1);
                 self.reshape(&shape)
             }
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sum over all or some dimensions.
 
+use crate::op::mistake;
 use super::elementwise::filled;
 use crate::dtype::{DType, match_number};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
@@ -85,7 +86,7 @@ impl Tensor {
         match dim_indices("sum", &dims.into(), x.dim()) {
             Ok(dims) if x.dim() == 0 => drop_dims(x.copy(), &dims[..0], keepdim),
             Ok(dims) => drop_dims(apply(Sum(dims.clone()), &[&x]), &dims, keepdim),
-            Err(e) => panic!("{e}"),
+            Err(e) => mistake!("{e}"),
         }
     }
 }
