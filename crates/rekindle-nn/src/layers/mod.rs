@@ -1,0 +1,7 @@
+//! Layers, one family per file.
+
+mod activation;
+mod linear;
+
+pub use activation::*;
+pub use linear::Linear;

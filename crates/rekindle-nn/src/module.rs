@@ -1,0 +1,213 @@
+//! [`Module`] and [`Parameters`]: what makes a plain struct a network.
+
+use crate::observe::observe;
+use crate::state_dict::{StateDict, StateDictError};
+use crate::visit::{Entry, Visitor};
+use rekindle_tensor::Tensor;
+
+/// A network or a layer: parameters and a forward pass.
+///
+/// Write a struct of layers, derive [`Parameters`], and say how the input flows through it. Training, saving,
+/// printing and counting come by themselves.
+///
+/// ```
+/// use rekindle_nn::{Linear, Module, Parameters};
+/// use rekindle_tensor::Tensor;
+///
+/// #[derive(Parameters)]
+/// struct Net {
+///     fc1: Linear,
+///     fc2: Linear,
+/// }
+///
+/// impl Module for Net {
+///     fn forward(&self, x: &Tensor) -> Tensor {
+///         let x = self.fc1.forward(x).relu();
+///         self.fc2.forward(&x)
+///     }
+/// }
+///
+/// let net = Net { fc1: Linear::new(784, 32), fc2: Linear::new(32, 1) };
+/// assert_eq!(net.forward(&Tensor::zeros([16, 784])).shape(), [16, 1]);
+/// assert_eq!(net.num_parameters(), 784 * 32 + 32 + 32 + 1);
+/// ```
+pub trait Module: Parameters + Send + Sync {
+    /// The output for a batch `x`, recorded for the backward pass where parameters require gradients.
+    fn forward(&self, x: &Tensor) -> Tensor;
+}
+
+impl<M: Module + ?Sized> Module for Box<M> {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        observe(self, (**self).forward(x))
+    }
+}
+
+/// Something with named parameters: a network, a layer, or a part of one.
+///
+/// `#[derive(Parameters)]` implements it (and `Display`) for a struct: layers, `Vec`s, `Option`s, arrays and
+/// tuples of layers, and boxed modules become children under the names of their fields; a field of type `Tensor` is
+/// a parameter (make it with [`parameter`](crate::parameter)), one of type [`Buffer`](crate::Buffer) a buffer,
+/// [`Mode`](crate::Mode) the training flag; numbers, strings and the like are passed over. `#[parameters(skip)]`
+/// leaves a field out. `#[parameters(extra_repr)]` on the struct prints what its method
+/// `fn extra_repr(&self) -> String` returns.
+///
+/// All methods take `&self`: tensors are shared handles, as in Python.
+pub trait Parameters {
+    /// Shows every field to the visitor. Derived; by hand: `visitor.field("fc1", &self.fc1);` for each field.
+    fn visit(&self, visitor: &mut Visitor<'_>);
+
+    /// The name of the type in printed networks.
+    fn type_name(&self) -> String {
+        let full = std::any::type_name::<Self>();
+        let path = full.split('<').next().unwrap_or(full);
+        path.rsplit("::").next().unwrap_or(path).to_string()
+    }
+
+    /// The options in printed networks: `in_features=2, out_features=1, bias=True`.
+    fn extra_repr(&self) -> String {
+        String::new()
+    }
+
+    /// Switches to training: dropout drops, batch normalisation uses the batch.
+    fn train(&self) {
+        self.set_training(true);
+    }
+
+    /// Switches to evaluation: dropout passes everything, batch normalisation uses its running statistics.
+    ///
+    /// ```
+    /// use rekindle_nn::{sequential, Linear, Module, Parameters, ReLU};
+    /// let net = sequential![Linear::new(2, 3), ReLU];
+    /// net.eval();
+    /// ```
+    fn eval(&self) {
+        self.set_training(false);
+    }
+
+    /// Switches to training or evaluation.
+    fn set_training(&self, on: bool) {
+        self.walk(&mut |_, entry| {
+            if let Entry::Mode(mode) = entry {
+                mode.set_training(on);
+            }
+        });
+    }
+
+    /// All parameters, each once, in the order of the fields: what an optimiser takes.
+    fn parameters(&self) -> Vec<Tensor> {
+        self.named_parameters().into_iter().map(|(_, p)| p).collect()
+    }
+
+    /// All parameters with their names; one that is used in two places has the name of the first.
+    ///
+    /// ```
+    /// use rekindle_nn::{sequential, Linear, Module, Parameters, ReLU};
+    /// let net = sequential![Linear::new(2, 3), ReLU, Linear::new(3, 1)];
+    /// let names: Vec<String> = net.named_parameters().into_iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
+    /// ```
+    fn named_parameters(&self) -> Vec<(String, Tensor)> {
+        let mut all: Vec<(String, Tensor)> = Vec::new();
+        self.walk(&mut |name, entry| {
+            if let Entry::Parameter(p) = entry
+                && !all.iter().any(|(_, seen)| seen.is_same(p))
+            {
+                all.push((name.to_string(), p.clone()));
+            }
+        });
+        all
+    }
+
+    /// All buffers (state that is saved but not trained, such as running means) with their names.
+    fn named_buffers(&self) -> Vec<(String, Tensor)> {
+        let mut all = Vec::new();
+        self.walk(&mut |name, entry| {
+            if let Entry::Buffer(b) = entry {
+                all.push((name.to_string(), b.clone()));
+            }
+        });
+        all
+    }
+
+    /// The parameter of this name, such as `"0.weight"`.
+    fn get_parameter(&self, name: &str) -> Option<Tensor> {
+        self.named_parameters().into_iter().find(|(n, _)| n == name).map(|(_, p)| p)
+    }
+
+    /// The number of weights.
+    fn num_parameters(&self) -> usize {
+        self.parameters().iter().map(Tensor::numel).sum()
+    }
+
+    /// Forgets all gradients.
+    fn zero_grad(&self) {
+        self.walk(&mut |_, entry| {
+            if let Entry::Parameter(p) = entry {
+                p.zero_grad();
+            }
+        });
+    }
+
+    /// Makes all parameters trainable, or freezes them.
+    fn requires_grad_(&self, on: bool) {
+        self.walk(&mut |_, entry| {
+            if let Entry::Parameter(p) = entry {
+                p.requires_grad_(on);
+            }
+        });
+    }
+
+    /// A copy of all parameters and buffers as they are now. Unlike PyTorch's, it does not change when training
+    /// goes on.
+    fn state_dict(&self) -> StateDict {
+        let mut dict = StateDict::new();
+        self.walk(&mut |name, entry| {
+            if let Entry::Parameter(t) | Entry::Buffer(t) = entry {
+                dict.insert(name, t.detach().copy());
+            }
+        });
+        dict
+    }
+
+    /// Overwrites all parameters and buffers with those of `dict`.
+    ///
+    /// # Errors
+    /// If names are missing, unexpected, or shapes differ; the error lists them all, and nothing is changed.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Parameters};
+    /// let (a, b) = (Linear::new(2, 1), Linear::new(2, 1));
+    /// b.load_state_dict(&a.state_dict()).unwrap();
+    /// assert!(a.weight.bitwise_eq(&b.weight));
+    ///
+    /// let error = Linear::new(3, 1).load_state_dict(&a.state_dict()).unwrap_err();
+    /// assert_eq!(error.to_string(), "state_dict does not fit the network: shapes differ: weight is [1, 2], expected [1, 3]");
+    /// ```
+    fn load_state_dict(&self, dict: &StateDict) -> Result<(), StateDictError> {
+        let mut own = Vec::new();
+        self.walk(&mut |name, entry| {
+            if let Entry::Parameter(t) | Entry::Buffer(t) = entry {
+                own.push((name.to_string(), t.clone()));
+            }
+        });
+        dict.copy_into(&own)
+    }
+
+    /// Shows everything below, with full names, to `f`.
+    #[doc(hidden)]
+    fn walk(&self, f: &mut dyn FnMut(&str, Entry<'_>)) {
+        self.visit(&mut Visitor::deep(f));
+    }
+}
+
+impl<P: Parameters + ?Sized> Parameters for Box<P> {
+    fn visit(&self, visitor: &mut Visitor<'_>) {
+        (**self).visit(visitor);
+    }
+    fn type_name(&self) -> String {
+        (**self).type_name()
+    }
+    fn extra_repr(&self) -> String {
+        (**self).extra_repr()
+    }
+}

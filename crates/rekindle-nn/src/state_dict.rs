@@ -1,0 +1,135 @@
+//! Named tensors: the state of a network, an optimiser or a scheduler.
+
+use rekindle_tensor::{Tensor, no_grad};
+use std::fmt;
+
+/// Tensors by name, in order: what [`state_dict`](crate::Parameters::state_dict) returns and files hold.
+///
+/// ```
+/// use rekindle_nn::StateDict;
+/// use rekindle_tensor::tensor;
+///
+/// let mut dict = StateDict::new();
+/// dict.insert("weight", tensor([1.0]));
+/// assert_eq!(dict.get("weight").unwrap().to_vec::<f32>(), [1.0]);
+/// assert_eq!(dict.names().collect::<Vec<_>>(), ["weight"]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct StateDict(Vec<(String, Tensor)>);
+
+impl StateDict {
+    /// An empty dictionary.
+    pub fn new() -> StateDict {
+        StateDict::default()
+    }
+
+    /// Adds a tensor, or replaces that of the same name.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some(entry) => entry.1 = tensor,
+            None => self.0.push((name, tensor)),
+        }
+    }
+
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, t)| t)
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// Names and tensors, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// The number of tensors.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no tensor.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds all of `other` under `prefix.name`: several states in one file.
+    pub fn extend_under(&mut self, prefix: &str, other: &StateDict) {
+        other.iter().for_each(|(name, tensor)| self.insert(format!("{prefix}.{name}"), tensor.clone()));
+    }
+
+    /// What [`extend_under`](StateDict::extend_under) added under this prefix.
+    pub fn under(&self, prefix: &str) -> StateDict {
+        let strip = |name: &str| Some(name.strip_prefix(prefix)?.strip_prefix('.')?.to_string());
+        self.iter().filter_map(|(name, tensor)| Some((strip(name)?, tensor.clone()))).collect()
+    }
+
+    /// Overwrites `own` if names and shapes are the same, else changes nothing.
+    pub(crate) fn copy_into(&self, own: &[(String, Tensor)]) -> Result<(), StateDictError> {
+        let mut error = StateDictError::default();
+        for (name, tensor) in own {
+            match self.get(name) {
+                None => error.missing.push(name.clone()),
+                Some(t) if t.shape() != tensor.shape() => {
+                    error.shapes.push((name.clone(), t.shape().to_vec(), tensor.shape().to_vec()));
+                }
+                Some(_) => {}
+            }
+        }
+        let known = |name: &str| own.iter().any(|(n, _)| n == name);
+        error.unexpected = self.names().filter(|name| !known(name)).map(String::from).collect();
+        if error != StateDictError::default() {
+            return Err(error);
+        }
+        no_grad(|| {
+            for (name, tensor) in own {
+                if let Some(source) = self.get(name) {
+                    tensor.copy_(source);
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<S: Into<String>> FromIterator<(S, Tensor)> for StateDict {
+    fn from_iter<I: IntoIterator<Item = (S, Tensor)>>(entries: I) -> Self {
+        let mut dict = StateDict::new();
+        entries.into_iter().for_each(|(name, tensor)| dict.insert(name, tensor));
+        dict
+    }
+}
+
+/// How a dictionary differs from the network that was to load it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StateDictError {
+    /// Names that the network has and the dictionary lacks.
+    pub missing: Vec<String>,
+    /// Names that the dictionary has and the network lacks.
+    pub unexpected: Vec<String>,
+    /// Names whose shapes differ: that in the dictionary, then that in the network.
+    pub shapes: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl fmt::Display for StateDictError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = |(name, got, want): &(String, Vec<usize>, Vec<usize>)| {
+            format!("{name} is {got:?}, expected {want:?}")
+        };
+        let shapes: Vec<String> = self.shapes.iter().map(shape).collect();
+        let lists =
+            [("missing", &self.missing), ("unexpected", &self.unexpected), ("shapes differ", &shapes)];
+        let parts: Vec<String> = lists
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+            .collect();
+        write!(f, "state_dict does not fit the network: {}", parts.join("; "))
+    }
+}
+
+impl std::error::Error for StateDictError {}
