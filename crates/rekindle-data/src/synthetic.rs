@@ -10,6 +10,7 @@
 //! assert_eq!(set.labels[0], 1);
 //! ```
 
+use rekindle_tensor::Tensor;
 use rekindle_tensor::random::numpy::RandomState;
 use std::f64::consts::{PI, TAU};
 
@@ -41,6 +42,21 @@ impl Points {
     /// If there is no such point.
     pub fn row(&self, i: usize) -> &[f64] {
         &self.features[i * self.n_features..][..self.n_features]
+    }
+
+    /// The coordinates as an F64 tensor [n, n_features] and the classes as an I64 tensor [n]: what
+    /// `torch.from_numpy` makes of them.
+    ///
+    /// ```
+    /// let (x, y) = rekindle_data::synthetic::make_moons(500, 0.2, 0).tensors();
+    /// assert_eq!((x.shape(), y.shape()), ([500, 2].as_slice(), [500].as_slice()));
+    /// let (x, y) = (x.float(), y.float().unsqueeze(1)); // for a net with one output
+    /// # assert_eq!(y.shape(), [500, 1]);
+    /// # drop(x);
+    /// ```
+    pub fn tensors(self) -> (Tensor, Tensor) {
+        let n = self.len();
+        (Tensor::from_vec(self.features, [n, self.n_features]), Tensor::from_vec(self.labels, [n]))
     }
 
     fn shuffled(self, r: &mut RandomState) -> Self {
