@@ -17,11 +17,11 @@ use std::f64::consts::{PI, TAU};
 /// Points with a class each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Points {
-    /// The coordinates, row-major: [n, n_features].
+    /// The coordinates, row-major: `[n, n_features]`.
     pub features: Vec<f64>,
     /// Coordinates per point.
     pub n_features: usize,
-    /// The class of each point: [n].
+    /// The class of each point: `[n]`.
     pub labels: Vec<i64>,
 }
 
@@ -44,7 +44,7 @@ impl Points {
         &self.features[i * self.n_features..][..self.n_features]
     }
 
-    /// The coordinates as an F64 tensor [n, n_features] and the classes as an I64 tensor [n]: what
+    /// The coordinates as an F64 tensor `[n, n_features]` and the classes as an I64 tensor `[n]`: what
     /// `torch.from_numpy` makes of them.
     ///
     /// ```
