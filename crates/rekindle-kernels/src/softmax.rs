@@ -50,7 +50,13 @@ pub fn log_softmax<T: Real>(x: &[T], y: &mut [T], outer: usize, len: usize, inne
 /// If a slice has another length than the shape.
 #[track_caller]
 pub fn softmax_backward<T: Real>(y: &[T], dy: &[T], dx: &mut [T], outer: usize, len: usize, inner: usize) {
-    for_each_slab([y, dy], dx, outer, len, inner, |[y, dy], dx| softmax_backward_slab(y, dy, dx, len, inner));
+    for_each_slab([y, dy], dx, outer, len, inner, |[y, dy], dx| {
+        if inner == 1 {
+            softmax_backward_rows(y, dy, dx, len)
+        } else {
+            softmax_backward_columns(y, dy, dx, len, inner)
+        }
+    });
 }
 
 /// `dx = dy - exp(y) * sum(dy)` over `len`, from the log-softmax `y`.
@@ -67,7 +73,11 @@ pub fn log_softmax_backward<T: Real>(
     inner: usize,
 ) {
     for_each_slab([y, dy], dx, outer, len, inner, |[y, dy], dx| {
-        log_softmax_backward_slab(y, dy, dx, len, inner);
+        if inner == 1 {
+            log_softmax_backward_rows(y, dy, dx, len)
+        } else {
+            log_softmax_backward_columns(y, dy, dx, len, inner)
+        }
     });
 }
 
@@ -193,7 +203,36 @@ multiversion! {
 }
 
 multiversion! {
-    fn softmax_backward_slab[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize, inner: usize) {
+    fn softmax_backward_rows[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize) {
+        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+            *dx = y * dy;
+        }
+        let rows = y.chunks_exact(len).zip(dy.chunks_exact(len));
+        for ((y, dy), dx) in rows.zip(dx.chunks_exact_mut(len)) {
+            let dot = fold_row(dx, T::ZERO, |a, b| a + b);
+            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+                *dx = y * (dy - dot);
+            }
+        }
+    }
+}
+
+multiversion! {
+    fn log_softmax_backward_rows[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize) {
+        for (dx, &y) in dx.iter_mut().zip(y) {
+            *dx = -y.exp();
+        }
+        for (dy, dx) in dy.chunks_exact(len).zip(dx.chunks_exact_mut(len)) {
+            let sum = fold_row(dy, T::ZERO, |a, b| a + b);
+            for (dx, &dy) in dx.iter_mut().zip(dy) {
+                *dx = dx.mul_add(sum, dy);
+            }
+        }
+    }
+}
+
+multiversion! {
+    fn softmax_backward_columns[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize, inner: usize) {
         let mut dot = vec![T::ZERO; inner];
         let slabs = y.chunks_exact(len * inner).zip(dy.chunks_exact(len * inner));
         for ((y, dy), dx) in slabs.zip(dx.chunks_exact_mut(len * inner)) {
@@ -214,7 +253,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn log_softmax_backward_slab[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize, inner: usize) {
+    fn log_softmax_backward_columns[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize, inner: usize) {
         let mut sum = vec![T::ZERO; inner];
         let slabs = y.chunks_exact(len * inner).zip(dy.chunks_exact(len * inner));
         for ((y, dy), dx) in slabs.zip(dx.chunks_exact_mut(len * inner)) {
