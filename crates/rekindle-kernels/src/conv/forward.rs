@@ -1,15 +1,17 @@
-//! `y = w cols`: the output of a group of channels of one image is a product of the weight, `[channels, rows]`, with
-//! the matrix of columns, `[rows, pixels]`.
-use super::columns::im2col;
-use super::{Conv2dShape, PIECE};
+//! `y^T = cols^T w^T + bias`, one image after the other.
+use super::Conv2dShape;
+use super::view::View;
 use crate::dispatch::Isa;
-use crate::gemm::pack::{Matrix, with_scratch};
-use crate::gemm::product::{Columns, Strip, Target, inner_blocks, tile_rows};
-use crate::gemm::tile::Kernels;
+use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
+use crate::gemm::product::{Target, inner_blocks, tile_rows};
+use crate::gemm::tile::{Kernels, Tile};
 use crate::parallel;
 use crate::real::Real;
 use std::ops::Range;
 use std::ptr::null;
+
+/// Elements of `y^T` that a task computes.
+const PIECE: usize = 64 * 1024;
 
 pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
@@ -18,61 +20,116 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
     let kernels = Kernels::get(isa);
     let (rows, pixels) = s.matrix_size();
     let (ci, co) = s.group_channels();
-    let plane = s.size.0 * s.size.1;
-    let step = (PIECE / rows.max(1)).next_multiple_of(kernels.cols()).min(pixels);
+    let width = co.next_multiple_of(kernels.lanes);
+    let view = View::new(s, ci);
+    let (taps, offsets) = (view.taps(s, ci), view.pixels(s, 1));
+    let step = (PIECE / width).max(kernels.gathering.len()).min(pixels);
     let pieces = pixels.div_ceil(step);
     let y = Target { start: y.as_mut_ptr(), row: pixels };
-    // One task is one piece of the pixels of one group of one image.
-    parallel::for_each_task(s.batch * s.groups * pieces, |task| {
-        let (group, piece) = (task / pieces, task % pieces);
-        let g = group % s.groups;
-        let here = piece * step..pixels.min((piece + 1) * step);
-        let y = y.from(group * co, here.start);
-        let w = Matrix::new(&w[g * co * rows..][..co * rows], (rows, 1));
-        let start = bias.map_or(null(), |bias| bias[g * co..][..co].as_ptr());
-        with_scratch(rows * here.len(), |cols: &mut [T]| {
-            im2col(s, &x[group * ci * plane..][..ci * plane], 0..rows, here.clone(), cols, here.len());
-            let cols = Matrix::new(cols, (here.len(), 1));
-            // SAFETY: all sizes are those of the slices, and tasks have different parts of y.
-            unsafe { multiply(kernels, (co, here.len(), rows), w, cols, y, start, false) };
+    with_scratch(s.groups * rows * width, |panels: &mut [T]| {
+        pack_weights(kernels, s, w, panels);
+        let panels = &*panels;
+        // One task is some pixels of one group of one image.
+        parallel::for_each_task(s.batch * s.groups * pieces, |task| {
+            let (group, piece) = (task / pieces, task % pieces);
+            let (image, g) = (group / s.groups, group % s.groups);
+            let here = piece * step..pixels.min((piece + 1) * step);
+            let padded = view.scratch(s, ci, 1);
+            with_scratch(step * width + padded, |scratch: &mut [T]| {
+                let (yt, scratch) = scratch.split_at_mut(step * width);
+                let x = view.padded(s, x, image..image + 1, g * ci..(g + 1) * ci, scratch);
+                let product = Gathered {
+                    kernels,
+                    a: x,
+                    rows: &offsets[here.clone()],
+                    cols: &taps,
+                    panels: &panels[g * rows * width..],
+                    n: co,
+                    bias: bias.map(|bias| &bias[g * co..]),
+                };
+                let out = y.from(group * co, here.start).start;
+                // SAFETY: all sizes are those of the slices, and tasks have different parts of y.
+                unsafe {
+                    product.run(Target { start: yt.as_mut_ptr(), row: width }, false);
+                    copy(Matrix::new(yt, (1, width)), co, here.len(), out, pixels);
+                }
+            });
         });
     });
 }
 
-/// `c = [c +] start + a b` on the calling thread for `[m, n, k] = size`, where the rows of `b` are contiguous. `start`
-/// has an element per row, or is null.
-///
-/// # Safety
-/// The pointers must be valid for the size, and nobody else may use this part of C.
-pub(super) unsafe fn multiply<T: Real>(
-    kernels: &'static Kernels<T>,
-    (m, n, k): (usize, usize, usize),
-    a: Matrix<T>,
-    b: Matrix<T>,
-    c: Target<T>,
-    start: *const T,
-    accumulate: bool,
-) {
-    for rows in tile_rows(0..m, kernels.rows()) {
-        let strip = |block: Range<usize>| Strip {
-            kernels,
-            rows: rows.len(),
-            cols: n,
-            k: block.len(),
-            a: a.from(rows.start, block.start),
-            b: Columns::Direct(b.from(block.start, 0).start, b.row),
-            c: c.from(rows.start, 0),
-            accumulate: accumulate || block.start > 0,
-            start: if start.is_null() || block.start > 0 { null() } else { start.wrapping_add(rows.start) },
-            bias: null(),
-        };
-        if k == 0 {
-            // SAFETY: the strip lies within the matrices.
-            unsafe { strip(0..0).run() };
+/// The transposed weights of each group in panels, inner block by inner block.
+fn pack_weights<T: Real>(kernels: &Kernels<T>, s: &Conv2dShape, w: &[T], panels: &mut [T]) {
+    let (rows, _) = s.matrix_size();
+    let (_, co) = s.group_channels();
+    let width = co.next_multiple_of(kernels.lanes);
+    for g in 0..s.groups {
+        let w = Matrix::new(&w[g * co * rows..], (1, rows));
+        for block in inner_blocks(0..rows, rows) {
+            let out = &mut panels[(g * rows + block.start) * width..];
+            // SAFETY: the block lies within the weights of the group.
+            unsafe { pack_b(w.from(block.start, 0), block.len(), co, kernels.cols(), kernels.lanes, out) };
         }
+    }
+}
+
+/// `c = [c +] a b [+ bias]` for A given by offsets and B in panels, on the calling thread.
+pub(super) struct Gathered<'a, T: 'static> {
+    pub kernels: &'static Kernels<T>,
+    pub a: &'a [T],
+    /// Offsets of the rows and columns of A.
+    pub rows: &'a [usize],
+    pub cols: &'a [usize],
+    /// For each inner block, what `pack_b` makes of its rows of B.
+    pub panels: &'a [T],
+    pub n: usize,
+    pub bias: Option<&'a [T]>,
+}
+
+impl<T: Real> Gathered<'_, T> {
+    /// # Safety
+    /// The offsets must lie within A, `c` must be valid for the size, and nobody else may use it.
+    pub unsafe fn run(&self, c: Target<T>, accumulate: bool) {
+        let k = self.cols.len();
+        let width = self.n.next_multiple_of(self.kernels.lanes);
         for block in inner_blocks(0..k, k) {
+            for first in (0..self.n).step_by(self.kernels.cols()) {
+                let panel = &self.panels[block.start * width + first * block.len()..];
+                // SAFETY: the contract is the caller's.
+                unsafe { self.panel(panel, first, block.clone(), c, accumulate || block.start > 0) };
+            }
+        }
+        if k == 0 {
             // SAFETY: as above.
-            unsafe { strip(block).run() };
+            (0..self.n)
+                .step_by(self.kernels.cols())
+                .for_each(|j| unsafe { self.panel(&[], j, 0..0, c, accumulate) });
+        }
+    }
+
+    /// All rows of C in the columns of the panel that begins at column `first`.
+    unsafe fn panel(&self, panel: &[T], first: usize, block: Range<usize>, c: Target<T>, accumulate: bool) {
+        let kernels = self.kernels;
+        let count = kernels.cols().min(self.n - first);
+        let vectors = count.div_ceil(kernels.lanes);
+        let bias = if block.end == self.cols.len() { self.bias } else { None };
+        for rows in tile_rows(0..self.rows.len(), kernels.gathering.len()) {
+            let tile = Tile {
+                k: block.len(),
+                a: self.a.as_ptr(),
+                a_strides: (0, 0),
+                a_offsets: (self.rows[rows.start..].as_ptr(), self.cols[block.start..].as_ptr()),
+                b: panel.as_ptr(),
+                b_stride: vectors * kernels.lanes,
+                c: c.from(rows.start, first).start,
+                c_stride: c.row,
+                last: count - (vectors - 1) * kernels.lanes,
+                accumulate,
+                start: null(),
+                bias: bias.map_or(null(), |bias| bias[first..].as_ptr()),
+            };
+            // SAFETY: the caller vouches for the sizes; `kernels` is for a present instruction set.
+            unsafe { kernels.gathering[rows.len() - 1][vectors - 1](&tile) };
         }
     }
 }

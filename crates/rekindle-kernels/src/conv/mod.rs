@@ -3,17 +3,17 @@
 //! `y[b, o, i, j] = bias[o] + sum over c, p, q of w[o, c, p, q] * x[b, g C/G + c, i sh + p dh - ph, j sw + q dw - pw]`,
 //! where `g` is the group of output channel `o` and terms outside the image are 0.
 //!
-//! All three directions are matrix products on the matrix of columns of an image (see `columns`), which is made piece
-//! by piece in cache-sized scratch memory: `y = w cols`, `dcols = w^T dy`, `dw^T = cols dy^T`.
-mod backward;
-mod columns;
+//! The matrix of columns of an image has a row per tap (c, p, q) of the kernel and a column per output pixel (i, j).
+//! With it, all three directions are matrix products: `y^T = cols^T w^T`, `dw^T = cols dy^T`, `dcols = w^T dy`. It is
+//! never made: its element is `x[row offset + column offset]` of the padded image (see `view`), which the gathering
+//! microkernels read in place. Output channels lie along the vectors.
 mod forward;
+mod input;
+mod view;
+mod weight;
 
 use crate::dispatch::isa;
 use crate::real::Real;
-
-/// Elements of a piece of the matrix of columns: half of a common L2 cache.
-const PIECE: usize = 128 * 1024;
 
 /// The geometry of a two-dimensional convolution. Pairs are (vertical, horizontal).
 ///
@@ -149,7 +149,7 @@ pub fn conv2d_forward<T: Real>(shape: &Conv2dShape, x: &[T], w: &[T], bias: Opti
 #[track_caller]
 pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
     shape.check(dx.len(), w.len(), dy.len());
-    backward::input(isa(), shape, dy, w, dx);
+    input::backward_input(isa(), shape, dy, w, dx);
 }
 
 /// The gradient of the weight from the gradient `dy` of the output; overwrites `dw`.
@@ -159,7 +159,7 @@ pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx
 #[track_caller]
 pub fn conv2d_backward_weight<T: Real>(shape: &Conv2dShape, x: &[T], dy: &[T], dw: &mut [T]) {
     shape.check(x.len(), dw.len(), dy.len());
-    backward::weight(isa(), shape, x, dy, dw);
+    weight::backward_weight(isa(), shape, x, dy, dw);
 }
 
 /// The gradient of the bias: the sum of `dy` over images, rows and columns; overwrites `db`.
@@ -170,7 +170,7 @@ pub fn conv2d_backward_weight<T: Real>(shape: &Conv2dShape, x: &[T], dy: &[T], d
 pub fn conv2d_backward_bias<T: Real>(shape: &Conv2dShape, dy: &[T], db: &mut [T]) {
     shape.check(shape.x_len(), shape.w_len(), dy.len());
     check_bias(shape, db.len());
-    backward::bias(shape, dy, db);
+    weight::backward_bias(shape, dy, db);
 }
 
 #[track_caller]

@@ -94,8 +94,8 @@ fn all_directions_agree_with_the_plain_sums() {
             let nan = |len: usize| vec![f64::NAN; len];
             let (mut y, mut dx, mut dw, mut db) = (nan(dy.len()), nan(x.len()), nan(w.len()), nan(b.len()));
             forward::forward(isa, &s, &x, &w, Some(&b), &mut y);
-            backward::input(isa, &s, &dy, &w, &mut dx);
-            backward::weight(isa, &s, &x, &dy, &mut dw);
+            input::backward_input(isa, &s, &dy, &w, &mut dx);
+            weight::backward_weight(isa, &s, &x, &dy, &mut dw);
             conv2d_backward_bias(&s, &dy, &mut db);
             close("y", &s, &y, &expected);
             close("dx", &s, &dx, &expected_dx);
@@ -112,8 +112,8 @@ fn bits(isa: Isa, s: &Conv2dShape) -> Vec<u32> {
     let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
     let mut db = vec![0.0; s.out_channels];
     forward::forward(isa, s, &x, &w, None, &mut y);
-    backward::input(isa, s, &dy, &w, &mut dx);
-    backward::weight(isa, s, &x, &dy, &mut dw);
+    input::backward_input(isa, s, &dy, &w, &mut dx);
+    weight::backward_weight(isa, s, &x, &dy, &mut dw);
     conv2d_backward_bias(s, &dy, &mut db);
     [y, dx, dw, db].concat().into_iter().map(f32::to_bits).collect()
 }

@@ -39,65 +39,57 @@ pub(crate) unsafe fn pack_b<T: Real>(
 ) {
     for first in (0..n).step_by(width) {
         let cols = width.min(n - first);
-        let panel = Panel { width: cols.next_multiple_of(lanes), cols };
-        let out = &mut panels[first * k..][..k * panel.width];
+        let stride = cols.next_multiple_of(lanes);
+        let panel = &mut panels[first * k..][..k * stride];
         // SAFETY: the panel lies within the block.
-        unsafe {
-            if b.row == 1 {
-                panel.transpose(b.from(0, first), k, out);
-            } else {
-                panel.copy(b.from(0, first), out);
+        unsafe { copy(b.from(0, first), k, cols, panel.as_mut_ptr(), stride) };
+        if stride > cols {
+            panel.chunks_exact_mut(stride).for_each(|row| row[cols..].fill(T::ZERO));
+        }
+    }
+}
+
+/// Copies a `[rows, cols]` matrix to `out`, row-major with its rows `stride` apart.
+///
+/// # Safety
+/// Both must be valid for the size, and must not overlap.
+pub(crate) unsafe fn copy<T: Real>(x: Matrix<T>, rows: usize, cols: usize, out: *mut T, stride: usize) {
+    // SAFETY: the contract is the caller's.
+    unsafe {
+        if x.col == 1 {
+            for i in 0..rows {
+                std::ptr::copy_nonoverlapping(x.from(i, 0).start, out.add(i * stride), cols);
+            }
+        } else if x.row == 1 {
+            transpose(x, rows, cols, out, stride);
+        } else {
+            for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
+                *out.add(i * stride + j) = *x.from(i, j).start;
             }
         }
     }
 }
 
-/// `width` columns in memory, of which the first `cols` exist.
-struct Panel {
-    width: usize,
-    cols: usize,
-}
-
-impl Panel {
-    unsafe fn copy<T: Real>(&self, b: Matrix<T>, out: &mut [T]) {
-        for (p, out) in out.chunks_exact_mut(self.width).enumerate() {
-            let row = b.from(p, 0);
-            let (out, rest) = out.split_at_mut(self.cols);
-            if row.col == 1 {
-                // SAFETY: the caller vouches for `cols` elements of the row.
-                out.copy_from_slice(unsafe { std::slice::from_raw_parts(row.start, self.cols) });
-            } else {
-                for (j, out) in out.iter_mut().enumerate() {
-                    // SAFETY: as above.
-                    *out = unsafe { *row.from(0, j).start };
-                }
-            }
-            rest.fill(T::ZERO);
-        }
-    }
-
-    /// The columns of B are contiguous: squares of 4 by 4 are read along them and written across.
-    unsafe fn transpose<T: Real>(&self, b: Matrix<T>, k: usize, out: &mut [T]) {
-        const S: usize = 4;
-        let whole = k - k % S;
-        for j in (0..self.cols - self.cols % S).step_by(S) {
-            for p in (0..whole).step_by(S) {
-                // SAFETY: the square lies within the block and the panel.
-                unsafe {
-                    let rows: [[T; S]; S] =
-                        std::array::from_fn(|i| b.from(p, j + i).start.cast::<[T; S]>().read());
-                    let square: [[T; S]; S] = std::array::from_fn(|i| std::array::from_fn(|r| rows[r][i]));
-                    for (i, row) in square.into_iter().enumerate() {
-                        out.as_mut_ptr().add((p + i) * self.width + j).cast::<[T; S]>().write(row);
-                    }
+/// The columns of `x` are contiguous: squares of 4 by 4 are read along them and written across.
+unsafe fn transpose<T: Real>(x: Matrix<T>, rows: usize, cols: usize, out: *mut T, stride: usize) {
+    const S: usize = 4;
+    let (whole_rows, whole_cols) = (rows - rows % S, cols - cols % S);
+    // SAFETY: the squares and the rest lie within both matrices, for which the caller vouches.
+    unsafe {
+        for j in (0..whole_cols).step_by(S) {
+            for i in (0..whole_rows).step_by(S) {
+                let read: [[T; S]; S] =
+                    std::array::from_fn(|c| x.from(i, j + c).start.cast::<[T; S]>().read());
+                let square: [[T; S]; S] = std::array::from_fn(|r| std::array::from_fn(|c| read[c][r]));
+                for (r, row) in square.into_iter().enumerate() {
+                    out.add((i + r) * stride + j).cast::<[T; S]>().write(row);
                 }
             }
         }
-        for (p, out) in out.chunks_exact_mut(self.width).enumerate() {
-            let first = if p < whole { self.cols - self.cols % S } else { 0 };
-            for (j, out) in out.iter_mut().enumerate().skip(first) {
-                // SAFETY: the element lies within the block.
-                *out = if j < self.cols { unsafe { *b.from(p, j).start } } else { T::ZERO };
+        for i in 0..rows {
+            let first = if i < whole_rows { whole_cols } else { 0 };
+            for j in first..cols {
+                *out.add(i * stride + j) = *x.from(i, j).start;
             }
         }
     }

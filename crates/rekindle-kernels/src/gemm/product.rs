@@ -74,6 +74,7 @@ impl<T: Real> Strip<T> {
                 k,
                 a: a.start,
                 a_strides: (a.row, a.col),
+                a_offsets: (null(), null()),
                 b,
                 b_stride,
                 c: c.from(0, first).start,

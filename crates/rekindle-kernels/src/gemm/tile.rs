@@ -12,6 +12,8 @@ pub(crate) struct Tile<T> {
     /// First element of the rows of A, and the distances to the next row and column.
     pub a: *const T,
     pub a_strides: (usize, usize),
+    /// For the gathering kernels instead: element (i, p) of A is at `a + a_offsets.0[i] + a_offsets.1[p]`.
+    pub a_offsets: (*const usize, *const usize),
     /// First element of the columns of B, which lie side by side, and the distance to the next row.
     pub b: *const T,
     pub b_stride: usize,
@@ -38,6 +40,8 @@ pub(crate) struct Kernels<T: 'static> {
     pub lanes: usize,
     /// `tiles[rows - 1][vectors - 1]`, for 1 to the greatest number of rows and for 1 or 2 vectors.
     pub tiles: &'static [[TileFn<T>; 2]],
+    /// The same for A given by `a_offsets`; the greatest number of rows may differ.
+    pub gathering: &'static [[TileFn<T>; 2]],
 }
 
 impl<T: Real> Kernels<T> {
@@ -65,21 +69,37 @@ impl<T: Real> Kernels<T> {
     }
 }
 
+/// A by strides.
+///
+/// # Safety
+/// As for [`TileFn`].
 #[inline(always)]
-unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T>) {
-    let &Tile {
-        k,
-        mut a,
-        a_strides: (a_row, a_col),
-        mut b,
-        b_stride,
-        c,
-        c_stride,
-        last,
-        accumulate,
-        start,
-        bias,
-    } = tile;
+unsafe fn strided<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T>) {
+    let (row, col) = tile.a_strides;
+    // SAFETY: the contract is the caller's.
+    unsafe { run::<V, ROWS, VECTORS>(tile, |i, p| tile.a.wrapping_add(i * row + p * col)) }
+}
+
+/// A by offsets.
+///
+/// # Safety
+/// As for [`TileFn`].
+#[inline(always)]
+unsafe fn gathering<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T>) {
+    let (rows, cols) = tile.a_offsets;
+    // SAFETY: the contract is the caller's, which vouches for ROWS and `k` offsets.
+    unsafe {
+        let rows: [*const V::T; ROWS] = std::array::from_fn(|i| tile.a.wrapping_add(*rows.add(i)));
+        run::<V, ROWS, VECTORS>(tile, |i, p| rows[i].wrapping_add(*cols.add(p)));
+    }
+}
+
+#[inline(always)]
+unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
+    tile: &Tile<V::T>,
+    element: impl Fn(usize, usize) -> *const V::T,
+) {
+    let &Tile { k, mut b, b_stride, c, c_stride, last, accumulate, start, bias, .. } = tile;
     // SAFETY: the caller vouches for ROWS rows of A and C, k columns of A, k rows of B, and the columns up to `last`
     // of the last vector in B, C and the bias.
     unsafe {
@@ -91,15 +111,14 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T
         if !start.is_null() {
             acc = std::array::from_fn(|i| [V::splat(*start.add(i)); VECTORS]);
         }
-        for _ in 0..k {
+        for p in 0..k {
             let b_row: [V; VECTORS] = std::array::from_fn(|v| load(b, v));
             for (i, acc) in acc.iter_mut().enumerate() {
-                let x = V::splat(*a.add(i * a_row));
+                let x = V::splat(*element(i, p));
                 for (acc, b) in acc.iter_mut().zip(b_row) {
                     *acc = x.mul_add(b, *acc);
                 }
             }
-            a = a.wrapping_add(a_col);
             b = b.wrapping_add(b_stride);
         }
         for (i, acc) in acc.iter().enumerate() {
@@ -121,32 +140,41 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T
     }
 }
 
-/// Compiles the microkernel for one vector type, for each number of rows and vectors.
+/// Compiles the microkernels for one vector type, for each number of rows and vectors.
 macro_rules! kernels {
-    ($name:ident, $t:ty, $vector:ty, $(#[$feature:meta])? [$($rows:literal)*]) => {
+    ($name:ident, $t:ty, $vector:ty, $(#[$feature:meta])? [$($rows:literal)*], gathering [$($gathered:literal)*]) => {
         static $name: Kernels<$t> = {
             $(#[$feature])?
             unsafe fn tile<const ROWS: usize, const VECTORS: usize>(tile: &Tile<$t>) {
                 // SAFETY: the contract is the caller's.
-                unsafe { run::<$vector, ROWS, VECTORS>(tile) }
+                unsafe { strided::<$vector, ROWS, VECTORS>(tile) }
             }
-            Kernels { lanes: <$vector>::LANES, tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*] }
+            $(#[$feature])?
+            unsafe fn gather<const ROWS: usize, const VECTORS: usize>(tile: &Tile<$t>) {
+                // SAFETY: the contract is the caller's.
+                unsafe { gathering::<$vector, ROWS, VECTORS>(tile) }
+            }
+            Kernels {
+                lanes: <$vector>::LANES,
+                tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*],
+                gathering: &[$([gather::<$gathered, 1>, gather::<$gathered, 2>]),*],
+            }
         };
     };
 }
 
-kernels!(PORTABLE_F32, f32, Portable<f32>, [1 2 3 4 5 6]);
-kernels!(PORTABLE_F64, f64, Portable<f64>, [1 2 3 4 5 6]);
+kernels!(PORTABLE_F32, f32, Portable<f32>, [1 2 3 4 5 6], gathering [1 2 3 4 5 6]);
+kernels!(PORTABLE_F64, f64, Portable<f64>, [1 2 3 4 5 6], gathering [1 2 3 4 5 6]);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
     use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
-    kernels!(AVX512_F32, f32, __m512, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
-    kernels!(AVX512_F64, f64, __m512d, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
-    kernels!(AVX2_F32, f32, __m256, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6]);
-    kernels!(AVX2_F64, f64, __m256d, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6]);
+    kernels!(AVX512_F32, f32, __m512, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14], gathering [1 2 3 4 5 6 7 8 9 10 11 12]);
+    kernels!(AVX512_F64, f64, __m512d, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14], gathering [1 2 3 4 5 6 7 8 9 10 11 12]);
+    kernels!(AVX2_F32, f32, __m256, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6], gathering [1 2 3 4 5 6]);
+    kernels!(AVX2_F64, f64, __m256d, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6], gathering [1 2 3 4 5 6]);
 
     pub(super) fn for_f32(isa: Isa) -> &'static Kernels<f32> {
         match isa {

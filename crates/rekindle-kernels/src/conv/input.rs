@@ -1,0 +1,129 @@
+//! `dcols = w^T dy`, added up over the windows: for each tap of the kernel, a product `dy^T w` goes straight to the
+//! pixels of `dx^T` that the tap looks at. Input channels lie along the vectors.
+use super::Conv2dShape;
+use super::view::View;
+use crate::dispatch::Isa;
+use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
+use crate::gemm::product::{Columns, Strip, Target, inner_blocks, tile_rows};
+use crate::gemm::tile::Kernels;
+use crate::parallel::{self, Disjoint};
+use crate::real::Real;
+use std::ops::Range;
+use std::ptr::null;
+
+/// Input channels of a task.
+const CHANNELS: usize = 64;
+
+pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
+    if dx.is_empty() || dy.is_empty() {
+        dx.fill(T::ZERO);
+        return;
+    }
+    let kernels = Kernels::get(isa);
+    let (ci, co) = s.group_channels();
+    let taps = s.kernel.0 * s.kernel.1;
+    let plane = s.size.0 * s.size.1;
+    let (parts, step) = (ci.div_ceil(CHANNELS), ci.min(CHANNELS));
+    let width = step.next_multiple_of(kernels.lanes);
+    let view = View::new(s, step);
+    let dx = Disjoint::new(dx);
+    with_scratch(s.groups * parts * taps * co * width, |panels: &mut [T]| {
+        for (i, panels) in panels.chunks_exact_mut(co * width).enumerate() {
+            let (part, tap) = (i / taps, i % taps);
+            let (g, channels) = (part / parts, channels(part % parts, ci));
+            let w = Matrix::new(&w[(g * co * ci + channels.start) * taps + tap..], (ci * taps, taps));
+            for block in inner_blocks(0..co, co) {
+                let (w, out) = (w.from(block.start, 0), &mut panels[block.start * width..]);
+                // SAFETY: the block lies within the weights of the group.
+                unsafe { pack_b(w, block.len(), channels.len(), kernels.cols(), kernels.lanes, out) };
+            }
+        }
+        let panels = &*panels;
+        // One task is some channels of one group of one image.
+        parallel::for_each_task(s.batch * s.groups * parts, |task| {
+            let (group, part) = (task / parts, task % parts);
+            let channels = channels(part, ci);
+            let first = (group * ci + channels.start) * plane;
+            // SAFETY: tasks have different images, groups or channels.
+            let dx = unsafe { dx.slice(first..first + channels.len() * plane) };
+            let dy = &dy[group * co * s.matrix_size().1..];
+            let panels =
+                &panels[(group % s.groups * parts + part) * taps * co * width..][..taps * co * width];
+            with_scratch(view.channel * width, |dxt: &mut [T]| {
+                dxt.fill(T::ZERO);
+                let task = InputTask { s, kernels, view, dy, panels, channels: channels.len(), width };
+                task.run(dxt);
+                task.crop(dxt, dx);
+            });
+        });
+    });
+}
+
+fn channels(part: usize, all: usize) -> Range<usize> {
+    part * CHANNELS..all.min((part + 1) * CHANNELS)
+}
+
+struct InputTask<'a, T: 'static> {
+    s: &'a Conv2dShape,
+    kernels: &'static Kernels<T>,
+    view: View,
+    dy: &'a [T],
+    /// For each tap, the panels of `[co, channels]`.
+    panels: &'a [T],
+    channels: usize,
+    /// Distance between the pixels of `dx^T`.
+    width: usize,
+}
+
+impl<T: Real> InputTask<'_, T> {
+    /// Adds up `dx^T`, `[padded pixels, width]`.
+    fn run(&self, dxt: &mut [T]) {
+        let s = self.s;
+        let (_, co) = s.group_channels();
+        let (oh, ow) = s.out_size();
+        let dxt = Target { start: dxt.as_mut_ptr(), row: self.width };
+        let width = self.channels.next_multiple_of(self.kernels.lanes);
+        for (tap, panels) in self.panels.chunks_exact(co * self.width).enumerate() {
+            let (p, q) = (tap / s.kernel.1 * s.dilation.0, tap % s.kernel.1 * s.dilation.1);
+            for i in 0..oh {
+                for cols in tile_rows(0..ow, self.kernels.rows()) {
+                    let pixel = (i * s.stride.0 + p) * self.view.row + cols.start * s.stride.1 + q;
+                    for block in inner_blocks(0..co, co) {
+                        let strip = Strip {
+                            kernels: self.kernels,
+                            rows: cols.len(),
+                            cols: self.channels,
+                            k: block.len(),
+                            a: Matrix::new(self.dy, (1, oh * ow)).from(i * ow + cols.start, block.start),
+                            b: Columns::Packed(panels[block.start * width..].as_ptr()),
+                            c: Target { row: s.stride.1 * self.width, ..dxt.from(pixel, 0) },
+                            accumulate: true,
+                            start: null(),
+                            bias: null(),
+                        };
+                        // SAFETY: the pixels lie within the padded image, the channels within its width, and `dxt`
+                        // is this task's.
+                        unsafe { strip.run() };
+                    }
+                }
+            }
+        }
+    }
+
+    /// `dx` from `dx^T`, without the padding.
+    fn crop(&self, dxt: &[T], dx: &mut [T]) {
+        let s = self.s;
+        let pixels = Matrix::new(dxt, (1, self.width));
+        let plane = s.size.0 * s.size.1;
+        // SAFETY: `dx` holds `channels` planes, and `dxt` the padded image.
+        unsafe {
+            if s.padding == (0, 0) {
+                return copy(pixels, self.channels, plane, dx.as_mut_ptr(), plane);
+            }
+            for i in 0..s.size.0 {
+                let row = pixels.from(0, (i + s.padding.0) * self.view.row + s.padding.1);
+                copy(row, self.channels, s.size.1, dx[i * s.size.1..].as_mut_ptr(), plane);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `dw^T = cols dy^T`, added up over the images, and the gradient of the bias.
+use super::Conv2dShape;
+use super::forward::Gathered;
+use super::view::View;
+use crate::dispatch::{Isa, multiversion};
+use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
+use crate::gemm::product::{Target, inner_blocks};
+use crate::gemm::tile::Kernels;
+use crate::map;
+use crate::parallel;
+use crate::real::Real;
+use std::ops::Range;
+
+/// How the gradient of the weight is cut into tasks, by problem size alone.
+struct Cut {
+    /// Parts of the input channels of a group.
+    channel_parts: usize,
+    /// Parts of the output channels of a group.
+    out_parts: usize,
+    /// Parts of the images, which are added up at the end.
+    image_parts: usize,
+    /// Images that are multiplied together.
+    images: usize,
+}
+
+impl Cut {
+    fn new(s: &Conv2dShape) -> Self {
+        let (_, pixels) = s.matrix_size();
+        let (ci, co) = s.group_channels();
+        let images = (256 / pixels).clamp(1, s.batch);
+        let channel_parts = ci.div_ceil(16);
+        let out_parts = co.div_ceil(128);
+        let image_parts = (16 / (channel_parts * out_parts * s.groups)).clamp(1, s.batch.div_ceil(images));
+        Cut { channel_parts, out_parts, image_parts, images }
+    }
+}
+
+pub(super) fn backward_weight<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], dy: &[T], dw: &mut [T]) {
+    if dw.is_empty() || dy.is_empty() {
+        dw.fill(T::ZERO);
+        return;
+    }
+    let kernels = Kernels::get(isa);
+    let cut = Cut::new(s);
+    let (rows, _) = s.matrix_size();
+    let (ci, co) = s.group_channels();
+    with_scratch(cut.image_parts * dw.len(), |partial: &mut [T]| {
+        // One task is some input and output channels of one group, over some of the images.
+        let target = Target { start: partial.as_mut_ptr(), row: co };
+        parallel::for_each_task(cut.image_parts * s.groups * cut.channel_parts * cut.out_parts, |task| {
+            let (task, o) = (task / cut.out_parts, task % cut.out_parts);
+            let (task, c) = (task / cut.channel_parts, task % cut.channel_parts);
+            let (i, g) = (task / s.groups, task % s.groups);
+            let outs = part(co, cut.out_parts, o);
+            let channels = part(ci, cut.channel_parts, c);
+            let first_row = (i * s.groups + g) * rows + channels.start * s.kernel.0 * s.kernel.1;
+            let target = target.from(first_row, outs.start);
+            let task = WeightTask {
+                s,
+                kernels,
+                x,
+                dy,
+                g,
+                images: part(s.batch, cut.image_parts, i),
+                channels,
+                outs,
+            };
+            // SAFETY: tasks have different parts of `partial`.
+            unsafe { task.run(cut.images, target) };
+        });
+        let (sum, rest) = partial.split_at_mut(dw.len());
+        for partial in rest.chunks_exact(dw.len()) {
+            map::in_place2(sum, partial, |sum, x| sum + x);
+        }
+        for (sum, dw) in sum.chunks_exact(co * rows).zip(dw.chunks_exact_mut(co * rows)) {
+            // SAFETY: both hold `co * rows` elements.
+            unsafe { copy(Matrix::new(sum, (1, co)), co, rows, dw.as_mut_ptr(), rows) };
+        }
+    });
+}
+
+/// Part `i` of `parts` of `n` things.
+fn part(n: usize, parts: usize, i: usize) -> Range<usize> {
+    n * i / parts..n * (i + 1) / parts
+}
+
+struct WeightTask<'a, T: 'static> {
+    s: &'a Conv2dShape,
+    kernels: &'static Kernels<T>,
+    x: &'a [T],
+    dy: &'a [T],
+    g: usize,
+    images: Range<usize>,
+    channels: Range<usize>,
+    outs: Range<usize>,
+}
+
+impl<T: Real> WeightTask<'_, T> {
+    /// Writes `dw^T` of this task to `target`, `step` images at a time.
+    ///
+    /// # Safety
+    /// `target` must be valid for `[rows, outs]`, and nobody else may use it.
+    unsafe fn run(&self, step: usize, target: Target<T>) {
+        let s = self.s;
+        let (_, pixels) = s.matrix_size();
+        let (ci, _) = s.group_channels();
+        let channels = self.g * ci + self.channels.start..self.g * ci + self.channels.end;
+        let view = View::new(s, channels.len());
+        let (taps, offsets) = (view.taps(s, channels.len()), view.pixels(s, step));
+        let width = self.outs.len().next_multiple_of(self.kernels.lanes);
+        let dyt_len = step * pixels * width;
+        with_scratch(dyt_len + view.scratch(s, channels.len(), step), |scratch: &mut [T]| {
+            let (dyt, scratch) = scratch.split_at_mut(dyt_len);
+            for first in self.images.clone().step_by(step) {
+                let images = first..self.images.end.min(first + step);
+                self.pack(images.clone(), dyt);
+                let product = Gathered {
+                    kernels: self.kernels,
+                    a: view.padded(s, self.x, images.clone(), channels.clone(), scratch),
+                    rows: &taps,
+                    cols: &offsets[..images.len() * pixels],
+                    panels: dyt,
+                    n: self.outs.len(),
+                    bias: None,
+                };
+                // SAFETY: the offsets lie within the images; the caller vouches for `target`.
+                unsafe { product.run(target, first > self.images.start) };
+            }
+        });
+    }
+
+    /// `dy^T` of some images, `[pixels of all, outs]`, in panels, inner block by inner block.
+    fn pack(&self, images: Range<usize>, dyt: &mut [T]) {
+        let (_, pixels) = self.s.matrix_size();
+        let (_, co) = self.s.group_channels();
+        let Kernels { lanes, .. } = *self.kernels;
+        let width = self.outs.len().next_multiple_of(lanes);
+        let all = images.len() * pixels;
+        for block in inner_blocks(0..all, all) {
+            let out = &mut dyt[block.start * width..][..block.len() * width];
+            let mut at = block.start;
+            while at < block.end {
+                let (image, pixel) = (images.start + at / pixels, at % pixels);
+                let len = (pixels - pixel).min(block.end - at);
+                let dy = &self.dy[((image * self.s.groups + self.g) * co + self.outs.start) * pixels..];
+                for first in (0..self.outs.len()).step_by(self.kernels.cols()) {
+                    let cols = self.kernels.cols().min(self.outs.len() - first);
+                    let stride = cols.next_multiple_of(lanes);
+                    let out = &mut out[first * block.len() + (at - block.start) * stride..][..len * stride];
+                    let dy = Matrix::new(dy, (1, pixels)).from(pixel, first);
+                    // SAFETY: the pixels and channels lie within dy.
+                    unsafe { pack_b(dy, len, cols, cols.max(1), lanes, out) };
+                }
+                at += len;
+            }
+        }
+    }
+}
+
+/// Parts of the images whose bias gradients are added up at the end.
+const BIAS_PARTS: usize = 16;
+
+pub(super) fn backward_bias<T: Real>(s: &Conv2dShape, dy: &[T], db: &mut [T]) {
+    let (_, pixels) = s.matrix_size();
+    let channels = s.out_channels;
+    db.fill(T::ZERO);
+    if dy.is_empty() {
+        return;
+    }
+    with_scratch(BIAS_PARTS * channels, |partial: &mut [T]| {
+        parallel::chunks_mut(partial, channels, |part, sums| {
+            let images = s.batch * part / BIAS_PARTS..s.batch * (part + 1) / BIAS_PARTS;
+            sums.fill(T::ZERO);
+            for dy in dy[images.start * channels * pixels..images.end * channels * pixels]
+                .chunks_exact(channels * pixels)
+            {
+                add_plane_sums(dy, pixels, sums);
+            }
+        });
+        for sums in partial.chunks_exact(channels) {
+            db.iter_mut().zip(sums).for_each(|(db, sum)| *db += *sum);
+        }
+    });
+}
+
+multiversion! {
+    /// Adds the sum of each plane of `dy` to its element of `sums`, in 16 lanes.
+    fn add_plane_sums[T: Real](dy: &[T], pixels: usize, sums: &mut [T]) {
+        for (dy, sum) in dy.chunks_exact(pixels).zip(sums) {
+            let mut lanes = [T::ZERO; 16];
+            let (whole, rest) = dy.as_chunks::<16>();
+            for dy in whole {
+                for (lane, dy) in lanes.iter_mut().zip(dy) {
+                    *lane += *dy;
+                }
+            }
+            for (lane, dy) in lanes.iter_mut().zip(rest) {
+                *lane += *dy;
+            }
+            for half in [8, 4, 2, 1] {
+                for i in 0..half {
+                    lanes[i] += lanes[i + half];
+                }
+            }
+            *sum += lanes[0];
+        }
+    }
+}
