@@ -431,3 +431,6 @@ multiversion! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
