@@ -3,7 +3,10 @@
 
 use crate::autograd::no_grad;
 use crate::dtype::{DType, match_dtype};
+use crate::storage::lock;
 use crate::tensor::Tensor;
+use rekindle_kernels::parallel::{num_threads, set_num_threads};
+use std::sync::Mutex;
 
 /// The allowed difference of analytical and numerical gradients: `|a - n| <= atol + rtol |n|`.
 const GRADCHECK_EPS: f64 = 1e-6;
@@ -74,6 +77,8 @@ pub struct Sample {
     pub f: Box<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>,
     /// The shapes of the inputs, one list for each run.
     pub cases: Vec<Vec<Vec<usize>>>,
+    /// Shapes that are large enough for several threads; gradients are not compared with differences there.
+    large: Vec<Vec<Vec<usize>>>,
     range: (f64, f64),
     avoid: Option<f64>,
     /// Rounds to f32 inside, so that finite differences in f64 say nothing.
@@ -90,6 +95,7 @@ impl Sample {
             name,
             f,
             cases: Vec::new(),
+            large: Vec::new(),
             range: (-2.0, 2.0),
             avoid: None,
             loose: false,
@@ -127,6 +133,12 @@ impl Sample {
         self
     }
 
+    /// Adds inputs that are only run in f32, on 1, 2 and 4 threads: large enough for the work to be shared.
+    pub fn large(mut self, shapes: &[&[usize]]) -> Sample {
+        self.large.push(shapes.iter().map(|s| s.to_vec()).collect());
+        self
+    }
+
     /// Draws the inputs from another range than -2 to 2.
     pub fn range(mut self, low: f64, high: f64) -> Sample {
         self.range = (low, high);
@@ -153,8 +165,12 @@ impl Sample {
 
     /// The inputs of one case in double precision: a fixed, uneven sequence within the range.
     pub fn inputs(&self, case: usize) -> Vec<Tensor> {
+        self.drawn(&self.cases[case], case as u64 + 1)
+    }
+
+    fn drawn(&self, shapes: &[Vec<usize>], seed: u64) -> Vec<Tensor> {
         let (low, high) = self.range;
-        let mut state = 0x9E37_79B9u64.wrapping_mul(case as u64 + 1);
+        let mut state = 0x9E37_79B9u64.wrapping_mul(seed);
         let mut next = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let v = low + (high - low) * ((state >> 40) as f64 / (1u64 << 24) as f64);
@@ -163,7 +179,7 @@ impl Sample {
                 _ => v,
             }
         };
-        let drawn = self.cases[case].iter().map(|shape| {
+        let drawn = shapes.iter().map(|shape| {
             let n = shape.iter().product();
             Tensor::from_vec((0..n).map(|_| next()).collect::<Vec<f64>>(), &shape[..])
         });
@@ -182,10 +198,47 @@ impl Sample {
             if !self.loose {
                 gradcheck(&self.f, &inputs).map_err(say)?;
             }
-            let plain = self.run(&inputs);
-            let strided: Vec<Tensor> = inputs.iter().map(strided).collect();
-            if !same_bits(&plain, &self.run(&strided)) {
-                return Err(say("strided views give other bits".into()));
+            self.check_strided(&inputs).map_err(say)?;
+            self.check_threads(&inputs).map_err(say)?;
+        }
+        for (i, shapes) in self.large.iter().enumerate() {
+            let say = |e: String| format!("{} on {shapes:?}: {e}", self.name);
+            let inputs = self.drawn(shapes, i as u64 + 1);
+            self.check_strided(&inputs).map_err(say)?;
+            self.check_threads(&inputs).map_err(say)?;
+        }
+        Ok(())
+    }
+
+    fn check_strided(&self, inputs: &[Tensor]) -> Result<(), String> {
+        let strided: Vec<Tensor> = inputs.iter().map(strided).collect();
+        if same_bits(&self.run(inputs), &self.run(&strided)) {
+            return Ok(());
+        }
+        Err("strided views give other bits".into())
+    }
+
+    fn check_threads(&self, inputs: &[Tensor]) -> Result<(), String> {
+        /// Samples are checked one at a time here, and the number of threads is put back also after a panic.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        struct Restore(usize);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                set_num_threads(self.0);
+            }
+        }
+        let _guard = lock(&ONE_AT_A_TIME);
+        let _restore = Restore(num_threads());
+        let single: Vec<Tensor> =
+            inputs.iter().map(|x| if x.dtype() == DType::F64 { x.float() } else { x.clone() }).collect();
+        let run = |threads| {
+            set_num_threads(threads);
+            self.run(&single)
+        };
+        let expected = run(1);
+        for threads in [2, 4] {
+            if !same_bits(&expected, &run(threads)) {
+                return Err(format!("{threads} threads give other bits than one"));
             }
         }
         Ok(())

@@ -47,7 +47,7 @@ fn every_file_of_operations_stands_in_the_table() {
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .unwrap()
         .filter_map(|f| f.unwrap().file_name().to_str()?.strip_suffix(".rs").map(String::from))
-        .filter(|name| name != "mod" && name != "elementwise")
+        .filter(|name| !["mod", "elementwise", "reduction"].contains(&name.as_str()))
         .collect();
     let listed: BTreeSet<String> = TABLE.iter().map(|(module, _)| module.to_string()).collect();
     assert_eq!(files, listed);

@@ -1,7 +1,7 @@
 //! What element-wise operations share: running a closure over tensors, broadcasting, and undoing it in gradients.
 
 use crate::dtype::Element;
-use crate::op::Meta;
+use crate::op::{Grads, Meta};
 use crate::shape::{Shape, broadcast};
 use crate::storage::alloc;
 use crate::tensor::Tensor;
@@ -63,14 +63,41 @@ pub(crate) fn binary<A: Element, B: Element>(
     })
 }
 
+/// `f` of every pair of elements of two tensors of one shape.
+pub(crate) fn zip<A: Element, B: Element, C: Element>(
+    a: &Tensor,
+    b: &Tensor,
+    f: impl Fn(A, B) -> C + Sync + Copy,
+) -> Tensor {
+    filled(&a.shape_owned(), |y| map::binary(&a.data::<A>(), &b.data::<B>(), y, f))
+}
+
+/// As [`binary`], for operations off the hot path: fewer special cases, less code.
+pub(crate) fn pairs<A: Element, B: Element>(
+    a: &Tensor,
+    b: &Tensor,
+    shape: &Shape,
+    f: impl Fn(A, A) -> B + Sync + Copy,
+) -> Tensor {
+    if a.shape() == &shape[..] && b.numel() == 1 {
+        return filled(shape, |y| map::binary_scalar_right(&a.data::<A>(), b.data::<A>()[0], y, f));
+    }
+    zip(&a.expand(shape), &b.expand(shape), f)
+}
+
 /// `f` of the elements of three tensors of one shape.
-pub(crate) fn ternary<A: Element, B: Element>(
+pub(crate) fn zip3<A: Element, B: Element, C: Element, D: Element>(
     a: &Tensor,
     b: &Tensor,
     c: &Tensor,
-    f: impl Fn(A, A, A) -> B + Sync + Copy,
+    f: impl Fn(A, B, C) -> D + Sync + Copy,
 ) -> Tensor {
-    filled(&a.shape_owned(), |y| map::ternary(&a.data::<A>(), &b.data::<A>(), &c.data::<A>(), y, f))
+    filled(&a.shape_owned(), |y| map::ternary(&a.data::<A>(), &b.data::<B>(), &c.data::<C>(), y, f))
+}
+
+/// The backward pass of operations without one, such as comparisons.
+pub(crate) fn no_grads(inputs: usize) -> Grads {
+    smallvec::smallvec![None; inputs]
 }
 
 /// Undoes broadcasting in a gradient: sums over the dimensions along which an operand of `shape` was repeated.
@@ -88,17 +115,19 @@ pub(crate) fn sum_to(grad: Tensor, shape: &[usize]) -> Tensor {
 /// Defines a floating unary operation from its formula and the formula of its gradient.
 ///
 /// `backward` is written over `(g, x)` when the op keeps its input or `(g, y)` when it keeps its output; both
-/// formulas are compiled for f32 and f64 alike through [`Real`](rekindle_kernels::real::Real).
+/// formulas are compiled for f32 and f64 alike through [`Real`](rekindle_kernels::real::Real). Parameters, if any,
+/// are f64 numbers of the op and have the tensor's type in the formulas.
 macro_rules! unary_float {
     (
         $(#[$doc:meta])*
-        $Op:ident, $method:ident, keeps $keeps:ident,
+        $Op:ident $({ $($param:ident),+ })?, $method:ident, keeps $keeps:ident,
         forward |$x:ident| $forward:expr,
         backward |$g:ident, $v:ident| $backward:expr
     ) => {
         #[derive(Debug)]
-        struct $Op;
+        struct $Op { $($($param: f64),+)? }
 
+        #[allow(unused_variables)]
         impl $crate::op::Op for $Op {
             fn name(&self) -> &'static str {
                 stringify!($method)
@@ -108,13 +137,15 @@ macro_rules! unary_float {
             }
             fn forward(&self, x: &[&$crate::Tensor], out: &$crate::op::Meta) -> $crate::op::Output {
                 $crate::dtype::match_float!(self.name(), out.dtype, T => {
-                    $crate::ops::elementwise::unary(x[0], |$x: T| -> T { $forward }).into()
+                    $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                    $crate::ops::elementwise::unary(x[0], #[inline(always)] |$x: T| -> T { $forward }).into()
                 })
             }
             fn backward(&self, ctx: &$crate::op::Context<'_>) -> $crate::op::Grads {
                 let kept = unary_float!(@kept $keeps ctx);
                 smallvec::smallvec![Some($crate::dtype::match_float!(self.name(), ctx.grad.dtype(), T => {
-                    $crate::ops::elementwise::binary(ctx.grad, kept, &ctx.metas[0].shape, |$g: T, $v: T| -> T { $backward })
+                    $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                    $crate::ops::elementwise::zip(ctx.grad, kept, #[inline(always)] |$g: T, $v: T| -> T { $backward })
                 }))]
             }
             fn keeps(&self) -> $crate::op::Keeps {
@@ -125,8 +156,8 @@ macro_rules! unary_float {
         impl $crate::Tensor {
             $(#[$doc])*
             #[track_caller]
-            pub fn $method(&self) -> $crate::Tensor {
-                $crate::op::apply($Op, &[self])
+            pub fn $method(&self $($(, $param: f64)+)?) -> $crate::Tensor {
+                $crate::op::apply($Op { $($($param),+)? }, &[self])
             }
         }
     };

@@ -2,16 +2,18 @@
 //! gradient is checked. Adding an operation touches its file and one line of the table below.
 
 pub(crate) mod elementwise;
+pub(crate) mod reduction;
 
 use crate::testing::Sample;
 
 /// Declares the modules of the operations and gathers the samples on which each is tested.
 macro_rules! ops {
-    ($($module:ident: $($name:literal),+;)*) => {
+    ($($module:ident $(: $($name:literal),+)?;)*) => {
         $(pub(crate) mod $module;)*
 
-        /// Every file of operations with the names that its operations have in a recorded graph.
-        pub const TABLE: &[(&str, &[&str])] = &[$((stringify!($module), &[$($name),+])),*];
+        /// Every file of operations with the names that its operations have in a recorded graph; none for operations
+        /// without a gradient and for those composed of others.
+        pub const TABLE: &[(&str, &[&str])] = &[$((stringify!($module), &[$($($name),+)?])),*];
 
         /// For every file of operations, the inputs on which it is checked: gradients against finite differences,
         /// strided against contiguous inputs, and one thread against several.
@@ -22,20 +24,47 @@ macro_rules! ops {
 }
 
 ops! {
+    abs: "abs";
     add: "add";
+    arg;
+    cat: "cat";
+    clamp: "clamp";
+    compare;
+    cos: "cos";
     div: "div";
+    erf: "erf";
     exp: "exp";
+    exp_m1: "exp_m1";
     expand: "expand";
-    index_select: "index_select";
+    gather: "gather", "scatter", "scatter_add";
+    index_select: "index_select", "index_add";
     linear: "linear";
+    ln: "ln";
+    log1p: "log1p";
+    logical;
     matmul: "matmul";
+    max: "amax", "amin";
+    maximum: "maximum", "minimum";
+    mean;
     mul: "mul";
     narrow: "narrow";
     neg: "neg";
     permute: "permute";
+    pow: "pow";
+    reciprocal: "reciprocal";
     relu: "relu";
     reshape: "reshape";
+    round: "round", "floor", "ceil", "trunc";
+    rsqrt: "rsqrt";
+    sigmoid: "sigmoid";
+    sign: "sign";
+    sin: "sin";
+    softmax: "softmax", "log_softmax";
+    sqrt: "sqrt";
+    square: "square";
     sub: "sub";
     sum: "sum";
+    tanh: "tanh";
     to: "to", "clone";
+    where_: "where";
 }

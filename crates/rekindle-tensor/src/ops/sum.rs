@@ -1,58 +1,43 @@
 //! Sum over all or some dimensions.
+//!
+//! Floats are added in the order of PyTorch's kernels (see [`rekindle_kernels::reduce`]); over several dimensions that
+//! are not neighbours, the last ones first.
 
-use crate::op::mistake;
-use super::elementwise::filled;
-use crate::dtype::{DType, match_number};
+use super::reduction::Over;
+use crate::dtype::DType;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
-use crate::shape::{Dims, Ints, Shape, dim_indices};
+use crate::shape::Ints;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
+use rekindle_kernels::reduce;
 use smallvec::smallvec;
 
-/// Sums over the given dimensions, which stay with size 1.
 #[derive(Debug)]
-struct Sum(Dims);
-
-/// The shape after a reduction that keeps its dimensions with size 1.
-pub(crate) fn kept(shape: &Shape, dims: &[usize]) -> Shape {
-    let mut out = shape.clone();
-    dims.iter().for_each(|&d| out.0[d] = 1);
-    out
-}
-
-/// Drops the dimensions that a reduction left with size 1, unless they are to be kept.
-pub(crate) fn drop_dims(x: Tensor, dims: &[usize], keepdim: bool) -> Tensor {
-    if keepdim || dims.is_empty() {
-        return x;
-    }
-    let left: Vec<usize> = (0..x.dim()).filter(|d| !dims.contains(d)).map(|d| x.shape()[d]).collect();
-    x.reshape(left)
-}
+struct Sum(Over);
 
 impl Op for Sum {
     fn name(&self) -> &'static str {
         "sum"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        Ok(Meta { shape: kept(&x[0].shape, &self.0), dtype: x[0].dtype })
+        Ok(Meta { shape: self.0.result(&x[0].shape), dtype: x[0].dtype })
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        match_number!("sum", out.dtype, T => {
-            // The reduced dimensions move together so that the kernel sees [outer, len, inner].
-            let mut shape = x[0].shape_owned();
-            let mut data = x[0].to_vec::<T>();
-            for &d in self.0.iter().rev() {
-                let (outer, len, inner) = shape.split_at(d);
-                data = (0..outer * inner)
-                    .map(|i| (0..len).fold(T::default(), |s, l| s + data[(i / inner * len + l) * inner + i % inner]))
-                    .collect();
-                shape = shape.with(d, 1);
+        let y = match out.dtype {
+            DType::F32 => Tensor::from_vec(self.0.run::<f32>(x[0], reduce::sum_dim), &out.shape),
+            DType::F64 => Tensor::from_vec(self.0.run::<f64>(x[0], reduce::sum_dim), &out.shape),
+            _ => {
+                let sum = |x: &[i64], outer, len, inner, y: &mut [i64]| {
+                    reduce::fold(x, outer, len, inner, y, 0, i64::wrapping_add);
+                };
+                Tensor::from_vec(self.0.run(x[0], sum), &out.shape)
             }
-            filled(&out.shape, |y| y.copy_from_slice(&data)).into()
-        })
+        };
+        y.into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        smallvec![Some(ctx.grad.expand(&ctx.metas[0].shape))]
+        let shape = &ctx.metas[0].shape;
+        smallvec![Some(self.0.widened(ctx.grad, shape).expand(shape))]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
@@ -82,19 +67,46 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn sum_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
-        let x = if self.dtype() == DType::Bool { self.long() } else { self.clone() };
-        match dim_indices("sum", &dims.into(), x.dim()) {
-            Ok(dims) if x.dim() == 0 => drop_dims(x.copy(), &dims[..0], keepdim),
-            Ok(dims) => drop_dims(apply(Sum(dims.clone()), &[&x]), &dims, keepdim),
-            Err(e) => mistake!("{e}"),
-        }
+        let over = Over::new("sum", self, dims, keepdim);
+        if self.dtype() == DType::Bool { apply(Sum(over), &[&self.long()]) } else { apply(Sum(over), &[self]) }
     }
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
-        Sample::unary("sum", |x| x.sum()),
-        Sample::new("sum over dims", |x| x[0].sum_dim([0, -1], false)).on(&[&[2, 3, 4]]).on(&[&[1, 1]]).on(&[&[0, 2, 3]]),
+        Sample::unary("sum", |x| x.sum()).large(&[&[300, 400]]),
+        Sample::new("sum over dims", |x| x[0].sum_dim([0, -1], false))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[1, 1]])
+            .on(&[&[0, 2, 3]])
+            .large(&[&[40, 33, 50]]),
+        Sample::new("sum over neighbours", |x| x[0].sum_dim([2, 1], true)).on(&[&[2, 3, 4]]).on(&[&[3, 0, 2]]),
+        Sample::new("sum over rows", |x| x[0].sum_dim(0, false)).on(&[&[5, 3]]).on(&[&[0, 3]]).large(&[&[999, 77]]),
         Sample::new("sum keeping the dim", |x| x[0].sum_dim(1, true)).on(&[&[2, 3, 4]]).on(&[&[3, 1]]).on(&[&[3, 0]]),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Tensor, tensor};
+
+    #[test]
+    fn integers_and_truth_values_sum_to_integers() {
+        assert_eq!(tensor([true, false, true]).sum().item::<i64>(), 2);
+        let x = Tensor::arange(0, 24, 1).reshape([2, 3, 4]);
+        assert_eq!(x.sum_dim([0, 2], false).to_vec::<i64>(), [60, 92, 124]);
+        assert_eq!(tensor(3).sum_dim(0, true).item::<i64>(), 3);
+    }
+
+    #[test]
+    fn an_empty_sum_is_zero() {
+        assert_eq!(Tensor::zeros([0, 3]).sum().item::<f32>(), 0.0);
+        assert_eq!(Tensor::zeros([2, 0]).sum_dim(1, false).to_vec::<f32>(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn sums_of_permuted_views_follow_the_views_order() {
+        let x = Tensor::arange(0, 6, 1).reshape([2, 3]).t();
+        assert_eq!(x.sum_dim(0, false).to_vec::<i64>(), [3, 12]);
+    }
 }

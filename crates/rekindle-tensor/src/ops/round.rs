@@ -1,0 +1,89 @@
+//! Rounding to integers: round, floor, ceil and trunc. Their gradients are 0.
+
+use super::elementwise::{same, unary};
+use crate::dtype::{DType, match_float};
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use smallvec::smallvec;
+
+#[derive(Clone, Copy, Debug)]
+enum Round {
+    HalfEven,
+    Floor,
+    Ceil,
+    Trunc,
+}
+
+impl Op for Round {
+    fn name(&self) -> &'static str {
+        match self {
+            Round::HalfEven => "round",
+            Round::Floor => "floor",
+            Round::Ceil => "ceil",
+            Round::Trunc => "trunc",
+        }
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        same(x)
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        if out.dtype == DType::I64 {
+            return unary(x[0], |x: i64| x).into();
+        }
+        match_float!(self.name(), out.dtype, T => match self {
+            Round::HalfEven => unary(x[0], |x: T| x.round_ties_even()),
+            Round::Floor => unary(x[0], |x: T| x.floor()),
+            Round::Ceil => unary(x[0], |x: T| x.ceil()),
+            Round::Trunc => unary(x[0], |x: T| x.trunc()),
+        })
+        .into()
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![Some(Tensor::zeros_like(ctx.grad))]
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+}
+
+impl Tensor {
+    /// The nearest integer, halves to the even one.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([0.5, 1.5, -2.6]).round().to_vec::<f32>(), [0.0, 2.0, -3.0]);
+    /// ```
+    #[track_caller]
+    pub fn round(&self) -> Tensor {
+        apply(Round::HalfEven, &[self])
+    }
+
+    /// The greatest integer that is not greater.
+    #[track_caller]
+    pub fn floor(&self) -> Tensor {
+        apply(Round::Floor, &[self])
+    }
+
+    /// The least integer that is not less.
+    #[track_caller]
+    pub fn ceil(&self) -> Tensor {
+        apply(Round::Ceil, &[self])
+    }
+
+    /// The integer part: rounds towards zero.
+    #[track_caller]
+    pub fn trunc(&self) -> Tensor {
+        apply(Round::Trunc, &[self])
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    // No random input lies within the step of finite differences of an integer or a half.
+    vec![
+        Sample::unary("round", |x| x.round()),
+        Sample::unary("floor", |x| x.floor()),
+        Sample::unary("ceil", |x| x.ceil()),
+        Sample::unary("trunc", |x| x.trunc()),
+    ]
+}

@@ -1,0 +1,45 @@
+//! Square.
+
+use super::elementwise::{same, unary, zip};
+use crate::dtype::{match_float, match_number};
+use crate::op::{Context, Grads, Meta, Op, Output, apply};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use smallvec::smallvec;
+
+#[derive(Debug)]
+struct Square;
+
+impl Op for Square {
+    fn name(&self) -> &'static str {
+        "square"
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        same(x)
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        match_number!("square", out.dtype, T => unary(x[0], |x: T| x * x).into())
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![Some(match_float!("square", ctx.grad.dtype(), T => {
+            zip(ctx.grad, ctx.input(0), |g: T, x: T| -> T { g * (2.0 * x) })
+        }))]
+    }
+}
+
+impl Tensor {
+    /// `x * x`, element by element. Gradient: `dy * 2 x`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([-3.0]).square().item::<f32>(), 9.0);
+    /// ```
+    #[track_caller]
+    pub fn square(&self) -> Tensor {
+        apply(Square, &[self])
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    vec![Sample::unary("square", |x| x.square())]
+}
