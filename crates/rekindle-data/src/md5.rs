@@ -56,40 +56,43 @@ impl Md5 {
     }
 
     fn update(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let filled = (self.length % 64) as usize;
-            let taken = bytes.len().min(64 - filled);
-            self.block[filled..filled + taken].copy_from_slice(&bytes[..taken]);
-            self.length += taken as u64;
-            if filled + taken == 64 {
-                self.mix_block();
+        let filled = (self.length % 64) as usize;
+        self.length += bytes.len() as u64;
+        if filled > 0 {
+            let (head, rest) = bytes.split_at(bytes.len().min(64 - filled));
+            self.block[filled..filled + head.len()].copy_from_slice(head);
+            if filled + head.len() < 64 {
+                return;
             }
-            bytes = &bytes[taken..];
+            mix(&mut self.state, &self.block);
+            bytes = rest;
         }
+        let (blocks, rest) = bytes.as_chunks::<64>();
+        blocks.iter().for_each(|block| mix(&mut self.state, block));
+        self.block[..rest.len()].copy_from_slice(rest);
     }
+}
 
-    fn mix_block(&mut self) {
-        let mut words = [0u32; 16];
-        for (word, bytes) in words.iter_mut().zip(self.block.chunks_exact(4)) {
-            *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        }
-        let sines = &*SINES;
-        let [mut a, mut b, mut c, mut d] = self.state;
-        for i in 0..64 {
-            let (mixed, word) = match i / 16 {
-                0 => ((b & c) | (!b & d), i),
-                1 => ((d & b) | (!d & c), (5 * i + 1) % 16),
-                2 => (b ^ c ^ d, (3 * i + 5) % 16),
-                _ => (c ^ (b | !d), 7 * i % 16),
-            };
-            let sum = a.wrapping_add(mixed).wrapping_add(sines[i]).wrapping_add(words[word]);
-            let rotated = sum.rotate_left(SHIFTS[i / 16][i % 4]);
-            (a, b, c, d) = (d, b.wrapping_add(rotated), b, c);
-        }
-        for (old, new) in self.state.iter_mut().zip([a, b, c, d]) {
-            *old = old.wrapping_add(new);
-        }
+fn mix(state: &mut [u32; 4], block: &[u8; 64]) {
+    let words: [u32; 16] = std::array::from_fn(|i| {
+        u32::from_le_bytes([block[4 * i], block[4 * i + 1], block[4 * i + 2], block[4 * i + 3]])
+    });
+    let before = *state;
+    round(0, state, |b, c, d| (b & c) | (!b & d), |i| words[i]);
+    round(1, state, |b, c, d| (d & b) | (!d & c), |i| words[(5 * i + 1) % 16]);
+    round(2, state, |b, c, d| b ^ c ^ d, |i| words[(3 * i + 5) % 16]);
+    round(3, state, |b, c, d| c ^ (b | !d), |i| words[7 * i % 16]);
+    state.iter_mut().zip(before).for_each(|(new, old)| *new = new.wrapping_add(old));
+}
+
+#[inline(always)]
+fn round(r: usize, state: &mut [u32; 4], f: impl Fn(u32, u32, u32) -> u32, word: impl Fn(usize) -> u32) {
+    let [mut a, mut b, mut c, mut d] = *state;
+    for (i, &sine) in SINES[16 * r..16 * (r + 1)].iter().enumerate() {
+        let sum = a.wrapping_add(f(b, c, d)).wrapping_add(sine).wrapping_add(word(i));
+        (a, b, c, d) = (d, b.wrapping_add(sum.rotate_left(SHIFTS[r][i % 4])), b, c);
     }
+    *state = [a, b, c, d];
 }
 
 impl Default for Md5 {

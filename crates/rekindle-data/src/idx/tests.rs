@@ -67,6 +67,7 @@ fn an_array_may_be_empty() {
     assert_eq!((array.shape, array.data.len()), (vec![0, 28, 28], 0));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_missing_file_is_named() {
     let path = std::env::temp_dir().join("rekindle-no-such-file");
