@@ -42,9 +42,9 @@ impl TerminalProgress {
                 if self.terminal {
                     return Ok(());
                 }
-                let size = total.map(|total| format!(" ({})", megabytes(total))).unwrap_or_default();
+                let size = total.map(|total| format!(" ({})", size_text(total))).unwrap_or_default();
                 let rest =
-                    if resumed > 0 { format!(", from {} on", megabytes(resumed)) } else { String::new() };
+                    if resumed > 0 { format!(", from {} on", size_text(resumed)) } else { String::new() };
                 writeln!(out, "downloading {url}{size}{rest}")
             }
             Event::Advanced { received } if self.terminal => {
@@ -67,12 +67,12 @@ impl TerminalProgress {
         if self.terminal { writeln!(out) } else { Ok(()) }
     }
 
-    /// `train-images.gz [######........]  25%  2.4 of 9.6 MB  1.2 MB/s  6 s left`
+    /// `train-images.gz [######........]  25%  2.4 MB of 9.6 MB  1.2 MB/s  6 s left`
     fn bar(&self, received: u64, elapsed: Duration) -> String {
         let rate = (received - self.resumed) as f64 / elapsed.as_secs_f64().max(1e-3);
-        let speed = format!("{:.1} MB/s", rate / 1e6);
+        let speed = format!("{}/s", size_text(rate as u64));
         let Some(total) = self.total.filter(|&total| total > 0) else {
-            return format!("{}  {}  {speed}", self.name, megabytes(received));
+            return format!("{}  {}  {speed}", self.name, size_text(received));
         };
         let fraction = received as f64 / total as f64;
         let filled = ((fraction * BAR_WIDTH as f64) as usize).min(BAR_WIDTH);
@@ -81,8 +81,8 @@ impl TerminalProgress {
             seconds if seconds.is_finite() => format!("{seconds:.0} s left"),
             _ => String::new(),
         };
-        let (percent, done) = ((fraction * 100.0).floor(), received as f64 / 1e6);
-        format!("{} [{bar}] {percent:3.0}%  {done:.1} of {}  {speed}  {left}", self.name, megabytes(total))
+        let (percent, done, total) = ((fraction * 100.0).floor(), size_text(received), size_text(total));
+        format!("{} [{bar}] {percent:3.0}%  {done} of {total}  {speed}  {left}", self.name)
     }
 }
 
@@ -92,8 +92,12 @@ impl Default for TerminalProgress {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+fn size_text(bytes: u64) -> String {
+    match bytes as f64 {
+        bytes if bytes < 1e3 => format!("{bytes} B"),
+        bytes if bytes < 1e6 => format!("{:.1} kB", bytes / 1e3),
+        bytes => format!("{:.1} MB", bytes / 1e6),
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +146,7 @@ mod tests {
         };
         assert_eq!(
             progress.bar(4_000_000, Duration::from_secs(2)),
-            "a.gz [############............]  50%  4.0 of 8.0 MB  1.0 MB/s  4 s left"
+            "a.gz [############............]  50%  4.0 MB of 8.0 MB  1.0 MB/s  4 s left"
         );
     }
 
@@ -156,6 +160,6 @@ mod tests {
                 Event::Finished { path: Path::new("a.gz") },
             ],
         );
-        assert_eq!(text, "\r\x1b[Ka.gz  0.0 MB  0.0 MB/s\nsaved a.gz\n");
+        assert_eq!(text, "\r\x1b[Ka.gz  0 B  0 B/s\nsaved a.gz\n");
     }
 }
