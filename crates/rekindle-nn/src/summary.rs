@@ -1,9 +1,9 @@
 //! [`summary`]: a table of the layers, their output shapes and parameters.
 
+use crate::Parameters;
 use crate::module::Module;
 use crate::observe::{Call, Id, id, record};
 use crate::visit::{Entry, LIST, Mode, Visitor};
-use crate::Parameters;
 use rekindle_tensor::random::{Generator, with_generator};
 use rekindle_tensor::{DType, Tensor, no_grad};
 use std::fmt;

@@ -5,25 +5,12 @@
 //! Sources: D. Kingma and J. Ba, ICLR 2015; I. Loshchilov and F. Hutter, ICLR 2019; S. Reddi et al., ICLR 2018
 //! (AMSGrad). The order of operations and roundings is PyTorch's.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, shared, square_average};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
 
-/// Settings that Adam and AdamW share; the first beta stands in the groups.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    beta2: f64,
-    eps: f64,
-    amsgrad: bool,
-    maximize: bool,
-    /// Whether weight decay shrinks the weights (AdamW) rather than adding to the gradient.
-    decoupled: bool,
-}
-
 const BETA1: f64 = 0.9;
-
-const STATE: &[&str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 
 macro_rules! adam {
     ($(#[$doc:meta])* $Name:ident, decoupled: $decoupled:literal, weight_decay: $weight_decay:literal) => {
@@ -31,7 +18,10 @@ macro_rules! adam {
         #[derive(Debug)]
         pub struct $Name {
             core: Core,
-            settings: Settings,
+            beta2: f64,
+            eps: f64,
+            amsgrad: bool,
+            maximize: bool,
         }
 
         impl $Name {
@@ -42,53 +32,44 @@ macro_rules! adam {
             #[track_caller]
             pub fn new(params: impl Into<Groups>, lr: f64) -> $Name {
                 let core = Core::new(params, lr, $weight_decay, BETA1);
-                let (beta2, eps, decoupled) = (0.999, 1e-8, $decoupled);
-                $Name { core, settings: Settings { beta2, eps, amsgrad: false, maximize: false, decoupled } }
+                $Name { core, beta2: 0.999, eps: 1e-8, amsgrad: false, maximize: false }
             }
 
-            /// Sets how slowly the averages of gradients and of their squares change.
-            pub fn betas(mut self, (beta1, beta2): (f64, f64)) -> $Name {
-                self.core.groups.iter_mut().for_each(|group| group.default_momentum(beta1));
-                self.settings.beta2 = beta2;
-                self
-            }
-
-            /// Sets what is added to the denominator.
-            pub fn eps(mut self, eps: f64) -> $Name {
-                self.settings.eps = eps;
-                self
-            }
-
-            /// Sets the weight decay of the groups that have none of their own.
-            pub fn weight_decay(mut self, weight_decay: f64) -> $Name {
-                self.core.groups.iter_mut().for_each(|group| group.default_weight_decay(weight_decay));
-                self
-            }
+            shared!(betas);
+            shared!(eps);
+            shared!(weight_decay);
+            shared!(maximize);
 
             /// Divides by the greatest second moment so far (AMSGrad).
             pub fn amsgrad(mut self, on: bool) -> $Name {
-                self.settings.amsgrad = on;
-                self
-            }
-
-            /// Goes up instead of down.
-            pub fn maximize(mut self, on: bool) -> $Name {
-                self.settings.maximize = on;
+                self.amsgrad = on;
                 self
             }
         }
 
         impl Rule for $Name {
-            const STATE: &'static [&'static str] = STATE;
+            const STATE: &'static [&'static str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 
-            fn core(&self) -> &Core {
-                &self.core
-            }
-            fn core_mut(&mut self) -> &mut Core {
-                &mut self.core
-            }
+            shared!(core);
+
             fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-                update(self.settings, group, state, p, g);
+                state.step += 1;
+                let (t, beta1, beta2) = (state.step as f64, group.momentum, self.beta2);
+                let (decay, shrink) = match $decoupled {
+                    true => (0.0, 1.0 - group.lr * group.weight_decay),
+                    false => (group.weight_decay, 1.0),
+                };
+                let step = Step::<T> {
+                    direction: Direction::new(decay, self.maximize),
+                    shrink: T::from_f64(shrink),
+                    fresh1: T::from_f64(1.0 - beta1),
+                    fresh2: T::from_f64(1.0 - beta2),
+                    keep2: T::from_f64(beta2),
+                    rate: T::from_f64(-(group.lr / (1.0 - beta1.powf(t)))),
+                    root: T::from_f64((1.0 - beta2.powf(t)).sqrt()),
+                    eps: T::from_f64(self.eps),
+                };
+                step.take(self.amsgrad, state, p, g);
             }
         }
     };
@@ -124,13 +105,6 @@ adam! {
     AdamW, decoupled: true, weight_decay: 0.01
 }
 
-/// The moving average `m + weight·(g - m)`, computed from the nearer end as `torch.lerp` does.
-#[inline(always)]
-pub(super) fn lerp<T: Real>(m: T, g: T, weight: T) -> T {
-    let (weight, start) = if weight.abs() < T::from_f64(0.5) { (weight, m) } else { (weight - T::ONE, g) };
-    weight.mul_add(g - m, start)
-}
-
 /// One step's numbers, rounded to the parameter's type.
 #[derive(Clone, Copy)]
 struct Step<T> {
@@ -148,31 +122,12 @@ struct Step<T> {
 }
 
 impl<T: Real> Step<T> {
-    fn new(s: Settings, group: &ParamGroup, t: f64) -> Step<T> {
-        let beta1 = group.momentum;
-        let (decay, shrink) = match s.decoupled {
-            true => (0.0, 1.0 - group.lr * group.weight_decay),
-            false => (group.weight_decay, 1.0),
-        };
-        let sign = if s.maximize { -T::ONE } else { T::ONE };
-        Step {
-            direction: Direction { decay: T::from_f64(decay), sign },
-            shrink: T::from_f64(shrink),
-            fresh1: T::from_f64(1.0 - beta1),
-            fresh2: T::from_f64(1.0 - s.beta2),
-            keep2: T::from_f64(s.beta2),
-            rate: T::from_f64(-(group.lr / (1.0 - beta1.powf(t)))),
-            root: T::from_f64((1.0 - s.beta2.powf(t)).sqrt()),
-            eps: T::from_f64(s.eps),
-        }
-    }
-
     /// The shrunk weight and the new moments.
     #[inline(always)]
     fn moments(self, p: T, m: T, v: T, g: T) -> (T, T, T) {
         let p = p * self.shrink;
         let g = self.direction.of(p, g);
-        (p, lerp(m, g, self.fresh1), (self.fresh2 * g).mul_add(g, v * self.keep2))
+        (p, lerp(m, g, self.fresh1), square_average(v, g, self.keep2, self.fresh2))
     }
 
     /// The new weight.
@@ -180,46 +135,48 @@ impl<T: Real> Step<T> {
     fn weight(self, p: T, m: T, v: T) -> T {
         p + (self.rate * m) / (v.sqrt() / self.root + self.eps)
     }
-}
 
-fn update<T: Real + Element>(s: Settings, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-    state.step += 1;
-    let step = Step::<T>::new(s, group, state.step as f64);
-    let (m, v) = (state.tensor(0, p, 0.0), state.tensor(1, p, 0.0));
-    let plain = |p: &mut [T], m: &mut [T], v: &mut [T]| {
-        map::zip_mut3(
-            p,
-            m,
-            v,
-            g,
-            #[inline(always)]
-            |p, m, v, g| {
-                let (p, m, v) = step.moments(p, m, v, g);
-                (step.weight(p, m, v), m, v)
-            },
-        )
-    };
-    let greatest = |p: &mut [T], m: &mut [T], v: &mut [T], w: &mut [T]| {
-        map::zip_mut4(
-            p,
-            m,
-            v,
-            w,
-            g,
-            #[inline(always)]
-            |[p, m, v, w], g| {
-                let (p, m, v) = step.moments(p, m, v, g);
-                let w = w.maximum(v);
-                [step.weight(p, m, w), m, v, w]
-            },
-        )
-    };
-    if s.amsgrad {
-        let w = state.tensor(2, p, 0.0);
-        p.with_data_mut(|p| {
-            m.with_data_mut(|m| v.with_data_mut(|v| w.with_data_mut(|w| greatest(p, m, v, w))))
-        });
-    } else {
-        p.with_data_mut(|p| m.with_data_mut(|m| v.with_data_mut(|v| plain(p, m, v))));
+    /// One pass over the memory of the parameter and its state.
+    fn take(self, amsgrad: bool, state: &mut State, p: &Tensor, g: &[T])
+    where
+        T: Element,
+    {
+        let (m, v) = (state.tensor(0, p, 0.0), state.tensor(1, p, 0.0));
+        let plain = |p: &mut [T], m: &mut [T], v: &mut [T]| {
+            map::zip_mut3(
+                p,
+                m,
+                v,
+                g,
+                #[inline(always)]
+                |p, m, v, g| {
+                    let (p, m, v) = self.moments(p, m, v, g);
+                    (self.weight(p, m, v), m, v)
+                },
+            )
+        };
+        let greatest = |p: &mut [T], m: &mut [T], v: &mut [T], w: &mut [T]| {
+            map::zip_mut4(
+                p,
+                m,
+                v,
+                w,
+                g,
+                #[inline(always)]
+                |[p, m, v, w], g| {
+                    let (p, m, v) = self.moments(p, m, v, g);
+                    let w = w.maximum(v);
+                    [self.weight(p, m, w), m, v, w]
+                },
+            )
+        };
+        if amsgrad {
+            let w = state.tensor(2, p, 0.0);
+            p.with_data_mut(|p| {
+                m.with_data_mut(|m| v.with_data_mut(|v| w.with_data_mut(|w| greatest(p, m, v, w))))
+            });
+        } else {
+            p.with_data_mut(|p| m.with_data_mut(|m| v.with_data_mut(|v| plain(p, m, v))));
+        }
     }
 }

@@ -22,8 +22,8 @@ pub struct ParamGroup {
     pub params: Vec<Tensor>,
     /// The learning rate.
     pub lr: f64,
-    /// The learning rate from which schedulers start; 0 until one is attached.
-    pub initial_lr: f64,
+    /// The learning rate from which schedulers start, once there is one.
+    pub initial_lr: Option<f64>,
     /// The weight decay: pull of every weight towards zero.
     pub weight_decay: f64,
     /// The momentum of SGD and RMSprop, the first beta of Adam and its kin.
@@ -36,7 +36,7 @@ impl ParamGroup {
     /// A group with the optimiser's own settings.
     pub fn new(params: impl IntoIterator<Item = Tensor>) -> ParamGroup {
         let params = params.into_iter().collect();
-        ParamGroup { params, lr: 0.0, initial_lr: 0.0, weight_decay: 0.0, momentum: 0.0, set: [false; 3] }
+        ParamGroup { params, lr: 0.0, initial_lr: None, weight_decay: 0.0, momentum: 0.0, set: [false; 3] }
     }
 
     /// Sets the learning rate of this group.
@@ -76,22 +76,8 @@ impl ParamGroup {
     }
 
     /// What of a group is saved.
-    pub(super) fn numbers(&self) -> [(&'static str, f64); 4] {
-        [
-            ("lr", self.lr),
-            ("initial_lr", self.initial_lr),
-            ("weight_decay", self.weight_decay),
-            ("momentum", self.momentum),
-        ]
-    }
-
-    pub(super) fn numbers_mut(&mut self) -> [(&'static str, &mut f64); 4] {
-        [
-            ("lr", &mut self.lr),
-            ("initial_lr", &mut self.initial_lr),
-            ("weight_decay", &mut self.weight_decay),
-            ("momentum", &mut self.momentum),
-        ]
+    pub(super) fn numbers(&mut self) -> [(&'static str, &mut f64); 3] {
+        [("lr", &mut self.lr), ("weight_decay", &mut self.weight_decay), ("momentum", &mut self.momentum)]
     }
 }
 

@@ -3,12 +3,23 @@
 //! Hyper-parameters are `f64`; every expression of them is evaluated in double precision and rounded once to the
 //! parameter's type. Each step is one pass over the memory of a parameter, its gradient and its state.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod clip;
 mod group;
+pub mod lr_scheduler;
+mod rmsprop;
 mod sgd;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
+pub use clip::{clip_grad_norm_, clip_grad_norm_of_, clip_grad_value_};
 pub use group::{Groups, ParamGroup};
+pub use rmsprop::RMSprop;
 pub use sgd::SGD;
 
 use crate::state_dict::{StateDict, StateDictError};
@@ -65,6 +76,55 @@ pub trait Optimizer {
     }
 }
 
+/// Builder methods that several optimisers share, and the accessors of [`Rule`].
+macro_rules! shared {
+    (weight_decay) => {
+        /// Sets the weight decay of the groups that have none of their own.
+        pub fn weight_decay(mut self, weight_decay: f64) -> Self {
+            self.core.groups.iter_mut().for_each(|group| group.default_weight_decay(weight_decay));
+            self
+        }
+    };
+    (momentum) => {
+        /// Sets the momentum of the groups that have none of their own.
+        pub fn momentum(mut self, momentum: f64) -> Self {
+            self.core.groups.iter_mut().for_each(|group| group.default_momentum(momentum));
+            self
+        }
+    };
+    (betas) => {
+        /// Sets how slowly the averages of gradients and of their squares change.
+        pub fn betas(mut self, (beta1, beta2): (f64, f64)) -> Self {
+            self.core.groups.iter_mut().for_each(|group| group.default_momentum(beta1));
+            self.beta2 = beta2;
+            self
+        }
+    };
+    (eps) => {
+        /// Sets what is added to the denominator.
+        pub fn eps(mut self, eps: f64) -> Self {
+            self.eps = eps;
+            self
+        }
+    };
+    (maximize) => {
+        /// Goes up instead of down.
+        pub fn maximize(mut self, on: bool) -> Self {
+            self.maximize = on;
+            self
+        }
+    };
+    (core) => {
+        fn core(&self) -> &Core {
+            &self.core
+        }
+        fn core_mut(&mut self) -> &mut Core {
+            &mut self.core
+        }
+    };
+}
+use shared;
+
 /// How one kind of optimiser changes one parameter: what distinguishes the files of this module.
 ///
 /// Every `Rule` is an [`Optimizer`]; implement it to write your own.
@@ -114,12 +174,29 @@ struct Direction<T> {
 }
 
 impl<T: Real> Direction<T> {
+    fn new(decay: f64, maximize: bool) -> Direction<T> {
+        Direction { decay: T::from_f64(decay), sign: if maximize { -T::ONE } else { T::ONE } }
+    }
+
     #[inline(always)]
     fn of(self, p: T, g: T) -> T {
         let g = g * self.sign;
         // Without decay nothing is added: 0 * infinity would be NaN.
         if self.decay == T::ZERO { g } else { self.decay.mul_add(p, g) }
     }
+}
+
+/// The moving average `m + weight·(g - m)`, computed from the nearer end as `torch.lerp` does.
+#[inline(always)]
+fn lerp<T: Real>(m: T, g: T, weight: T) -> T {
+    let (weight, start) = if weight.abs() < T::from_f64(0.5) { (weight, m) } else { (weight - T::ONE, g) };
+    weight.mul_add(g - m, start)
+}
+
+/// The moving average of squares `keep·v + fresh·g²`.
+#[inline(always)]
+fn square_average<T: Real>(v: T, g: T, keep: T, fresh: T) -> T {
+    (fresh * g).mul_add(g, v * keep)
 }
 
 impl Core {
@@ -176,9 +253,13 @@ impl<R: Rule> Optimizer for R {
 impl Core {
     fn save(&self, names: &[&str]) -> StateDict {
         let mut dict = StateDict::new();
+        let number = |value: f64| Tensor::full_of([], value, DType::F64);
         for (i, group) in self.groups.iter().enumerate() {
-            for (name, value) in group.numbers() {
-                dict.insert(format!("param_groups.{i}.{name}"), Tensor::full_of([], value, DType::F64));
+            for (name, value) in group.clone().numbers() {
+                dict.insert(format!("param_groups.{i}.{name}"), number(*value));
+            }
+            if let Some(lr) = group.initial_lr {
+                dict.insert(format!("param_groups.{i}.initial_lr"), number(lr));
             }
         }
         for (i, state) in self.states.iter().enumerate().filter(|(_, state)| state.step > 0) {
@@ -193,14 +274,16 @@ impl Core {
     }
 
     fn load(&mut self, names: &[&str], dict: &StateDict) -> Result<(), StateDictError> {
-        let mut reader = Reader { dict, used: Vec::new(), error: StateDictError::default() };
+        let mut reader = Reader::new(dict);
         let mut groups = self.groups.clone();
         for (i, group) in groups.iter_mut().enumerate() {
-            for (name, value) in group.numbers_mut() {
+            for (name, value) in group.numbers() {
                 if let Some(t) = reader.take(&format!("param_groups.{i}.{name}"), &[], true) {
                     *value = t.item();
                 }
             }
+            let initial_lr = reader.take(&format!("param_groups.{i}.initial_lr"), &[], false);
+            group.initial_lr = initial_lr.map(Tensor::item);
         }
         let params: Vec<Tensor> = groups.iter().flat_map(|group| group.params.clone()).collect();
         let mut states = Vec::new();
@@ -230,6 +313,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(dict: &'a StateDict) -> Reader<'a> {
+        Reader { dict, used: Vec::new(), error: StateDictError::default() }
+    }
+
     fn take(&mut self, name: &str, shape: &[usize], required: bool) -> Option<&'a Tensor> {
         self.used.push(name.to_string());
         match self.dict.get(name) {

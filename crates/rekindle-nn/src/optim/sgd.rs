@@ -4,7 +4,7 @@
 //! `g += wd·p;  b = μ·b + (1-d)·g` (at first `b = g`)`;  p -= lr·b`, and `p -= lr·(g + μ·b)` with Nesterov's
 //! momentum. Source: I. Sutskever et al., ICML 2013, in PyTorch's form, where lr multiplies the sum.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, shared};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -46,17 +46,9 @@ impl SGD {
         SGD { core: Core::new(params, lr, 0.0, 0.0), dampening: 0.0, nesterov: false, maximize: false }
     }
 
-    /// Sets the momentum of the groups that have none of their own.
-    pub fn momentum(mut self, momentum: f64) -> SGD {
-        self.core.groups.iter_mut().for_each(|group| group.default_momentum(momentum));
-        self
-    }
-
-    /// Sets the weight decay of the groups that have none of their own.
-    pub fn weight_decay(mut self, weight_decay: f64) -> SGD {
-        self.core.groups.iter_mut().for_each(|group| group.default_weight_decay(weight_decay));
-        self
-    }
+    shared!(momentum);
+    shared!(weight_decay);
+    shared!(maximize);
 
     /// Sets the dampening of the momentum: new gradients count `1 - dampening`.
     pub fn dampening(mut self, dampening: f64) -> SGD {
@@ -69,27 +61,16 @@ impl SGD {
         self.nesterov = on;
         self
     }
-
-    /// Goes up instead of down.
-    pub fn maximize(mut self, on: bool) -> SGD {
-        self.maximize = on;
-        self
-    }
 }
 
 impl Rule for SGD {
     const STATE: &'static [&'static str] = &["momentum_buffer"];
 
-    fn core(&self) -> &Core {
-        &self.core
-    }
-    fn core_mut(&mut self) -> &mut Core {
-        &mut self.core
-    }
+    shared!(core);
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        let [lr, decay, momentum] = [-group.lr, group.weight_decay, group.momentum].map(T::from_f64);
-        let direction = Direction { decay, sign: if self.maximize { -T::ONE } else { T::ONE } };
+        let (lr, momentum) = (T::from_f64(-group.lr), T::from_f64(group.momentum));
+        let direction = Direction::new(group.weight_decay, self.maximize);
         let first = state.step == 0;
         state.step += 1;
         if group.momentum == 0.0 {

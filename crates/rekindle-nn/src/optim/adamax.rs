@@ -1,0 +1,72 @@
+//! Adamax.
+//!
+//! `m = β₁m + (1-β₁)g;  u = max(β₂u, |g| + eps);  p -= lr/(1-β₁ᵗ) · m / u`.
+//! Source: D. Kingma and J. Ba, ICLR 2015, section 7.
+
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, shared};
+use rekindle_kernels::map;
+use rekindle_kernels::real::Real;
+use rekindle_tensor::{Element, Tensor};
+
+/// Adamax: Adam with the greatest recent gradient in place of the average of squares.
+///
+/// ```
+/// use rekindle_nn::optim::{Adamax, Optimizer};
+/// use rekindle_nn::{Linear, Parameters};
+///
+/// let mut optimizer = Adamax::new(Linear::new(2, 1).parameters(), 0.002);
+/// optimizer.step();
+/// ```
+#[derive(Debug)]
+pub struct Adamax {
+    core: Core,
+    beta2: f64,
+    eps: f64,
+    maximize: bool,
+}
+
+impl Adamax {
+    /// With PyTorch's defaults: betas (0.9, 0.999), eps 1e-8 (its default learning rate is 0.002).
+    ///
+    /// # Panics
+    /// If there are no parameters, or one that cannot be trained.
+    #[track_caller]
+    pub fn new(params: impl Into<Groups>, lr: f64) -> Adamax {
+        Adamax { core: Core::new(params, lr, 0.0, 0.9), beta2: 0.999, eps: 1e-8, maximize: false }
+    }
+
+    shared!(betas);
+    shared!(weight_decay);
+    shared!(eps);
+    shared!(maximize);
+}
+
+impl Rule for Adamax {
+    const STATE: &'static [&'static str] = &["exp_avg", "exp_inf"];
+
+    shared!(core);
+
+    fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
+        state.step += 1;
+        let beta1 = group.momentum;
+        let rate = T::from_f64(-(group.lr / (1.0 - beta1.powf(state.step as f64))));
+        let [fresh, keep, eps] = [1.0 - beta1, self.beta2, self.eps].map(T::from_f64);
+        let direction = Direction::new(group.weight_decay, self.maximize);
+        let pass = |p: &mut [T], m: &mut [T], u: &mut [T]| {
+            map::zip_mut3(
+                p,
+                m,
+                u,
+                g,
+                #[inline(always)]
+                |p, m, u, g| {
+                    let g = direction.of(p, g);
+                    let (m, u) = (lerp(m, g, fresh), (u * keep).maximum(g.abs() + eps));
+                    (p + (rate * m) / u, m, u)
+                },
+            )
+        };
+        let (m, u) = (state.tensor(0, p, 0.0), state.tensor(1, p, 0.0));
+        p.with_data_mut(|p| m.with_data_mut(|m| u.with_data_mut(|u| pass(p, m, u))));
+    }
+}
