@@ -20,6 +20,12 @@ pub enum Stmt {
         contexts: Vec<Expr>,
         body: Vec<Stmt>,
     },
+    If {
+        condition: Expr,
+        then: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
+    Break,
     Import(String),
     /// A kind of statement this reader does not know, by its keys.
     Unknown(String),
@@ -66,6 +72,10 @@ pub enum Expr {
         iter: Box<Expr>,
     },
     Star(Box<Expr>),
+    /// Condition, value if true, value if false. This and what follows occurs in text only.
+    IfElse(Box<[Expr; 3]>),
+    Lambda(Vec<String>, Box<Expr>),
+    Dict(Vec<(Expr, Expr)>),
     /// A kind of expression this reader does not know, by its keys.
     Unknown(String),
 }

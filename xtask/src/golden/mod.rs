@@ -3,17 +3,25 @@
 //!
 //! A case is a small Python program as data. [`eval`] walks it with one table from PyTorch's, NumPy's and
 //! scikit-learn's names to this library; a name outside the table skips the case. A trajectory is a training
-//! program known by its kind, run with the parameters of the case.
+//! program as text, run with the parameters of the case.
 
 mod array;
 mod ast;
 mod case;
 mod compare;
+mod eval;
 mod exact;
 mod fault;
+mod index;
+mod names;
+mod operators;
+mod outputs;
 mod parse;
 mod pyformat;
 mod report;
+mod shim;
+mod trajectory;
+mod value;
 
 use fault::Fault;
 use report::Report;
@@ -29,6 +37,14 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Only cases whose `file/id` contains this.
     pub only: Option<String>,
+}
+
+impl Options {
+    /// `--data`, else `REKINDLE_DATA`, else `../shared/data` if it is there.
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        let named = self.data.clone().or_else(|| std::env::var_os("REKINDLE_DATA").map(PathBuf::from));
+        named.or_else(|| Some(PathBuf::from("../shared/data"))).filter(|folder| folder.is_dir())
+    }
 }
 
 /// Runs the command.
@@ -138,7 +154,10 @@ fn caught(run: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
     result.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("(no message)");
-        Err(Fault::Failed(format!("panicked: {text}")))
+        match text.strip_prefix("not yet: ") {
+            Some(name) => Err(Fault::Unsupported(format!("Tensor.{name}"))),
+            None => Err(Fault::Failed(format!("panicked: {text}"))),
+        }
     })
 }
 

@@ -1,0 +1,5 @@
+//! Table.
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

@@ -1,0 +1,97 @@
+//! `torch.optim`.
+
+use super::Entry;
+use crate::golden::fault::{Result, failed};
+use crate::golden::value::{Args, FromValue, Object, Value, with_object};
+use rekindle_nn::optim::{Adam, AdamW, Groups, Optimizer, ParamGroup, SGD};
+use rekindle_tensor::Tensor;
+use std::rc::Rc;
+
+pub const TABLE: &[Entry] = &[
+    ("torch.optim.SGD", |a| {
+        let (params, lr) = first(a, 1e-3)?;
+        let sgd = SGD::new(params, lr)
+            .momentum(a.or(2, "momentum", 0.0)?)
+            .dampening(a.or(3, "dampening", 0.0)?)
+            .weight_decay(a.or(4, "weight_decay", 0.0)?)
+            .nesterov(a.or(5, "nesterov", false)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, sgd)
+    }),
+    ("torch.optim.Adam", |a| {
+        let (params, lr) = first(a, 1e-3)?;
+        let adam = Adam::new(params, lr)
+            .betas(betas(a)?)
+            .eps(a.or(3, "eps", 1e-8)?)
+            .weight_decay(a.or(4, "weight_decay", 0.0)?)
+            .amsgrad(a.or(5, "amsgrad", false)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, adam)
+    }),
+    ("torch.optim.AdamW", |a| {
+        let (params, lr) = first(a, 1e-3)?;
+        let adamw = AdamW::new(params, lr)
+            .betas(betas(a)?)
+            .eps(a.or(3, "eps", 1e-8)?)
+            .weight_decay(a.or(4, "weight_decay", 1e-2)?)
+            .amsgrad(a.or(5, "amsgrad", false)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, adamw)
+    }),
+    ("Optimizer.step", |a| {
+        with_object(&*a.need::<Rc<Object>>(0, "self")?, |o: &mut Box<dyn Optimizer>| o.step())?;
+        Ok(Value::None)
+    }),
+    ("Optimizer.zero_grad", |a| {
+        // Gradients are always forgotten, never set to zeros.
+        a.take(1, "set_to_none");
+        with_object(&*a.need::<Rc<Object>>(0, "self")?, |o: &mut Box<dyn Optimizer>| o.zero_grad())?;
+        Ok(Value::None)
+    }),
+    ("Optimizer.param_groups", |a| {
+        with_object(&*a.need::<Rc<Object>>(0, "self")?, |o: &mut Box<dyn Optimizer>| {
+            Value::list(o.param_groups().iter().map(group).collect())
+        })
+    }),
+];
+
+/// An optimiser as a value. How it loops over its parameters is no part of its arithmetic.
+fn optimizer(a: &mut Args, o: impl Optimizer + 'static) -> Result<Value> {
+    for choice in ["foreach", "fused", "capturable", "differentiable"] {
+        a.take(usize::MAX, choice);
+    }
+    Ok(Value::object("Optimizer", Box::new(o) as Box<dyn Optimizer>))
+}
+
+/// The parameters, tensors or groups of them, and the learning rate.
+fn first(a: &mut Args, lr: f64) -> Result<(Groups, f64)> {
+    let params: Vec<Value> = a.need(0, "params")?;
+    let tensors: Option<Vec<Tensor>> = params.iter().map(Tensor::from_value).collect();
+    let groups = match tensors {
+        Some(tensors) => tensors.into(),
+        None => params.iter().map(param_group).collect::<Result<Vec<ParamGroup>>>()?.into(),
+    };
+    Ok((groups, a.or(1, "lr", lr)?))
+}
+
+fn param_group(value: &Value) -> Result<ParamGroup> {
+    let Value::Dict(pairs) = value else { return failed("params: neither tensors nor groups") };
+    let get = |key: &str| pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v);
+    let params = get("params").and_then(Vec::<Tensor>::from_value).unwrap_or_default();
+    let group = ParamGroup::new(params);
+    let group = get("lr").and_then(Value::as_float).map_or(group.clone(), |lr| group.lr(lr));
+    Ok(get("weight_decay").and_then(Value::as_float).map_or(group.clone(), |wd| group.weight_decay(wd)))
+}
+
+fn betas(a: &mut Args) -> Result<(f64, f64)> {
+    match a.or::<Vec<f64>>(2, "betas", vec![0.9, 0.999])?[..] {
+        [one, two] => Ok((one, two)),
+        _ => failed("betas: two numbers"),
+    }
+}
+
+/// What programs read of a group.
+fn group(g: &ParamGroup) -> Value {
+    let pairs = [("lr", g.lr), ("initial_lr", g.initial_lr), ("weight_decay", g.weight_decay)];
+    Value::Dict(Rc::new(pairs.into_iter().map(|(k, v)| (k.to_string(), v.into())).collect()))
+}
