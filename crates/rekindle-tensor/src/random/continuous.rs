@@ -2,6 +2,7 @@
 
 use super::element::{Float, unit_f64};
 use super::{Generator, Number};
+use std::slice;
 
 /// From this length on, contiguous normals are made in blocks of 16.
 const BLOCK: usize = 16;
@@ -40,15 +41,13 @@ impl Generator {
         }
         check_std(std);
         self.uniform(x, 0.0, 1.0);
-        let (blocks, tail) = x.as_chunks_mut();
-        for block in blocks {
-            T::box_muller(block, mean, std);
-        }
+        let (blocks, tail) = x.as_chunks_mut::<BLOCK>();
+        T::box_muller(blocks, mean, std);
         if !tail.is_empty() {
             // A short tail becomes a whole block: the last 16 values are drawn anew.
             let last = x.last_chunk_mut::<BLOCK>().expect("at least one block");
             self.uniform(last, 0.0, 1.0);
-            T::box_muller(last, mean, std);
+            T::box_muller(slice::from_mut(last), mean, std);
         }
     }
 

@@ -64,9 +64,9 @@ pub trait Float: Number + PartialOrd + Add<Output = Self> + Mul<Output = Self> +
     /// Uniform values `u * (b - a) + a`, one rounding, `b` excluded.
     #[doc(hidden)]
     fn uniform(g: &mut Generator, x: &mut [Self], a: f64, b: f64);
-    /// Box-Muller on 16 uniforms in place: the first eight are radii, the last eight angles.
+    /// Box-Muller on blocks of 16 uniforms: the first eight are radii, the last eight angles.
     #[doc(hidden)]
-    fn box_muller(v: &mut [Self; 16], mean: f64, std: f64);
+    fn box_muller(blocks: &mut [[Self; 16]], mean: f64, std: f64);
 }
 
 /// A uniform f64 in [0, 1) from the low 53 bits of a word.
@@ -82,7 +82,7 @@ pub(super) fn unit_f32(word: u32) -> f32 {
 }
 
 macro_rules! floats {
-    ($($type:ident, $map:ident, $unit:ident, $fill:ident;)*) => {$(
+    ($($type:ident, $map:ident, $unit:ident, $fill:ident, $box_muller:path;)*) => {$(
         impl Float for $type {
             #[inline]
             fn to_f64(self) -> f64 {
@@ -94,13 +94,25 @@ macro_rules! floats {
             fn uniform(g: &mut Generator, x: &mut [Self], a: f64, b: f64) {
                 g.engine.$fill(a as $type, b as $type, x);
             }
-            fn box_muller(v: &mut [Self; 16], mean: f64, std: f64) {
-                super::box_muller::$type(v, mean as $type, std as $type);
+            fn box_muller(blocks: &mut [[Self; 16]], mean: f64, std: f64) {
+                $box_muller(blocks, mean as $type, std as $type);
             }
         }
     )*};
 }
 floats! {
-    f32, map_u32, unit_f32, fill_uniform_f32;
-    f64, map_u64, unit_f64, fill_uniform_f64;
+    f32, map_u32, unit_f32, fill_uniform_f32, rekindle_kernels::box_muller::box_muller;
+    f64, map_u64, unit_f64, fill_uniform_f64, box_muller_f64;
+}
+
+/// Box-Muller in double precision, with the math library's functions as in PyTorch.
+fn box_muller_f64(blocks: &mut [[f64; 16]], mean: f64, std: f64) {
+    for v in blocks {
+        for j in 0..8 {
+            let r = (-2.0 * (1.0 - v[j]).ln()).sqrt();
+            let (sin, cos) = (std::f64::consts::TAU * v[j + 8]).sin_cos();
+            v[j] = (r * cos).mul_add(std, mean);
+            v[j + 8] = (r * sin).mul_add(std, mean);
+        }
+    }
 }

@@ -7,7 +7,6 @@
 //!
 //! Nothing here runs on more than one thread, so no number depends on how many there are.
 
-mod box_muller;
 mod continuous;
 mod default;
 mod discrete;
