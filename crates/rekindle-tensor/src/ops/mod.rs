@@ -32,6 +32,7 @@ ops! {
     compare;
     cos: "cos";
     div: "div";
+    dropout: "dropout", "alpha_dropout";
     erf: "erf";
     exp: "exp";
     exp_m1: "exp_m1";

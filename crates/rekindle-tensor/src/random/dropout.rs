@@ -64,6 +64,20 @@ impl Generator {
         }
     }
 
+    /// Fills `mask` with which elements [`dropout`](Generator::dropout) keeps; the draws are the same.
+    ///
+    /// # Panics
+    /// If `p` is not in [0, 1].
+    #[track_caller]
+    pub fn dropout_mask(&mut self, mask: &mut [bool], p: f64, stream: DropoutStream) {
+        check_probability("dropout", p);
+        match p {
+            0.0 => mask.fill(true),
+            1.0 => mask.fill(false),
+            _ => self.keep(mask, 1.0 - p, true, stream),
+        }
+    }
+
     /// The two factors of `F.alpha_dropout(x, p)`: y = x·scale\[i\] + shift\[i\], dx = dy·scale\[i\].
     ///
     /// Dropped values become SELU's negative limit, and both are rescaled so that mean and variance stay.
