@@ -21,7 +21,9 @@
 extern crate self as rekindle_nn;
 
 mod draws;
+pub mod functional;
 mod layers;
+pub mod loss;
 mod module;
 mod observe;
 pub mod optim;
@@ -32,6 +34,7 @@ mod text;
 mod visit;
 
 pub use layers::*;
+pub use loss::*;
 pub use module::{Module, Parameters};
 pub use rekindle_derive::Parameters;
 pub use sequential::Sequential;

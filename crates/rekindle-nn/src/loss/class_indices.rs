@@ -1,0 +1,348 @@
+//! The negative log-likelihood of classes given as indices, with or without the log-softmax before it.
+//!
+//! `q[k] = (1 - s) w[y] [k = y] + s / C w[k]`, `l = -sum over k of q[k] logp[k]`; a mean divides by the sum of `w[y]`.
+//! Gradient of the logits: `softmax sum(q) - q`; of log-probabilities: `-q`.
+//!
+//! Legend: the scores are [outer, C, inner] with the classes in dimension 1; a sample is one (outer, inner).
+
+use super::Reduction;
+use rekindle_kernels::real::Real;
+use rekindle_kernels::{map, softmax};
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply};
+use smallvec::smallvec;
+
+/// The options of losses on class indices.
+#[derive(Clone, Debug)]
+pub(super) struct Options {
+    pub weight: Option<Tensor>,
+    pub ignore_index: i64,
+    pub label_smoothing: f64,
+    pub reduction: Reduction,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { weight: None, ignore_index: -100, label_smoothing: 0.0, reduction: Reduction::Mean }
+    }
+}
+
+/// The inputs are scores, indices and, if there are any, class weights.
+#[derive(Debug)]
+struct ClassIndices {
+    name: &'static str,
+    /// Whether the scores are logits rather than log-probabilities.
+    logits: bool,
+    ignore_index: i64,
+    smoothing: f64,
+    reduction: Reduction,
+}
+
+/// The loss of `scores`, `[N, C, ..]` or `[C]`, against indices `[N, ..]` or a scalar.
+#[track_caller]
+pub(super) fn class_indices(
+    name: &'static str,
+    logits: bool,
+    options: &Options,
+    x: &Tensor,
+    t: &Tensor,
+) -> Tensor {
+    let (ignore_index, smoothing, reduction) =
+        (options.ignore_index, options.label_smoothing, options.reduction);
+    let op = ClassIndices { name, logits, ignore_index, smoothing, reduction };
+    if x.dim() == 1 && t.dim() == 0 {
+        let loss = class_indices(name, logits, options, &x.unsqueeze(0), &t.unsqueeze(0));
+        return if reduction == Reduction::None { loss.squeeze_dim(0) } else { loss };
+    }
+    if t.dtype() == DType::I64 && x.dim() > 1 {
+        op.check_range(&t.data::<i64>(), x.shape(), t.shape());
+    }
+    match &options.weight {
+        Some(w) => apply(op, &[x, t, &w.detach()]),
+        None => apply(op, &[x, t]),
+    }
+}
+
+/// A sum in which rounding errors grow with the logarithm of the count, in PyTorch's order: eight levels of partial
+/// sums, each carried to the next after a power of two of additions.
+struct Cascade<T> {
+    levels: [T; 8],
+    power: u32,
+}
+
+impl<T: Real> Cascade<T> {
+    fn new(n: usize) -> Self {
+        let bits = n.max(1).next_power_of_two().trailing_zeros();
+        Cascade { levels: [T::ZERO; 8], power: (bits / 8).max(4) }
+    }
+
+    /// Adds the `i`-th term.
+    fn add(&mut self, i: usize, term: T) {
+        self.levels[0] += term;
+        let mask = (1usize << self.power) - 1;
+        for j in 0..7 {
+            if i & (mask << (j as u32 * self.power)) != 0 {
+                break;
+            }
+            let carried = std::mem::take(&mut self.levels[j]);
+            self.levels[j + 1] += carried;
+        }
+    }
+
+    fn total(&self) -> T {
+        self.levels.iter().fold(T::ZERO, |sum, &level| sum + level)
+    }
+}
+
+/// Sizes and readings that both passes need.
+struct Samples<'a, T> {
+    targets: &'a [i64],
+    weights: Option<&'a [T]>,
+    classes: usize,
+    inner: usize,
+    /// The smoothing's share of every class.
+    share: T,
+    /// What the smoothing leaves to the target.
+    rest: T,
+    ignore_index: i64,
+}
+
+impl<T: Real> Samples<'_, T> {
+    fn weight(&self, class: usize) -> T {
+        self.weights.map_or(T::ONE, |w| w[class])
+    }
+
+    /// Where the score of class `k` for sample `i` lies.
+    fn at(&self, i: usize, k: usize) -> usize {
+        (i / self.inner * self.classes + k) * self.inner + i % self.inner
+    }
+
+    /// The samples that count, with their classes.
+    fn counted(&self) -> impl Iterator<Item = (usize, usize)> {
+        let kept = |&(_, &t): &(usize, &i64)| t != self.ignore_index;
+        self.targets.iter().enumerate().filter(kept).map(|(i, &t)| (i, t as usize))
+    }
+
+    /// What a mean divides by.
+    fn total_weight(&self) -> T {
+        if self.weights.is_none() {
+            return T::from_f64(self.counted().count() as f64);
+        }
+        let mut total = Cascade::new(self.targets.len());
+        self.counted().for_each(|(i, y)| total.add(i, self.weight(y)));
+        total.total()
+    }
+
+    /// Sum of the scores of one sample's classes, weighted.
+    fn smooth(&self, logp: &[T], i: usize) -> T {
+        (0..self.classes).fold(T::ZERO, |sum, k| sum + logp[self.at(i, k)] * self.weight(k))
+    }
+}
+
+impl ClassIndices {
+    #[track_caller]
+    fn check_range(&self, targets: &[i64], x: &[usize], shape: &[usize]) {
+        let classes = x[1];
+        let out = |&t: &i64| (t < 0 || t >= classes as i64) && t != self.ignore_index;
+        if let Some(i) = targets.iter().position(out) {
+            let row = if shape.len() == 1 { format!("row {i}") } else { format!("element {i}") };
+            panic!(
+                "{}: Target {} is out of bounds. ({row}, classes 0 to {}) Does the last layer have one output per class?",
+                self.name,
+                targets[i],
+                classes as i64 - 1
+            );
+        }
+    }
+
+    fn samples<'a, T: Real>(
+        &self,
+        shape: &[usize],
+        targets: &'a [i64],
+        weights: Option<&'a [T]>,
+    ) -> Samples<'a, T> {
+        let classes = shape[1];
+        Samples {
+            targets,
+            weights,
+            classes,
+            inner: shape[2..].iter().product::<usize>().max(1),
+            share: T::from_f64(self.smoothing / classes.max(1) as f64),
+            rest: T::from_f64(1.0 - self.smoothing),
+            ignore_index: self.ignore_index,
+        }
+    }
+
+    fn value<T: Element + Real>(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (scores, targets) = (x[0].data::<T>(), x[1].data::<i64>());
+        let weights = x.get(2).map(|w| w.data::<T>());
+        let s = self.samples(x[0].shape(), &targets, weights.as_deref());
+        let mut logits = Vec::new();
+        if self.logits {
+            logits = vec![T::ZERO; scores.len()];
+            softmax::log_softmax(
+                &scores,
+                &mut logits,
+                scores.len() / (s.classes * s.inner).max(1),
+                s.classes,
+                s.inner,
+            );
+        }
+        let logp: &[T] = if self.logits { &logits } else { &scores };
+        let value = match self.reduction {
+            Reduction::None => Tensor::from_vec(self.losses(&s, logp), out.shape.clone()),
+            _ => Tensor::from_vec(vec![self.reduced(&s, logp)], []),
+        };
+        let saved = if self.logits { vec![Tensor::from_vec(logits, x[0].shape())] } else { Vec::new() };
+        Output { value, saved }
+    }
+
+    fn losses<T: Real>(&self, s: &Samples<'_, T>, logp: &[T]) -> Vec<T> {
+        let mut losses = vec![T::ZERO; s.targets.len()];
+        for (i, y) in s.counted() {
+            losses[i] = -logp[s.at(i, y)] * s.weight(y);
+            if self.smoothing > 0.0 {
+                losses[i] = s.rest * losses[i] - s.share * s.smooth(logp, i);
+            }
+        }
+        losses
+    }
+
+    fn reduced<T: Real>(&self, s: &Samples<'_, T>, logp: &[T]) -> T {
+        let mut sum = Cascade::new(s.targets.len());
+        s.counted().for_each(|(i, y)| sum.add(i, -logp[s.at(i, y)] * s.weight(y)));
+        let divisor = if self.reduction == Reduction::Mean { s.total_weight() } else { T::ONE };
+        let hard = sum.total() / divisor;
+        if self.smoothing == 0.0 {
+            return hard;
+        }
+        let mut smooth = Cascade::new(s.targets.len());
+        s.counted().for_each(|(i, _)| smooth.add(i, -s.smooth(logp, i)));
+        s.rest * hard + s.share * (smooth.total() / divisor)
+    }
+
+    fn slopes<T: Element + Real>(&self, ctx: &Context<'_>) -> Tensor {
+        let targets = ctx.input(1).data::<i64>();
+        let weights = (ctx.metas.len() > 2).then(|| ctx.input(2).data::<T>());
+        let s = self.samples(&ctx.metas[0].shape, &targets, weights.as_deref());
+        // What each sample's q is multiplied by: 0 for ignored ones.
+        let g = ctx.grad.data::<T>();
+        let divisor = if self.reduction == Reduction::Mean { s.total_weight() } else { T::ONE };
+        let mut scale = vec![T::ZERO; s.targets.len()];
+        s.counted().for_each(|(i, _)| scale[i] = if g.len() == 1 { g[0] } else { g[i] } / divisor);
+        let mut dx = vec![T::ZERO; ctx.metas[0].shape.numel()];
+        if self.logits {
+            softmax_times_sum(&s, &ctx.saved[0].data::<T>(), &scale, &mut dx);
+        }
+        subtract(&s, &scale, &mut dx);
+        Tensor::from_vec(dx, ctx.metas[0].shape.clone())
+    }
+}
+
+/// `dx = softmax sum(q)`, scaled for each sample.
+fn softmax_times_sum<T: Real>(s: &Samples<'_, T>, logp: &[T], scale: &[T], dx: &mut [T]) {
+    let all = s.share * (0..s.classes).fold(T::ZERO, |sum, k| sum + s.weight(k));
+    let mut sums = vec![T::ZERO; scale.len()];
+    s.counted().for_each(|(i, y)| sums[i] = scale[i] * (s.rest * s.weight(y) + all));
+    #[inline(always)]
+    fn formula<T: Real>(logp: T, sum: T) -> T {
+        logp.exp() * sum
+    }
+    if s.inner == 1 {
+        return map::binary_column(logp, &sums, dx, formula::<T>);
+    }
+    let size = s.classes * s.inner;
+    let slabs = dx.chunks_exact_mut(size).zip(logp.chunks_exact(size)).zip(sums.chunks_exact(s.inner));
+    for ((dx, logp), sums) in slabs {
+        map::binary_row(logp, sums, dx, formula::<T>);
+    }
+}
+
+/// `dx -= q`, scaled for each sample.
+fn subtract<T: Real>(s: &Samples<'_, T>, scale: &[T], dx: &mut [T]) {
+    for (i, y) in s.counted() {
+        dx[s.at(i, y)] += -(scale[i] * s.rest) * s.weight(y);
+        if s.share != T::ZERO {
+            (0..s.classes).for_each(|k| dx[s.at(i, k)] += -(scale[i] * s.share) * s.weight(k));
+        }
+    }
+}
+
+impl Op for ClassIndices {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn infer(&self, m: &[Meta]) -> Result<Meta, String> {
+        let (op, x, t) = (self.name, &m[0], &m[1]);
+        if !x.dtype.is_float() {
+            return Err(format!(
+                "{op}: the scores must hold floats, got {}; convert them with .float()",
+                x.dtype
+            ));
+        }
+        let fits = x.shape.len() > 1
+            && x.shape[..1] == t.shape[..t.shape.len().min(1)]
+            && x.shape[2..] == t.shape[1..];
+        if !fits {
+            return Err(format!(
+                "{op}: scores {:?} and class indices {:?} do not fit; {}",
+                x.shape,
+                t.shape,
+                hint(x, t)
+            ));
+        }
+        if t.dtype != DType::I64 {
+            return Err(format!(
+                "{op}: class indices must be i64, got {}; convert them with .long()",
+                t.dtype
+            ));
+        }
+        if let Some(w) = m.get(2) {
+            check_weight(op, w, x)?;
+        }
+        Ok(if self.reduction == Reduction::None {
+            Meta::new(t.shape.clone(), x.dtype)
+        } else {
+            Meta::new([], x.dtype)
+        })
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        if out.dtype == DType::F64 { self.value::<f64>(x, out) } else { self.value::<f32>(x, out) }
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        let dx = match ctx.grad.dtype() {
+            DType::F64 => self.slopes::<f64>(ctx),
+            _ => self.slopes::<f32>(ctx),
+        };
+        let mut grads: Grads = smallvec![Some(dx)];
+        grads.resize(ctx.metas.len(), None);
+        grads
+    }
+}
+
+/// Class weights are one number per class, of the scores' type.
+pub(super) fn check_weight(op: &str, w: &Meta, x: &Meta) -> Result<(), String> {
+    let classes = x.shape[if x.shape.len() == 1 { 0 } else { 1 }];
+    if w.shape[..] != [classes] || w.dtype != x.dtype {
+        return Err(format!(
+            "{op}: the class weights are {} {:?}; scores {} {:?} need {} [{classes}]",
+            w.dtype, w.shape, x.dtype, x.shape, x.dtype
+        ));
+    }
+    Ok(())
+}
+
+/// What the shapes of scores and indices hint at.
+fn hint(x: &Meta, t: &Meta) -> String {
+    let mut column = x.shape.clone();
+    if x.shape.len() == 2 && t.shape[..] == [x.shape[0], 1] {
+        return "target.squeeze_dim(1)?".to_string();
+    }
+    if x.shape == t.shape {
+        return "one-hot targets must be floats: target.float(), or give indices with target.argmax_dim(1, false)?".to_string();
+    }
+    if x.shape.len() == 1 && t.shape == x.shape {
+        return "scores need a dimension for the classes, [N, C]".to_string();
+    }
+    column = [&column[..column.len().min(1)], column.get(2..).unwrap_or_default()].concat().into();
+    format!("for scores [N, C, ..] the indices are [N, ..], here {column:?}")
+}

@@ -1,0 +1,139 @@
+//! Losses, one family per file. Each is a plain value of its options with [`Loss::forward`]; the functions with
+//! PyTorch's default options are in [`functional`](crate::functional).
+//!
+//! The common cases run as one operation that computes the value and, in the backward pass, the gradient formula of
+//! that file; elementwise weights are multiplied on by ordinary tensor operations. The form composed from tensor
+//! operations is each file's test.
+
+mod bce;
+mod class_indices;
+mod cross_entropy;
+mod hinge;
+mod huber;
+mod kl_div;
+mod l1;
+mod mse;
+mod nll;
+mod pointwise;
+mod probabilities;
+
+pub use bce::{BCELoss, BCEWithLogitsLoss};
+pub use cross_entropy::CrossEntropyLoss;
+pub use hinge::HingeEmbeddingLoss;
+pub use huber::{HuberLoss, SmoothL1Loss};
+pub use kl_div::KLDivLoss;
+pub use l1::L1Loss;
+pub use mse::MSELoss;
+pub use nll::NLLLoss;
+
+use rekindle_tensor::Tensor;
+use std::fmt::Debug;
+
+/// A measure of how far predictions are from targets.
+///
+/// ```
+/// use rekindle_nn::loss::{Loss, MSELoss, Reduction};
+/// use rekindle_tensor::tensor;
+/// let (x, t) = (tensor([1.0, 4.0]), tensor([1.0, 2.0]));
+/// assert_eq!(MSELoss::new().forward(&x, &t).item::<f32>(), 2.0);
+/// assert_eq!(MSELoss::new().reduction(Reduction::None).forward(&x, &t).to_vec::<f32>(), [0.0, 4.0]);
+/// ```
+pub trait Loss: Debug + Send + Sync {
+    /// The loss of predictions against targets.
+    ///
+    /// # Panics
+    /// If shapes or types do not fit, or a value is not one that the loss is defined for; with one line that says so.
+    #[track_caller]
+    fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor;
+}
+
+/// What becomes of the losses of the elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their mean, weighted where classes have weights.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+    /// They are returned as they are.
+    None,
+}
+
+impl Reduction {
+    /// Reduces the losses of the elements.
+    #[track_caller]
+    fn of(self, losses: Tensor) -> Tensor {
+        match self {
+            Reduction::Mean => losses.sum() / losses.numel(),
+            Reduction::Sum => losses.sum(),
+            Reduction::None => losses,
+        }
+    }
+
+    /// What the sum over `n` elements is divided by.
+    fn divisor(self, n: usize) -> f64 {
+        if self == Reduction::Mean { n as f64 } else { 1.0 }
+    }
+}
+
+/// The constructor and the `reduction` setting that every loss has.
+macro_rules! reducible {
+    ($Loss:ident) => {
+        impl $Loss {
+            /// With PyTorch's default options.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// What becomes of the losses of the elements; their mean by default.
+            pub fn reduction(self, reduction: Reduction) -> Self {
+                Self { reduction, ..self }
+            }
+        }
+    };
+}
+use reducible;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rekindle_tensor::testing::Sample;
+
+    pub(super) fn scalars(x: &Tensor) -> Vec<f64> {
+        x.to_f64_vec()
+    }
+
+    /// Holds a pointwise loss to its naive form, and its gradients, for prediction and target, to differences.
+    pub(super) fn agrees<L: Loss + 'static>(
+        loss: impl Fn(Reduction) -> L,
+        naive: impl Fn(&Tensor, &Tensor) -> Tensor,
+        (low, high): (f64, f64),
+    ) {
+        for reduction in [Reduction::Mean, Reduction::Sum, Reduction::None] {
+            let fast = loss(reduction);
+            let mut sample = Sample::new("loss", move |x| fast.forward(&x[0], &x[1])).range(low, high);
+            for shape in [&[3, 4][..], &[1], &[0, 3], &[2, 1, 5], &[]] {
+                sample = sample.on(&[shape, shape]);
+            }
+            sample.check().unwrap();
+            for case in (0..sample.cases.len()).filter(|&c| c != 2) {
+                let x = sample.inputs(case);
+                let (got, expected) = (scalars(&(sample.f)(&x)), scalars(&reduction.of(naive(&x[0], &x[1]))));
+                let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 * b.abs().max(1.0);
+                assert!(
+                    got.len() == expected.len() && got.iter().zip(&expected).all(close),
+                    "{got:?} {expected:?}"
+                );
+            }
+        }
+    }
+
+    /// The message of the panic that `f` ends in.
+    pub(super) fn message(f: impl FnOnce() -> Tensor) -> String {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).expect_err("it must panic");
+        match caught.downcast::<String>() {
+            Ok(s) => *s,
+            Err(other) => other.downcast::<&str>().expect("a panic with a message").to_string(),
+        }
+    }
+}
