@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::ptr::null;
 
 /// Elements of `y^T` that a task computes.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 8 * 1024;
 
 pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
                 // SAFETY: all sizes are those of the slices, and tasks have different parts of y.
                 unsafe {
                     product.run(Target { start: yt.as_mut_ptr(), row: width }, false);
-                    copy(Matrix::new(yt, (1, width)), co, here.len(), out, pixels);
+                    copy(kernels, Matrix::new(yt, (1, width)), co, here.len(), out, pixels);
                 }
             });
         });
@@ -68,7 +68,7 @@ fn pack_weights<T: Real>(kernels: &Kernels<T>, s: &Conv2dShape, w: &[T], panels:
         for block in inner_blocks(0..rows, rows) {
             let out = &mut panels[(g * rows + block.start) * width..];
             // SAFETY: the block lies within the weights of the group.
-            unsafe { pack_b(w.from(block.start, 0), block.len(), co, kernels.cols(), kernels.lanes, out) };
+            unsafe { pack_b(kernels, w.from(block.start, 0), block.len(), co, out) };
         }
     }
 }
@@ -125,7 +125,6 @@ impl<T: Real> Gathered<'_, T> {
                 c_stride: c.row,
                 last: count - (vectors - 1) * kernels.lanes,
                 accumulate,
-                start: null(),
                 bias: bias.map_or(null(), |bias| bias[first..].as_ptr()),
             };
             // SAFETY: the caller vouches for the sizes; `kernels` is for a present instruction set.

@@ -35,7 +35,7 @@ pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[
             for block in inner_blocks(0..co, co) {
                 let (w, out) = (w.from(block.start, 0), &mut panels[block.start * width..]);
                 // SAFETY: the block lies within the weights of the group.
-                unsafe { pack_b(w, block.len(), channels.len(), kernels.cols(), kernels.lanes, out) };
+                unsafe { pack_b(kernels, w, block.len(), channels.len(), out) };
             }
         }
         let panels = &*panels;
@@ -98,7 +98,6 @@ impl<T: Real> InputTask<'_, T> {
                             b: Columns::Packed(panels[block.start * width..].as_ptr()),
                             c: Target { row: s.stride.1 * self.width, ..dxt.from(pixel, 0) },
                             accumulate: true,
-                            start: null(),
                             bias: null(),
                         };
                         // SAFETY: the pixels lie within the padded image, the channels within its width, and `dxt`
@@ -118,11 +117,11 @@ impl<T: Real> InputTask<'_, T> {
         // SAFETY: `dx` holds `channels` planes, and `dxt` the padded image.
         unsafe {
             if s.padding == (0, 0) {
-                return copy(pixels, self.channels, plane, dx.as_mut_ptr(), plane);
+                return copy(self.kernels, pixels, self.channels, plane, dx.as_mut_ptr(), plane);
             }
             for i in 0..s.size.0 {
                 let row = pixels.from(0, (i + s.padding.0) * self.view.row + s.padding.1);
-                copy(row, self.channels, s.size.1, dx[i * s.size.1..].as_mut_ptr(), plane);
+                copy(self.kernels, row, self.channels, s.size.1, dx[i * s.size.1..].as_mut_ptr(), plane);
             }
         }
     }

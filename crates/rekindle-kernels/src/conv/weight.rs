@@ -74,7 +74,7 @@ pub(super) fn backward_weight<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], dy: &
         }
         for (sum, dw) in sum.chunks_exact(co * rows).zip(dw.chunks_exact_mut(co * rows)) {
             // SAFETY: both hold `co * rows` elements.
-            unsafe { copy(Matrix::new(sum, (1, co)), co, rows, dw.as_mut_ptr(), rows) };
+            unsafe { copy(kernels, Matrix::new(sum, (1, co)), co, rows, dw.as_mut_ptr(), rows) };
         }
     });
 }
@@ -149,7 +149,7 @@ impl<T: Real> WeightTask<'_, T> {
                     let out = &mut out[first * block.len() + (at - block.start) * stride..][..len * stride];
                     let dy = Matrix::new(dy, (1, pixels)).from(pixel, first);
                     // SAFETY: the pixels and channels lie within dy.
-                    unsafe { pack_b(dy, len, cols, cols.max(1), lanes, out) };
+                    unsafe { pack_b(self.kernels, dy, len, cols, out) };
                 }
                 at += len;
             }

@@ -1,4 +1,5 @@
 //! Copies of blocks of A and B in the order in which the microkernel reads them.
+use super::tile::Kernels;
 use crate::real::Real;
 use std::cell::RefCell;
 
@@ -24,25 +25,24 @@ impl<T> Matrix<T> {
     }
 }
 
-/// Copies a `[k, n]` block of B into panels of `width` columns: panel after panel, each row-major without gaps.
-/// The last panel is as wide as `n` leaves, rounded up to whole vectors of `lanes`; columns past `n` are 0.
+/// Copies a `[k, n]` block of B into panels of `kernels.cols()` columns: panel after panel, each row-major without gaps.
+/// The last panel is as wide as `n` leaves, rounded up to whole vectors; columns past `n` are 0.
 ///
 /// # Safety
 /// `b` must be valid for the block.
 pub(crate) unsafe fn pack_b<T: Real>(
+    kernels: &Kernels<T>,
     b: Matrix<T>,
     k: usize,
     n: usize,
-    width: usize,
-    lanes: usize,
     panels: &mut [T],
 ) {
-    for first in (0..n).step_by(width) {
-        let cols = width.min(n - first);
-        let stride = cols.next_multiple_of(lanes);
+    for first in (0..n).step_by(kernels.cols()) {
+        let cols = kernels.cols().min(n - first);
+        let stride = cols.next_multiple_of(kernels.lanes);
         let panel = &mut panels[first * k..][..k * stride];
         // SAFETY: the panel lies within the block.
-        unsafe { copy(b.from(0, first), k, cols, panel.as_mut_ptr(), stride) };
+        unsafe { copy(kernels, b.from(0, first), k, cols, panel.as_mut_ptr(), stride) };
         if stride > cols {
             panel.chunks_exact_mut(stride).for_each(|row| row[cols..].fill(T::ZERO));
         }
@@ -53,42 +53,24 @@ pub(crate) unsafe fn pack_b<T: Real>(
 ///
 /// # Safety
 /// Both must be valid for the size, and must not overlap.
-pub(crate) unsafe fn copy<T: Real>(x: Matrix<T>, rows: usize, cols: usize, out: *mut T, stride: usize) {
-    // SAFETY: the contract is the caller's.
+pub(crate) unsafe fn copy<T: Real>(
+    kernels: &Kernels<T>,
+    x: Matrix<T>,
+    rows: usize,
+    cols: usize,
+    out: *mut T,
+    stride: usize,
+) {
+    // SAFETY: the contract is the caller's; `kernels` is for a present instruction set.
     unsafe {
         if x.col == 1 {
             for i in 0..rows {
                 std::ptr::copy_nonoverlapping(x.from(i, 0).start, out.add(i * stride), cols);
             }
         } else if x.row == 1 {
-            transpose(x, rows, cols, out, stride);
+            (kernels.transpose)(rows, cols, x.start, x.col, out, stride);
         } else {
             for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
-                *out.add(i * stride + j) = *x.from(i, j).start;
-            }
-        }
-    }
-}
-
-/// The columns of `x` are contiguous: squares of 4 by 4 are read along them and written across.
-unsafe fn transpose<T: Real>(x: Matrix<T>, rows: usize, cols: usize, out: *mut T, stride: usize) {
-    const S: usize = 4;
-    let (whole_rows, whole_cols) = (rows - rows % S, cols - cols % S);
-    // SAFETY: the squares and the rest lie within both matrices, for which the caller vouches.
-    unsafe {
-        for j in (0..whole_cols).step_by(S) {
-            for i in (0..whole_rows).step_by(S) {
-                let read: [[T; S]; S] =
-                    std::array::from_fn(|c| x.from(i, j + c).start.cast::<[T; S]>().read());
-                let square: [[T; S]; S] = std::array::from_fn(|r| std::array::from_fn(|c| read[c][r]));
-                for (r, row) in square.into_iter().enumerate() {
-                    out.add((i + r) * stride + j).cast::<[T; S]>().write(row);
-                }
-            }
-        }
-        for i in 0..rows {
-            let first = if i < whole_rows { whole_cols } else { 0 };
-            for j in first..cols {
                 *out.add(i * stride + j) = *x.from(i, j).start;
             }
         }

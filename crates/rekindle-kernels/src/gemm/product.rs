@@ -51,8 +51,6 @@ pub(crate) struct Strip<T: 'static> {
     pub b: Columns<T>,
     pub c: Target<T>,
     pub accumulate: bool,
-    /// What the sums of each row start from, or null for 0.
-    pub start: *const T,
     /// What is added to each column at the end, or null.
     pub bias: *const T,
 }
@@ -62,7 +60,7 @@ impl<T: Real> Strip<T> {
     /// The pointers must be valid for the sizes, and nobody else may use this part of C.
     #[inline]
     pub unsafe fn run(&self) {
-        let &Strip { kernels, rows, cols, k, a, b, c, accumulate, start, bias } = self;
+        let &Strip { kernels, rows, cols, k, a, b, c, accumulate, bias } = self;
         for first in (0..cols).step_by(kernels.cols()) {
             let count = kernels.cols().min(cols - first);
             let vectors = count.div_ceil(kernels.lanes);
@@ -81,7 +79,6 @@ impl<T: Real> Strip<T> {
                 c_stride: c.row,
                 last: count - (vectors - 1) * kernels.lanes,
                 accumulate,
-                start,
                 bias: if bias.is_null() { bias } else { bias.wrapping_add(first) },
             };
             // SAFETY: the caller vouches for the pointers; `kernels` is for a present instruction set.
@@ -202,7 +199,7 @@ impl<T: Real> Product<T> {
             let b = self.b.from(block.start, cols.start);
             let out = &mut panels[(block.start - depth.start) * width..][..block.len() * width];
             // SAFETY: the caller vouches for the block.
-            unsafe { pack_b(b, block.len(), cols.len(), self.kernels.cols(), self.kernels.lanes, out) };
+            unsafe { pack_b(self.kernels, b, block.len(), cols.len(), out) };
         }
     }
 
@@ -239,7 +236,6 @@ impl<T: Real> Product<T> {
                     b,
                     c: c.from(rows.start, cols.start),
                     accumulate: block.start > 0,
-                    start: null(),
                     bias: if add_bias { self.bias.wrapping_add(cols.start) } else { null() },
                 };
                 // SAFETY: the strip lies within the matrices.

@@ -22,6 +22,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// `self * a + b`, rounded once.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+    /// The elements of both in turn: `[a0 b0 a1 b1 ..]`, cut into two vectors.
+    unsafe fn interleave(self, other: Self) -> (Self, Self);
 }
 
 /// Vectors as arrays: correct everywhere, and fast where the target itself promises fused multiply-add.
@@ -66,6 +68,11 @@ impl<T: Real> Simd for Portable<T> {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         Portable(std::array::from_fn(|i| self.0[i].mul_add(a.0[i], b.0[i])))
     }
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> (Self, Self) {
+        let element = |i: usize| [self.0, other.0][i % 2][i / 2];
+        (Portable(std::array::from_fn(element)), Portable(std::array::from_fn(|i| element(i + 8))))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -79,7 +86,8 @@ pub(crate) mod x86 {
 
     macro_rules! simd {
         ($vector:ty, $t:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fmadd:ident,
-         first: |$n:ident| $mask:expr, $load_first:expr, $store_first:expr) => {
+         first: |$n:ident| $mask:expr, $load_first:expr, $store_first:expr,
+         interleave: $interleave:expr) => {
             impl Simd for $vector {
                 type T = $t;
                 const LANES: usize = $lanes;
@@ -121,16 +129,39 @@ pub(crate) mod x86 {
                     // SAFETY: the caller has the instruction set.
                     unsafe { $fmadd(self, a, b) }
                 }
+                #[inline(always)]
+                unsafe fn interleave(self, other: Self) -> (Self, Self) {
+                    // SAFETY: the caller has the instruction set.
+                    unsafe { $interleave(self, other) }
+                }
             }
         };
     }
 
     simd!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps,
-        first: |n| (0xffff_u32 >> (16 - n)) as u16, |p, mask| _mm512_maskz_loadu_ps(mask, p), _mm512_mask_storeu_ps);
+    first: |n| (0xffff_u32 >> (16 - n)) as u16, |p, mask| _mm512_maskz_loadu_ps(mask, p), _mm512_mask_storeu_ps,
+    interleave: |a, b| {
+        let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        (_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b))
+    });
     simd!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd,
-        first: |n| (0xff_u32 >> (8 - n)) as u8, |p, mask| _mm512_maskz_loadu_pd(mask, p), _mm512_mask_storeu_pd);
+    first: |n| (0xff_u32 >> (8 - n)) as u8, |p, mask| _mm512_maskz_loadu_pd(mask, p), _mm512_mask_storeu_pd,
+    interleave: |a, b| {
+        let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+        let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+        (_mm512_permutex2var_pd(a, low, b), _mm512_permutex2var_pd(a, high, b))
+    });
     simd!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps,
-        first: |n| _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - n).cast()), _mm256_maskload_ps, _mm256_maskstore_ps);
+    first: |n| _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - n).cast()), _mm256_maskload_ps, _mm256_maskstore_ps,
+    interleave: |a, b| {
+        let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))
+    });
     simd!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd,
-        first: |n| _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - n).cast()), _mm256_maskload_pd, _mm256_maskstore_pd);
+    first: |n| _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - n).cast()), _mm256_maskload_pd, _mm256_maskstore_pd,
+    interleave: |a, b| {
+        let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        (_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high))
+    });
 }

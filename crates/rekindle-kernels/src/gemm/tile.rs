@@ -24,8 +24,6 @@ pub(crate) struct Tile<T> {
     pub last: usize,
     /// Whether to add to what C holds.
     pub accumulate: bool,
-    /// What the sums of each row start from, or null for 0.
-    pub start: *const T,
     /// The bias of the first column, or null.
     pub bias: *const T,
 }
@@ -33,6 +31,10 @@ pub(crate) struct Tile<T> {
 /// # Safety
 /// The instruction set must be present and the tile's pointers valid for the kernel's rows and columns.
 type TileFn<T> = unsafe fn(&Tile<T>);
+
+/// # Safety
+/// The instruction set must be present and the pointers valid for the size.
+type TransposeFn<T> = unsafe fn(usize, usize, *const T, usize, *mut T, usize);
 
 /// The microkernels of one element type and instruction set.
 pub(crate) struct Kernels<T: 'static> {
@@ -42,6 +44,9 @@ pub(crate) struct Kernels<T: 'static> {
     pub tiles: &'static [[TileFn<T>; 2]],
     /// The same for A given by `a_offsets`; the greatest number of rows may differ.
     pub gathering: &'static [[TileFn<T>; 2]],
+    /// Copies a `[rows, cols]` matrix whose columns are contiguous to a row-major one: `(rows, cols, x, distance of
+    /// its columns, out, distance of its rows)`.
+    pub transpose: TransposeFn<T>,
 }
 
 impl<T: Real> Kernels<T> {
@@ -99,7 +104,7 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
     tile: &Tile<V::T>,
     element: impl Fn(usize, usize) -> *const V::T,
 ) {
-    let &Tile { k, mut b, b_stride, c, c_stride, last, accumulate, start, bias, .. } = tile;
+    let &Tile { k, mut b, b_stride, c, c_stride, last, accumulate, bias, .. } = tile;
     // SAFETY: the caller vouches for ROWS rows of A and C, k columns of A, k rows of B, and the columns up to `last`
     // of the last vector in B, C and the bias.
     unsafe {
@@ -108,9 +113,6 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
             false => V::load(p.add(v * V::LANES)),
         };
         let mut acc = [[V::splat(V::T::ZERO); VECTORS]; ROWS];
-        if !start.is_null() {
-            acc = std::array::from_fn(|i| [V::splat(*start.add(i)); VECTORS]);
-        }
         for p in 0..k {
             let b_row: [V; VECTORS] = std::array::from_fn(|v| load(b, v));
             for (i, acc) in acc.iter_mut().enumerate() {
@@ -140,6 +142,42 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
+/// Squares of N by N, where N is the number of lanes, stay in registers. Interleaving the first half of the vectors with
+/// the second moves the index of the vector into the index of the lane, one bit each time.
+#[inline(always)]
+unsafe fn transpose<V: Simd, const N: usize>(
+    rows: usize,
+    cols: usize,
+    x: *const V::T,
+    x_col: usize,
+    out: *mut V::T,
+    out_row: usize,
+) {
+    for i in (0..rows).step_by(N) {
+        for j in (0..cols).step_by(N) {
+            let (rows, cols) = (N.min(rows - i), N.min(cols - j));
+            // SAFETY: the caller vouches for the size; only the rows and columns that exist are accessed.
+            unsafe {
+                let column = |c: usize| match c < cols {
+                    true if rows == N => V::load(x.add((j + c) * x_col + i)),
+                    true => V::load_first(x.add((j + c) * x_col + i), rows),
+                    false => V::splat(V::T::ZERO),
+                };
+                let mut square: [V; N] = std::array::from_fn(column);
+                for _ in 0..N.ilog2() {
+                    let halves: [(V, V); N] =
+                        std::array::from_fn(|c| square[c / 2].interleave(square[c / 2 + N / 2]));
+                    square = std::array::from_fn(|c| if c % 2 == 0 { halves[c].0 } else { halves[c].1 });
+                }
+                for (r, row) in square.into_iter().enumerate().take(rows) {
+                    let out = out.add((i + r) * out_row + j);
+                    if cols == N { row.store(out) } else { row.store_first(out, cols) }
+                }
+            }
+        }
+    }
+}
+
 /// Compiles the microkernels for one vector type, for each number of rows and vectors.
 macro_rules! kernels {
     ($name:ident, $t:ty, $vector:ty, $(#[$feature:meta])? [$($rows:literal)*], gathering [$($gathered:literal)*]) => {
@@ -154,7 +192,13 @@ macro_rules! kernels {
                 // SAFETY: the contract is the caller's.
                 unsafe { gathering::<$vector, ROWS, VECTORS>(tile) }
             }
+            $(#[$feature])?
+            unsafe fn transposing(rows: usize, cols: usize, x: *const $t, x_col: usize, out: *mut $t, out_row: usize) {
+                // SAFETY: the contract is the caller's.
+                unsafe { transpose::<$vector, { <$vector>::LANES }>(rows, cols, x, x_col, out, out_row) }
+            }
             Kernels {
+                transpose: transposing,
                 lanes: <$vector>::LANES,
                 tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*],
                 gathering: &[$([gather::<$gathered, 1>, gather::<$gathered, 2>]),*],
@@ -171,8 +215,8 @@ mod x86 {
     use super::*;
     use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
-    kernels!(AVX512_F32, f32, __m512, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14], gathering [1 2 3 4 5 6 7 8 9 10 11 12]);
-    kernels!(AVX512_F64, f64, __m512d, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14], gathering [1 2 3 4 5 6 7 8 9 10 11 12]);
+    kernels!(AVX512_F32, f32, __m512, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14], gathering [1 2 3 4 5 6 7 8]);
+    kernels!(AVX512_F64, f64, __m512d, #[target_feature(enable = "avx512f")] [1 2 3 4 5 6 7 8 9 10 11 12 13 14], gathering [1 2 3 4 5 6 7 8]);
     kernels!(AVX2_F32, f32, __m256, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6], gathering [1 2 3 4 5 6]);
     kernels!(AVX2_F64, f64, __m256d, #[target_feature(enable = "avx2,fma")] [1 2 3 4 5 6], gathering [1 2 3 4 5 6]);
 
