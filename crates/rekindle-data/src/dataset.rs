@@ -47,6 +47,7 @@ pub trait Dataset: Send + Sync {
     /// The inputs and the targets of several samples, each stacked along a new first dimension.
     fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
         let (inputs, targets): (Vec<_>, Vec<_>) = indices.iter().map(|&index| self.get(index)).unzip();
+        let stack = |samples: &[Tensor]| Tensor::stack(&samples.iter().collect::<Vec<_>>(), 0);
         (stack(&inputs), stack(&targets))
     }
 
@@ -199,23 +200,4 @@ pub fn random_split<S: Into<Size> + Copy>(dataset: impl Dataset + 'static, parts
     let dataset: Arc<dyn Dataset> = Arc::new(dataset);
     let parts = with_default(|generator| split::random_split(&counts, generator));
     parts.into_iter().map(|part| Subset { dataset: dataset.clone(), indices: part.into() }).collect()
-}
-
-/// Samples of one shape along a new first dimension.
-#[track_caller]
-fn stack(samples: &[Tensor]) -> Tensor {
-    let Some(first) = samples.first() else { panic!("batch: at least one sample is needed") };
-    let mut shape = vec![samples.len()];
-    shape.extend(first.shape());
-    let batch = Tensor::full_of(shape, 0.0, first.dtype());
-    for (i, sample) in samples.iter().enumerate() {
-        assert!(
-            sample.shape() == first.shape(),
-            "batch: samples differ in shape: {:?} and {:?}",
-            first.shape(),
-            sample.shape()
-        );
-        batch.select(0, i as isize).copy_(sample);
-    }
-    batch
 }
