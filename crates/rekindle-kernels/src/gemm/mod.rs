@@ -53,8 +53,8 @@ pub fn gemm<T: Real>(
     check_extent("b", b.len(), (k, n), b_strides);
     assert!(c.len() == m * n, "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
     assert!(bias.is_none_or(|v| v.len() == n), "gemm: the bias must have {n} elements");
-    let isa = dispatch::isa();
-    if k == 0 {
+    let kernels = Kernels::get(dispatch::isa());
+    if k == 0 || m == 0 || n == 0 {
         for c in c.chunks_exact_mut(n.max(1)) {
             match bias {
                 Some(bias) => c.copy_from_slice(bias),
@@ -62,14 +62,18 @@ pub fn gemm<T: Real>(
             }
         }
     } else if n == 1 && a_strides.1 == 1 {
-        let bias = bias.map_or(T::ZERO, |bias| bias[0]);
-        dot::matrix_vector(isa, (m, k), a, a_strides.0, b, b_strides.0, c, |_| bias);
+        dot::matrix_vector(kernels, k, a, a_strides.0, b, b_strides.0, c);
+        if let Some(&[bias]) = bias {
+            c.iter_mut().for_each(|c| *c += bias);
+        }
     } else if m == 1 && b_strides.0 == 1 {
-        let bias = |j: usize| bias.map_or(T::ZERO, |bias| bias[j]);
-        dot::matrix_vector(isa, (n, k), b, b_strides.1, a, a_strides.1, c, bias);
-    } else if m > 0 && n > 0 {
+        dot::matrix_vector(kernels, k, b, b_strides.1, a, a_strides.1, c);
+        if let Some(bias) = bias {
+            c.iter_mut().zip(bias).for_each(|(c, bias)| *c += *bias);
+        }
+    } else {
         let product = Product {
-            kernels: Kernels::get(isa),
+            kernels,
             size: (m, n, k),
             a: Matrix::new(a, a_strides),
             b: Matrix::new(b, b_strides),

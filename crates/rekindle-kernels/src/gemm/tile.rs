@@ -1,4 +1,5 @@
 //! The microkernel: one tile of C, a few rows by one or two vectors, held in registers over an inner block.
+use super::dot;
 use super::simd::{Portable, Simd};
 use crate::dispatch::Isa;
 use crate::real::Real;
@@ -36,6 +37,10 @@ type TileFn<T> = unsafe fn(&Tile<T>);
 /// The instruction set must be present and the pointers valid for the size.
 type TransposeFn<T> = unsafe fn(usize, usize, *const T, usize, *mut T, usize);
 
+/// # Safety
+/// As for [`TransposeFn`].
+type DotsFn<T> = unsafe fn(usize, usize, *const T, usize, *const T, *mut T);
+
 /// The microkernels of one element type and instruction set.
 pub(crate) struct Kernels<T: 'static> {
     /// Elements of a vector.
@@ -47,6 +52,8 @@ pub(crate) struct Kernels<T: 'static> {
     /// Copies a `[rows, cols]` matrix whose columns are contiguous to a row-major one: `(rows, cols, x, distance of
     /// its columns, out, distance of its rows)`.
     pub transpose: TransposeFn<T>,
+    /// Dot products of the rows of a matrix with a vector, see [`dot::dots`].
+    pub dots: DotsFn<T>,
 }
 
 impl<T: Real> Kernels<T> {
@@ -197,8 +204,14 @@ macro_rules! kernels {
                 // SAFETY: the contract is the caller's.
                 unsafe { transpose::<$vector, { <$vector>::LANES }>(rows, cols, x, x_col, out, out_row) }
             }
+            $(#[$feature])?
+            unsafe fn dotting(rows: usize, k: usize, a: *const $t, a_row: usize, x: *const $t, out: *mut $t) {
+                // SAFETY: the contract is the caller's.
+                unsafe { dot::dots::<$vector, { <$vector>::LANES }, { 16 / <$vector>::LANES }>(rows, k, a, a_row, x, out) }
+            }
             Kernels {
                 transpose: transposing,
+                dots: dotting,
                 lanes: <$vector>::LANES,
                 tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*],
                 gathering: &[$([gather::<$gathered, 1>, gather::<$gathered, 2>]),*],
