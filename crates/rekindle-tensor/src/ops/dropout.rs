@@ -4,7 +4,7 @@
 
 use super::elementwise::{binary, filled, same_float};
 use crate::dtype::match_float;
-use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::random::dropout::dropout_stream;
 use crate::random::with_default;
 use crate::shape::{Dims, Shape};
@@ -143,7 +143,7 @@ impl Tensor {
     #[track_caller]
     pub fn feature_dropout(&self, p: f64) -> Tensor {
         if self.dim() < 2 {
-            panic!("feature_dropout: needs [N, C, ..], got {:?}; use .dropout(p) for single elements", self.shape());
+            mistake!("feature_dropout: needs [N, C, ..], got {:?}; use .dropout(p) for single elements", self.shape());
         }
         if draws("feature_dropout", self, p) {
             apply(Dropout { p, whole_channels: true }, &[self])
@@ -166,7 +166,7 @@ impl Tensor {
 #[track_caller]
 fn draws(op: &str, x: &Tensor, p: f64) -> bool {
     if !(0.0..=1.0).contains(&p) {
-        panic!("{op}: a probability must lie in [0, 1], got {p}");
+        mistake!("{op}: a probability must lie in [0, 1], got {p}");
     }
     p > 0.0 && x.numel() > 0
 }

@@ -25,11 +25,16 @@ macro_rules! ops {
 
 ops! {
     abs: "abs";
+    adaptive_avg_pool2d: "adaptive_avg_pool2d", "adaptive_avg_pool1d";
+    adaptive_max_pool2d: "adaptive_max_pool2d";
     add: "add";
     arg;
+    avg_pool2d: "avg_pool2d", "avg_pool1d";
     cat: "cat";
     clamp: "clamp";
     compare;
+    conv2d: "conv2d", "conv1d";
+    conv_transpose2d: "conv_transpose2d", "conv_transpose1d";
     cos: "cos";
     div: "div";
     dropout: "dropout", "alpha_dropout";
@@ -45,6 +50,7 @@ ops! {
     logical;
     matmul: "matmul";
     max: "amax", "amin";
+    max_pool2d: "max_pool2d", "max_pool1d";
     maximum: "maximum", "minimum";
     mean;
     mul: "mul";
