@@ -21,6 +21,7 @@
 extern crate self as rekindle_nn;
 
 mod draws;
+mod file;
 pub mod functional;
 mod layers;
 pub mod loss;
@@ -33,6 +34,7 @@ mod summary;
 mod text;
 mod visit;
 
+pub use file::FileError;
 pub use layers::*;
 pub use loss::*;
 pub use module::{Module, Parameters};

@@ -1,9 +1,11 @@
 //! [`Module`] and [`Parameters`]: what makes a plain struct a network.
 
+use crate::file::FileError;
 use crate::observe::observe;
 use crate::state_dict::{StateDict, StateDictError};
 use crate::visit::{Entry, Visitor};
 use rekindle_tensor::Tensor;
+use std::path::Path;
 
 /// A network or a layer: parameters and a forward pass.
 ///
@@ -58,7 +60,7 @@ pub trait Parameters {
 
     /// The name of the type in printed networks.
     fn type_name(&self) -> String {
-        let full = std::any::type_name::<Self>();
+        let full = self.rust_type();
         let path = full.split('<').next().unwrap_or(full);
         path.rsplit("::").next().unwrap_or(path).to_string()
     }
@@ -191,6 +193,49 @@ pub trait Parameters {
             }
         });
         dict.copy_into(&own)
+    }
+
+    /// Writes all parameters and buffers to a safetensors file, with PyTorch's names and shapes; in Python:
+    /// `net.load_state_dict(safetensors.torch.load_file(path))`.
+    ///
+    /// # Errors
+    /// If the file cannot be written; an older file of this name is intact then.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Parameters};
+    /// let path = std::env::temp_dir().join("rekindle_doc_save.safetensors");
+    /// let (a, b) = (Linear::new(2, 1), Linear::new(2, 1));
+    /// a.save(&path)?;
+    /// b.load(&path)?;
+    /// assert!(a.weight.bitwise_eq(&b.weight));
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), rekindle_nn::FileError>(())
+    /// ```
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError>
+    where
+        Self: Sized,
+    {
+        self.state_dict().save(path)
+    }
+
+    /// Overwrites all parameters and buffers with those of a safetensors file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, holds values that are not finite, or does not fit the network;
+    /// nothing is changed then.
+    fn load(&self, path: impl AsRef<Path>) -> Result<(), FileError>
+    where
+        Self: Sized,
+    {
+        let path = path.as_ref();
+        let dict = StateDict::load(path)?;
+        self.load_state_dict(&dict).map_err(|e| FileError::new(path, e))
+    }
+
+    /// The Rust type, which tells apart a box and the layer of no size beside it.
+    #[doc(hidden)]
+    fn rust_type(&self) -> &'static str {
+        std::any::type_name::<Self>()
     }
 
     /// Shows everything below, with full names, to `f`.

@@ -5,7 +5,7 @@ use rekindle_tensor::Tensor;
 use std::cell::{Cell, RefCell};
 
 /// Which layer: its address and type (a struct and its first field share an address).
-pub(crate) type Id = (usize, String);
+pub(crate) type Id = (usize, &'static str);
 
 /// One call of a layer's forward pass.
 pub(crate) struct Call {
@@ -19,7 +19,7 @@ thread_local! {
 }
 
 pub(crate) fn id(module: &dyn Parameters) -> Id {
-    (std::ptr::from_ref(module).cast::<()>().addr(), module.type_name())
+    (std::ptr::from_ref(module).cast::<()>().addr(), module.rust_type())
 }
 
 /// Notes the output of a layer if someone is recording, and passes it on.

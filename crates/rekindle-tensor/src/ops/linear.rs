@@ -83,19 +83,22 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        let run = |x: &Tensor| match bias {
-            Some(b) => apply(Linear, &[x, weight, b]),
-            None => apply(Linear, &[x, weight]),
-        };
-        if self.dim() == 2 {
-            return run(self);
-        }
-        if self.dim() == 0 || weight.dim() != 2 || self.size(-1) != weight.size(1) {
+        let matrix = self.dim() == 2;
+        if !matrix && (self.dim() == 0 || weight.dim() != 2 || self.size(-1) != weight.size(1)) {
             mistake!("{}", mismatch(self.shape(), weight.shape()));
+        }
+        let x = if matrix { self.clone() } else { self.reshape([-1, weight.size(1) as isize]) };
+        // Not in a closure: it would hide the caller's line.
+        let y = match bias {
+            Some(b) => apply(Linear, &[&x, weight, b]),
+            None => apply(Linear, &[&x, weight]),
+        };
+        if matrix {
+            return y;
         }
         let mut shape = self.shape_owned();
         shape.0[self.dim() - 1] = weight.size(0);
-        run(&self.reshape([-1, weight.size(1) as isize])).reshape(&shape)
+        y.reshape(&shape)
     }
 }
 

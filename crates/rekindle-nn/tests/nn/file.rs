@@ -1,0 +1,163 @@
+//! Safetensors files: what is written, and what is refused.
+
+use rekindle_nn::{Linear, Parameters, StateDict};
+use rekindle_tensor::{DType, Tensor, tensor};
+use std::path::PathBuf;
+
+/// A file name of its own in the temporary folder, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        Scratch(std::env::temp_dir().join(format!("rekindle-nn-{}-{name}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn file(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    StateDict::from_bytes(bytes).unwrap_err()
+}
+
+#[test]
+fn the_bytes_are_those_of_the_format() {
+    let mut dict = StateDict::new();
+    dict.insert("0.weight", tensor([[1.0, -2.0]]));
+    dict.insert("count", tensor(3));
+    let header = concat!(
+        r#"{"__metadata__":{"format":"pt"},"count":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"#,
+        r#""0.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[8,16]}} "#
+    );
+    let data = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0];
+    assert_eq!(dict.to_bytes(), file(header, &data));
+}
+
+#[test]
+fn every_element_type_comes_back() {
+    let mut dict = StateDict::new();
+    dict.insert("f \"32\"", tensor([[0.1, -0.0], [f64::from(f32::MAX), 1e-45]]));
+    dict.insert("f64", Tensor::from_vec(vec![0.1f64, 1e300], 2));
+    dict.insert("i64", Tensor::from_vec(vec![i64::MIN, i64::MAX], [1, 2]));
+    dict.insert("bool", Tensor::from_vec(vec![true, false, true], 3));
+    dict.insert("empty", Tensor::zeros([0, 3]));
+    let back = StateDict::from_bytes(&dict.to_bytes()).unwrap();
+    assert_eq!(back.len(), dict.len());
+    for (name, tensor) in dict.iter() {
+        assert!(back.get(name).unwrap().bitwise_eq(tensor), "{name}");
+    }
+}
+
+#[test]
+fn bfloat16_is_widened() {
+    let bytes = file(r#"{"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#, &[0x80, 0x3f, 0x20, 0xc0]);
+    let x = StateDict::from_bytes(&bytes).unwrap().get("x").unwrap().clone();
+    assert_eq!((x.dtype(), x.to_vec::<f32>()), (DType::F32, vec![1.0, -2.5]));
+}
+
+#[test]
+fn damaged_files_are_refused_with_the_reason() {
+    let f32s = |n: usize| vec![0u8; 4 * n];
+    let one = |entry: &str, n| refusal(&file(&format!(r#"{{"w":{entry}}}"#), &f32s(n)));
+    assert_eq!(refusal(&[1, 2]), "not a safetensors file: 2 bytes");
+    let long = [&(11u64 << 20).to_le_bytes()[..], b"{}"].concat();
+    assert_eq!(
+        refusal(&long),
+        "not a safetensors file: its header would take 11534336 bytes, at most 10485760 are read"
+    );
+    assert_eq!(refusal(&9u64.to_le_bytes()), "damaged: the file ends inside its header");
+    assert_eq!(refusal(&file("[]", &[])), "damaged header: not a JSON object");
+    assert!(refusal(&file("{", &[])).starts_with("damaged header: EOF"));
+    assert_eq!(one(r#"{"dtype":"F32","shape":[1]}"#, 1), "damaged entry of w");
+    assert_eq!(one(r#"{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}"#, 1), "damaged entry of w");
+    assert_eq!(one(r#"{"dtype":"F32","shape":[1],"data_offsets":[4,0]}"#, 1), "damaged entry of w");
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[1],"data_offsets":[4,8]}"#, 2),
+        "damaged header: w leaves a gap before it"
+    );
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#, 2),
+        "damaged: 8 bytes of data, the header describes 4"
+    );
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,4]}"#, 1),
+        "damaged: w is [2] of F32, which 4 bytes do not hold"
+    );
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}"#, 1),
+        "damaged: w is [4611686018427387904, 4] of F32, which 4 bytes do not hold"
+    );
+    assert_eq!(
+        one(r#"{"dtype":"I8","shape":[4],"data_offsets":[0,4]}"#, 1),
+        "w has elements of type I8; save it as float32 (x.float())"
+    );
+    let two = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    assert_eq!(refusal(&file(two, &f32s(1))), "damaged header: b overlaps another tensor");
+}
+
+#[test]
+fn values_that_are_not_finite_are_refused() {
+    for value in [f32::NAN, f32::INFINITY] {
+        let dict: StateDict = [("0.weight", Tensor::from_vec(vec![0.0, value], 2))].into_iter().collect();
+        assert_eq!(refusal(&dict.to_bytes()), "0.weight has values that are not finite");
+    }
+}
+
+#[test]
+fn no_cut_of_a_file_is_mistaken_for_a_whole() {
+    let bytes = Linear::new(3, 2).state_dict().to_bytes();
+    assert!((0..bytes.len()).all(|n| StateDict::from_bytes(&bytes[..n]).is_err()));
+    assert!(StateDict::from_bytes(&bytes).is_ok());
+}
+
+#[test]
+fn a_network_comes_back_from_its_file() {
+    let path = Scratch::new("net.safetensors");
+    let (a, b) = (Linear::new(3, 2), Linear::new(3, 2));
+    a.save(&path.0).unwrap();
+    b.save(&path.0).unwrap();
+    a.load(&path.0).unwrap();
+    assert!(a.weight.bitwise_eq(&b.weight));
+    let folder = std::fs::read_dir(path.0.parent().unwrap()).unwrap();
+    let stem = path.0.file_name().unwrap().to_string_lossy().into_owned();
+    let leftovers = folder.filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with(&stem));
+    assert_eq!(leftovers.count(), 1, "no temporary file stays");
+}
+
+#[test]
+fn errors_name_the_file() {
+    let path = Scratch::new("other.safetensors");
+    let error = Linear::new(1, 1).load(&path.0).unwrap_err();
+    assert_eq!(error.path, path.0);
+    assert!(error.reason.starts_with("cannot read: "), "{error}");
+    Linear::new(2, 1).save(&path.0).unwrap();
+    let error = Linear::new(1, 1).load(&path.0).unwrap_err().to_string();
+    assert!(
+        error.ends_with("net: shapes differ: weight is [1, 2], expected [1, 1]")
+            || error.contains("shapes differ")
+    );
+    let folder = path.0.join("below");
+    assert!(Linear::new(1, 1).save(folder).unwrap_err().reason.starts_with("cannot write: "));
+}
+
+#[test]
+fn pickles_are_refused_with_the_way_to_convert_them() {
+    let path = Scratch::new("model.pt");
+    for start in [&b"PK\x03\x04 and so on"[..], &[0x80, 2, 0x8a, 10]] {
+        std::fs::write(&path.0, start).unwrap();
+        let reason = StateDict::load(&path.0).unwrap_err().reason;
+        assert!(
+            reason.starts_with("a PyTorch pickle, which could run code when read; convert it"),
+            "{reason}"
+        );
+        assert!(reason.contains("save_file(torch.load("));
+        assert!(!reason.contains('\n'));
+    }
+}

@@ -1,0 +1,6 @@
+//! What users rely on in networks, optimisers, schedulers and files of weights.
+
+mod file;
+mod module;
+mod optim;
+mod scheduler;
