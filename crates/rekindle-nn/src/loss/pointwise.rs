@@ -174,7 +174,7 @@ fn shape_hint(x: &[usize], t: &[usize]) -> String {
         format!("target.unsqueeze({}) or prediction.squeeze_dim({})?", t.len(), t.len())
     } else if one_more(t, x) {
         format!("prediction.unsqueeze({}) or target.squeeze_dim({})?", x.len(), x.len())
-    } else if x.iter().product::<usize>() == t.iter().product() {
+    } else if x.iter().product::<usize>() == t.iter().product::<usize>() {
         "reshape one like the other?".to_string()
     } else {
         "were both made from the same batch?".to_string()
