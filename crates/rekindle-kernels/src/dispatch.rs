@@ -60,11 +60,24 @@ pub fn set_isa(isa: Isa) {
     CURRENT.store(isa.min(detect()) as u8, Ordering::Relaxed);
 }
 
+/// Whether a kernel on elements of type `T` is compiled for every instruction set. Each version costs compile time in
+/// every crate that uses a kernel; the hot paths are f32, and everything wider is there for checking.
+pub(crate) const fn pays<T>() -> bool {
+    size_of::<T>() <= size_of::<f32>()
+}
+
 /// Compiles a function for every [`Isa`] and calls the one that [`isa`] names.
 ///
-/// Generic parameters stand in square brackets: `multiversion! { fn name[T: Real](x: &[T]) -> T { .. } }`.
+/// Generic parameters stand in square brackets: `multiversion! { fn name[T: Real](x: &[T]) -> T { .. } }`. The first one
+/// decides whether the versions [pay](pays).
 macro_rules! multiversion {
-    ($(#[$attr:meta])* $vis:vis fn $name:ident [$($generics:tt)*]
+    ($(#[$attr:meta])* $vis:vis fn $name:ident [$first:ident: $($generics:tt)*] $($rest:tt)*) => {
+        $crate::dispatch::multiversion! { @ ($first) $(#[$attr])* $vis fn $name [$first: $($generics)*] $($rest)* }
+    };
+    ($(#[$attr:meta])* $vis:vis fn $name:ident [] $($rest:tt)*) => {
+        $crate::dispatch::multiversion! { @ (u8) $(#[$attr])* $vis fn $name [] $($rest)* }
+    };
+    (@ ($first:ident) $(#[$attr:meta])* $vis:vis fn $name:ident [$($generics:tt)*]
      ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$attr])*
         #[allow(clippy::too_many_arguments)]
@@ -82,12 +95,14 @@ macro_rules! multiversion {
                 fn avx2<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                match $crate::dispatch::isa() {
-                    // SAFETY: `isa` names only what `detect` has found on this processor.
-                    $crate::dispatch::Isa::Avx512 => return unsafe { avx512($($arg),*) },
-                    // SAFETY: as above.
-                    $crate::dispatch::Isa::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::dispatch::Isa::Portable => {}
+                if const { $crate::dispatch::pays::<$first>() } {
+                    match $crate::dispatch::isa() {
+                        // SAFETY: `isa` names only what `detect` has found on this processor.
+                        $crate::dispatch::Isa::Avx512 => return unsafe { avx512($($arg),*) },
+                        // SAFETY: as above.
+                        $crate::dispatch::Isa::Avx2 => return unsafe { avx2($($arg),*) },
+                        $crate::dispatch::Isa::Portable => {}
+                    }
                 }
             }
             body($($arg),*)

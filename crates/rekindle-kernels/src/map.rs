@@ -119,116 +119,94 @@ multiversion! {
     }
 }
 
-/// `y[i] = f(a[i], s)`.
+/// An operand of [`binary_broadcast`].
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a, T> {
+    /// One element for each element of the output.
+    Whole(&'a [T]),
+    /// A row (or a single number) that is repeated over the output.
+    Repeat(&'a [T]),
+}
+
+/// A repeated row is laid out until it has about this many elements, which stay in the L1 cache.
+const TILE: usize = 1024;
+
+/// `y[i] = f(a[i], b[i])`, where either operand may be a repeated row: `a[i % n]` for one of `n` elements.
+///
+/// One loop per closure serves every kind of broadcasting, because a repeated row is read from a tile that is as long
+/// as several rows.
 ///
 /// # Panics
-/// If the lengths differ.
+/// If a whole operand is not as long as `y`, or `y` is not whole rows of a repeated one.
+///
+/// ```
+/// use rekindle_kernels::map::{Source, binary_broadcast};
+/// let mut y = [0.0; 4];
+/// binary_broadcast(Source::Whole(&[1.0f32, 2.0, 3.0, 4.0]), Source::Repeat(&[10.0, 20.0]), &mut y, |a, b| a + b);
+/// assert_eq!(y, [11.0, 22.0, 13.0, 24.0]);
+/// ```
 #[track_caller]
-pub fn binary_scalar_right<A, B, C>(a: &[A], s: B, y: &mut [C], f: impl Fn(A, B) -> C + Sync + Copy)
-where
+pub fn binary_broadcast<A, B, C>(
+    a: Source<'_, A>,
+    b: Source<'_, B>,
+    y: &mut [C],
+    f: impl Fn(A, B) -> C + Sync + Copy,
+) where
     A: Copy + Sync,
     B: Copy + Sync,
     C: Send,
 {
-    unary(
-        a,
-        y,
-        #[inline(always)]
-        move |a| f(a, s),
-    );
-}
-
-/// `y[i] = f(s, b[i])`.
-///
-/// # Panics
-/// If the lengths differ.
-#[track_caller]
-pub fn binary_scalar_left<A, B, C>(s: A, b: &[B], y: &mut [C], f: impl Fn(A, B) -> C + Sync + Copy)
-where
-    A: Copy + Sync,
-    B: Copy + Sync,
-    C: Send,
-{
-    unary(
-        b,
-        y,
-        #[inline(always)]
-        move |b| f(s, b),
-    );
-}
-
-/// Number of rows in `len` elements of rows as long as `row`.
-#[track_caller]
-fn rows(len: usize, row: usize) -> usize {
+    let len = y.len();
     if len == 0 {
-        return 0;
+        return;
     }
-    assert!(row > 0 && len.is_multiple_of(row), "map: {len} elements are not whole rows of {row}");
-    len / row
-}
-
-/// `y[i][j] = f(a[i][j], b[j])` for `a` and `y` of shape [m, n], `b` of shape [n].
-///
-/// # Panics
-/// If `a` and `y` differ in length or are not whole rows.
-#[track_caller]
-pub fn binary_row<A, B, C>(a: &[A], b: &[B], y: &mut [C], f: impl Fn(A, B) -> C + Sync + Copy)
-where
-    A: Copy + Sync,
-    B: Copy + Sync,
-    C: Send,
-{
-    same_len(y.len(), a.len());
-    rows(a.len(), b.len());
+    let (a, b) = (Tiled::new(a, len), Tiled::new(b, len));
+    let unit = a.period * b.period;
+    assert!(a.period == 1 || b.period == 1, "map: one operand at most is a repeated row");
+    let step = a.step.min(b.step);
     let y = Disjoint::new(y);
-    for_each_range(a.len(), b.len(), |r| {
-        // SAFETY: ranges of different tasks are disjoint.
-        binary_row_serial(&a[r.clone()], b, unsafe { y.slice(r) }, f)
+    for_each_range(len, unit, |r| {
+        for start in r.clone().step_by(step) {
+            let part = start..r.end.min(start.saturating_add(step));
+            // SAFETY: ranges of different tasks are disjoint.
+            binary_serial(a.at(&part), b.at(&part), unsafe { y.slice(part.clone()) }, f);
+        }
     });
 }
 
-multiversion! {
-    fn binary_row_serial[A: Copy, B: Copy, C, F: Fn(A, B) -> C](a: &[A], b: &[B], y: &mut [C], f: F) {
-        let n = b.len().max(1);
-        for (y, a) in y.chunks_exact_mut(n).zip(a.chunks_exact(n)) {
-            for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-                *y = f(a, b);
+/// An operand laid out so that consecutive elements can be read for stretches of `step` elements.
+struct Tiled<'a, T: Clone> {
+    data: std::borrow::Cow<'a, [T]>,
+    repeated: bool,
+    /// The length of the row, 1 for a whole operand or a single number.
+    period: usize,
+    step: usize,
+}
+
+impl<'a, T: Copy> Tiled<'a, T> {
+    #[track_caller]
+    fn new(source: Source<'a, T>, len: usize) -> Self {
+        match source {
+            Source::Whole(data) => {
+                same_len(len, data.len());
+                Tiled { data: data.into(), repeated: false, period: 1, step: usize::MAX }
+            }
+            Source::Repeat(row) => {
+                let period = row.len();
+                assert!(
+                    period > 0 && len.is_multiple_of(period),
+                    "map: {len} elements are not whole rows of {period}"
+                );
+                let times = TILE.div_ceil(period).min(len / period);
+                let data = if times == 1 { row.into() } else { row.repeat(times).into() };
+                Tiled { data, repeated: true, period, step: times * period }
             }
         }
     }
-}
 
-/// `y[i][j] = f(a[i][j], b[i])` for `a` and `y` of shape [m, n], `b` of shape [m].
-///
-/// # Panics
-/// If `a` and `y` differ in length or are not `b.len()` equal rows.
-#[track_caller]
-pub fn binary_column<A, B, C>(a: &[A], b: &[B], y: &mut [C], f: impl Fn(A, B) -> C + Sync + Copy)
-where
-    A: Copy + Sync,
-    B: Copy + Sync,
-    C: Send,
-{
-    same_len(y.len(), a.len());
-    let m = rows(a.len(), a.len() / b.len().max(1));
-    assert!(m == b.len() || a.is_empty(), "map: {} elements are not {} equal rows", a.len(), b.len());
-    let n = a.len() / m.max(1);
-    let y = Disjoint::new(y);
-    for_each_range(a.len(), n, |r| {
-        let b = &b[r.start / n.max(1)..r.end / n.max(1)];
-        // SAFETY: ranges of different tasks are disjoint.
-        binary_column_serial(&a[r.clone()], b, unsafe { y.slice(r) }, f)
-    });
-}
-
-multiversion! {
-    fn binary_column_serial[A: Copy, B: Copy, C, F: Fn(A, B) -> C](a: &[A], b: &[B], y: &mut [C], f: F) {
-        let n = (a.len() / b.len().max(1)).max(1);
-        for ((y, a), &b) in y.chunks_exact_mut(n).zip(a.chunks_exact(n)).zip(b) {
-            for (y, &a) in y.iter_mut().zip(a) {
-                *y = f(a, b);
-            }
-        }
+    /// The elements for a stretch of the output that starts at a multiple of the period.
+    fn at(&self, part: &Range<usize>) -> &[T] {
+        if self.repeated { &self.data[..part.len()] } else { &self.data[part.clone()] }
     }
 }
 
@@ -296,33 +274,6 @@ multiversion! {
     fn in_place3_serial[A: Copy, B: Copy, C: Copy, F: Fn(A, B, C) -> A](y: &mut [A], a: &[B], b: &[C], f: F) {
         for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
             *y = f(*y, a, b);
-        }
-    }
-}
-
-/// `y[i][j] = f(y[i][j], b[j])` for `y` of shape [m, n], `b` of shape [n].
-///
-/// # Panics
-/// If `y` is not whole rows.
-#[track_caller]
-pub fn in_place_row<A, B>(y: &mut [A], b: &[B], f: impl Fn(A, B) -> A + Sync + Copy)
-where
-    A: Copy + Send,
-    B: Copy + Sync,
-{
-    let len = y.len();
-    rows(len, b.len());
-    let y = Disjoint::new(y);
-    // SAFETY: ranges of different tasks are disjoint.
-    for_each_range(len, b.len(), |r| in_place_row_serial(unsafe { y.slice(r) }, b, f));
-}
-
-multiversion! {
-    fn in_place_row_serial[A: Copy, B: Copy, F: Fn(A, B) -> A](y: &mut [A], b: &[B], f: F) {
-        for y in y.chunks_exact_mut(b.len().max(1)) {
-            for (y, &b) in y.iter_mut().zip(b) {
-                *y = f(*y, b);
-            }
         }
     }
 }

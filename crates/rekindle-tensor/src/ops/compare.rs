@@ -1,6 +1,6 @@
 //! Comparisons with tensors and numbers: eq, ne, lt, le, gt, ge.
 
-use super::elementwise::{broadcasting, no_grads, pairs};
+use super::elementwise::{broadcasting, no_grads, binary};
 use crate::dtype::{DType, match_dtype};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
@@ -34,12 +34,12 @@ impl Op for Compare {
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         let (a, b, shape) = (x[0], x[1], &out.shape);
         match_dtype!(a.dtype(), T => match self {
-            Compare::Eq => pairs(a, b, shape, |a: T, b: T| a == b),
-            Compare::Ne => pairs(a, b, shape, |a: T, b: T| a != b),
-            Compare::Lt => pairs(a, b, shape, |a: T, b: T| a < b),
-            Compare::Le => pairs(a, b, shape, |a: T, b: T| a <= b),
-            Compare::Gt => pairs(a, b, shape, |a: T, b: T| a > b),
-            Compare::Ge => pairs(a, b, shape, |a: T, b: T| a >= b),
+            Compare::Eq => binary(a, b, shape, |a: T, b: T| a == b),
+            Compare::Ne => binary(a, b, shape, |a: T, b: T| a != b),
+            Compare::Lt => binary(a, b, shape, |a: T, b: T| a < b),
+            Compare::Le => binary(a, b, shape, |a: T, b: T| a <= b),
+            Compare::Gt => binary(a, b, shape, |a: T, b: T| a > b),
+            Compare::Ge => binary(a, b, shape, |a: T, b: T| a >= b),
         })
         .into()
     }

@@ -5,7 +5,7 @@ use crate::op::{Grads, Meta};
 use crate::shape::{Shape, broadcast};
 use crate::storage::alloc;
 use crate::tensor::Tensor;
-use rekindle_kernels::map;
+use rekindle_kernels::map::{self, Source};
 
 /// The shape rule of unary operations: the input's own.
 pub(crate) fn same(x: &[Meta]) -> Result<Meta, String> {
@@ -52,15 +52,16 @@ pub(crate) fn binary<A: Element, B: Element>(
     f: impl Fn(A, A) -> B + Sync + Copy,
 ) -> Tensor {
     let whole = |t: &Tensor| t.shape() == &shape[..];
-    let row = |t: &Tensor| t.dim() < shape.len() && shape.ends_with(t.shape()) && t.numel() > 0;
-    filled(shape, |y| match () {
-        _ if whole(a) && whole(b) => map::binary(&a.data::<A>(), &b.data::<A>(), y, f),
-        _ if whole(a) && b.numel() == 1 => map::binary_scalar_right(&a.data::<A>(), b.data::<A>()[0], y, f),
-        _ if whole(b) && a.numel() == 1 => map::binary_scalar_left(a.data::<A>()[0], &b.data::<A>(), y, f),
-        _ if whole(a) && row(b) => map::binary_row(&a.data::<A>(), &b.data::<A>(), y, f),
-        _ if whole(b) && row(a) => map::binary_row(&b.data::<A>(), &a.data::<A>(), y, move |b, a| f(a, b)),
-        _ => map::binary(&a.expand(shape).data::<A>(), &b.expand(shape).data::<A>(), y, f),
-    })
+    let row =
+        |t: &Tensor| t.numel() == 1 || (t.dim() < shape.len() && shape.ends_with(t.shape()) && t.numel() > 0);
+    // At most one operand is repeated; a single number beside a row is expanded.
+    let (a, b) = match () {
+        _ if whole(a) && (whole(b) || row(b)) || row(a) && whole(b) => (a.clone(), b.clone()),
+        _ => (a.expand(shape), b.expand(shape)),
+    };
+    let (x, y) = (a.data::<A>(), b.data::<A>());
+    let source = |t: &Tensor, data| if whole(t) { Source::Whole(data) } else { Source::Repeat(data) };
+    filled(shape, |out| map::binary_broadcast(source(&a, &x), source(&b, &y), out, f))
 }
 
 /// `f` of every pair of elements of two tensors of one shape.
@@ -70,19 +71,6 @@ pub(crate) fn zip<A: Element, B: Element, C: Element>(
     f: impl Fn(A, B) -> C + Sync + Copy,
 ) -> Tensor {
     filled(&a.shape_owned(), |y| map::binary(&a.data::<A>(), &b.data::<B>(), y, f))
-}
-
-/// As [`binary`], for operations off the hot path: fewer special cases, less code.
-pub(crate) fn pairs<A: Element, B: Element>(
-    a: &Tensor,
-    b: &Tensor,
-    shape: &Shape,
-    f: impl Fn(A, A) -> B + Sync + Copy,
-) -> Tensor {
-    if a.shape() == &shape[..] && b.numel() == 1 {
-        return filled(shape, |y| map::binary_scalar_right(&a.data::<A>(), b.data::<A>()[0], y, f));
-    }
-    zip(&a.expand(shape), &b.expand(shape), f)
 }
 
 /// `f` of the elements of three tensors of one shape.

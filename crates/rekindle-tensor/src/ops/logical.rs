@@ -1,6 +1,6 @@
 //! Logic on truth values; numbers count as true unless they are 0.
 
-use super::elementwise::{broadcasting, no_grads, pairs};
+use super::elementwise::{broadcasting, no_grads, binary};
 use crate::dtype::DType;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
@@ -26,9 +26,9 @@ impl Op for Logical {
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match self {
-            Logical::And => pairs(x[0], x[1], &out.shape, |a: bool, b: bool| a & b),
-            Logical::Or => pairs(x[0], x[1], &out.shape, |a: bool, b: bool| a | b),
-            Logical::Xor => pairs(x[0], x[1], &out.shape, |a: bool, b: bool| a ^ b),
+            Logical::And => binary(x[0], x[1], &out.shape, |a: bool, b: bool| a & b),
+            Logical::Or => binary(x[0], x[1], &out.shape, |a: bool, b: bool| a | b),
+            Logical::Xor => binary(x[0], x[1], &out.shape, |a: bool, b: bool| a ^ b),
         }
         .into()
     }

@@ -1,6 +1,6 @@
 //! The greater and the lesser of two tensors, element by element.
 
-use super::elementwise::{broadcasting, pairs, sum_to, zip3};
+use super::elementwise::{broadcasting, binary, sum_to, zip3};
 use super::max::Ordered;
 use crate::dtype::{match_dtype, match_float};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
@@ -26,9 +26,9 @@ impl Op for Of {
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_dtype!(out.dtype, T => {
             if self.max {
-                pairs(x[0], x[1], &out.shape, <T as Ordered>::greater_of).into()
+                binary(x[0], x[1], &out.shape, <T as Ordered>::greater_of).into()
             } else {
-                pairs(x[0], x[1], &out.shape, <T as Ordered>::lesser_of).into()
+                binary(x[0], x[1], &out.shape, <T as Ordered>::lesser_of).into()
             }
         })
     }

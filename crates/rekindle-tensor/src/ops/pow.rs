@@ -1,6 +1,6 @@
 //! Powers: of a tensor to a number or a tensor, and of a number to a tensor.
 
-use super::elementwise::{broadcasting, pairs, same, sum_to, unary, zip3};
+use super::elementwise::{broadcasting, binary, same, sum_to, unary, zip3};
 use crate::dtype::{DType, match_float};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::operand::{Operand, promoted};
@@ -82,7 +82,7 @@ impl Op for Pow {
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_float!("pow", out.dtype, T => {
-            pairs(x[0], x[1], &out.shape, #[inline(always)] |a: T, b: T| Real::powf(a, b)).into()
+            binary(x[0], x[1], &out.shape, #[inline(always)] |a: T, b: T| Real::powf(a, b)).into()
         })
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
