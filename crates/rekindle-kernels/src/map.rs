@@ -210,6 +210,81 @@ impl<'a, T: Copy> Tiled<'a, T> {
     }
 }
 
+/// Number of rows in `len` elements of rows as long as `row`.
+#[track_caller]
+fn rows(len: usize, row: usize) -> usize {
+    if len == 0 {
+        return 0;
+    }
+    assert!(row > 0 && len.is_multiple_of(row), "map: {len} elements are not whole rows of {row}");
+    len / row
+}
+
+/// `y[i][j] = f(a[i][j], b[j])` for `a` and `y` of shape [m, n], `b` of shape [n].
+///
+/// # Panics
+/// If `a` and `y` differ in length or are not whole rows.
+#[track_caller]
+pub fn binary_row<A, B, C>(a: &[A], b: &[B], y: &mut [C], f: impl Fn(A, B) -> C + Sync + Copy)
+where
+    A: Copy + Sync,
+    B: Copy + Sync,
+    C: Send,
+{
+    same_len(y.len(), a.len());
+    rows(a.len(), b.len());
+    let y = Disjoint::new(y);
+    for_each_range(a.len(), b.len(), |r| {
+        // SAFETY: ranges of different tasks are disjoint.
+        binary_row_serial(&a[r.clone()], b, unsafe { y.slice(r) }, f)
+    });
+}
+
+multiversion! {
+    fn binary_row_serial[A: Copy, B: Copy, C, F: Fn(A, B) -> C](a: &[A], b: &[B], y: &mut [C], f: F) {
+        let n = b.len().max(1);
+        for (y, a) in y.chunks_exact_mut(n).zip(a.chunks_exact(n)) {
+            for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                *y = f(a, b);
+            }
+        }
+    }
+}
+
+/// `y[i][j] = f(a[i][j], b[i])` for `a` and `y` of shape [m, n], `b` of shape [m].
+///
+/// # Panics
+/// If `a` and `y` differ in length or are not `b.len()` equal rows.
+#[track_caller]
+pub fn binary_column<A, B, C>(a: &[A], b: &[B], y: &mut [C], f: impl Fn(A, B) -> C + Sync + Copy)
+where
+    A: Copy + Sync,
+    B: Copy + Sync,
+    C: Send,
+{
+    same_len(y.len(), a.len());
+    let m = rows(a.len(), a.len() / b.len().max(1));
+    assert!(m == b.len() || a.is_empty(), "map: {} elements are not {} equal rows", a.len(), b.len());
+    let n = a.len() / m.max(1);
+    let y = Disjoint::new(y);
+    for_each_range(a.len(), n, |r| {
+        let b = &b[r.start / n.max(1)..r.end / n.max(1)];
+        // SAFETY: ranges of different tasks are disjoint.
+        binary_column_serial(&a[r.clone()], b, unsafe { y.slice(r) }, f)
+    });
+}
+
+multiversion! {
+    fn binary_column_serial[A: Copy, B: Copy, C, F: Fn(A, B) -> C](a: &[A], b: &[B], y: &mut [C], f: F) {
+        let n = (a.len() / b.len().max(1)).max(1);
+        for ((y, a), &b) in y.chunks_exact_mut(n).zip(a.chunks_exact(n)).zip(b) {
+            for (y, &a) in y.iter_mut().zip(a) {
+                *y = f(a, b);
+            }
+        }
+    }
+}
+
 /// `y[i] = f(y[i])`.
 pub fn in_place1<A: Copy + Send>(y: &mut [A], f: impl Fn(A) -> A + Sync + Copy) {
     let len = y.len();
@@ -274,6 +349,33 @@ multiversion! {
     fn in_place3_serial[A: Copy, B: Copy, C: Copy, F: Fn(A, B, C) -> A](y: &mut [A], a: &[B], b: &[C], f: F) {
         for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
             *y = f(*y, a, b);
+        }
+    }
+}
+
+/// `y[i][j] = f(y[i][j], b[j])` for `y` of shape [m, n], `b` of shape [n].
+///
+/// # Panics
+/// If `y` is not whole rows.
+#[track_caller]
+pub fn in_place_row<A, B>(y: &mut [A], b: &[B], f: impl Fn(A, B) -> A + Sync + Copy)
+where
+    A: Copy + Send,
+    B: Copy + Sync,
+{
+    let len = y.len();
+    rows(len, b.len());
+    let y = Disjoint::new(y);
+    // SAFETY: ranges of different tasks are disjoint.
+    for_each_range(len, b.len(), |r| in_place_row_serial(unsafe { y.slice(r) }, b, f));
+}
+
+multiversion! {
+    fn in_place_row_serial[A: Copy, B: Copy, F: Fn(A, B) -> A](y: &mut [A], b: &[B], f: F) {
+        for y in y.chunks_exact_mut(b.len().max(1)) {
+            for (y, &b) in y.iter_mut().zip(b) {
+                *y = f(*y, b);
+            }
         }
     }
 }

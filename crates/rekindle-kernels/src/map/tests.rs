@@ -98,6 +98,25 @@ fn rows_are_broadcast() {
 }
 
 #[test]
+fn rows_and_columns_are_read_in_place() {
+    everywhere(|data| {
+        for (m, n) in
+            [(0, 3), (3, 0), (1, 1), (5, 7), (3, 100), (4001, 10), (2, 50_000), (50_000, 1), (300, 333)]
+        {
+            let (a, row, column) = (data(m * n, 1), data(n, 2), data(m, 3));
+            let mut y = vec![f32::NAN; m * n];
+            binary_row(&a, &row, &mut y, |a, b| a - b);
+            assert!((0..m * n).all(|i| y[i] == a[i] - row[i % n]), "row, {m} x {n}");
+            binary_column(&a, &column, &mut y, |a, b| a - b);
+            assert!((0..m * n).all(|i| y[i] == a[i] - column[i / n]), "column, {m} x {n}");
+            y.clone_from(&a);
+            in_place_row(&mut y, &row, |y, b| y + b);
+            assert!((0..m * n).all(|i| y[i] == a[i] + row[i % n]), "in place, {m} x {n}");
+        }
+    });
+}
+
+#[test]
 #[should_panic(expected = "map: slice lengths differ: 3 and 2")]
 fn lengths_must_agree() {
     binary(&[1.0, 2.0], &[1.0, 2.0, 3.0], &mut [0.0; 2], |a: f64, b: f64| a + b);
