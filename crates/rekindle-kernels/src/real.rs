@@ -9,7 +9,6 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, Sub, Su
 ///
 /// The f32 functions are within 1 ulp of the exact value ([`Real::sigmoid`]: 2). But for `sin`, `cos` and `powf` they
 /// are free of branches and tables, so that a loop over them vectorises, and give the same bits on every machine.
-#[allow(missing_docs)]
 pub trait Real:
     Copy
     + PartialEq
@@ -31,38 +30,64 @@ pub trait Real:
     + MulAssign
     + DivAssign
 {
+    /// 0.
     const ZERO: Self;
+    /// 1.
     const ONE: Self;
+    /// Positive infinity.
     const INFINITY: Self;
+    /// Negative infinity.
     const NEG_INFINITY: Self;
+    /// Not a number.
     const NAN: Self;
+    /// Distance from 1 to the next greater number.
     const EPSILON: Self;
+    /// Smallest positive normal number.
     const MIN_POSITIVE: Self;
+    /// Greatest finite number.
     const MAX: Self;
 
+    /// The nearest number to `x`.
     fn from_f64(x: f64) -> Self;
+    /// The same number as f64.
     fn to_f64(self) -> f64;
+    /// Whether this is NaN.
     fn is_nan(self) -> bool;
+    /// Whether this is neither infinite nor NaN.
     fn is_finite(self) -> bool;
+    /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
+    /// Absolute value.
     fn abs(self) -> Self;
+    /// Greatest integer that is not greater.
     fn floor(self) -> Self;
+    /// Smallest integer that is not smaller.
     fn ceil(self) -> Self;
+    /// The integer part, rounded towards 0.
     fn trunc(self) -> Self;
     /// Rounds to the nearest integer, halves to the even one.
     fn round_even(self) -> Self;
+    /// This magnitude with the sign of `sign`.
     fn copysign(self, sign: Self) -> Self;
     /// `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
+    /// e^self.
     fn exp(self) -> Self;
+    /// e^self - 1, accurate near 0.
     fn exp_m1(self) -> Self;
+    /// Natural logarithm.
     fn ln(self) -> Self;
+    /// ln(1 + self), accurate near 0.
     fn ln_1p(self) -> Self;
+    /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// Sine of an angle in radians.
     fn sin(self) -> Self;
+    /// Cosine of an angle in radians.
     fn cos(self) -> Self;
     /// The error function `2/sqrt(pi) * integral of exp(-t^2) from 0 to self`.
     fn erf(self) -> Self;
+    /// self^exponent.
     fn powf(self, exponent: Self) -> Self;
 
     /// `1 / (1 + exp(-self))`.

@@ -3,6 +3,9 @@
 //! `x`, `y`, `dy` and `dx` have the shape [outer, len, inner], row-major; the dimension is `len`. The greatest element
 //! is subtracted first, so that nothing overflows:
 //! `softmax = exp(x - max) / sum(exp(x - max))`, `log_softmax = x - max - ln(sum(exp(x - max)))`.
+//!
+//! The kernels work on [len, inner] slabs and are vectorised along `inner`. With `inner` = 1, short rows are
+//! transposed into such slabs, 16 at a time; long rows have kernels of their own, vectorised along the row.
 
 use crate::dispatch::multiversion;
 use crate::map::for_each_range;
@@ -22,9 +25,7 @@ use crate::reduce::fold_row;
 /// ```
 #[track_caller]
 pub fn softmax<T: Real>(x: &[T], y: &mut [T], outer: usize, len: usize, inner: usize) {
-    for_each_slab([x, x], y, outer, len, inner, |[x, _], y| {
-        if inner == 1 { softmax_rows(x, y, len) } else { softmax_columns(x, y, len, inner) }
-    });
+    in_parallel([x, x], y, [outer, len, inner], Softmax);
 }
 
 /// `y = x - ln(sum(exp(x)))` over `len`.
@@ -39,9 +40,7 @@ pub fn softmax<T: Real>(x: &[T], y: &mut [T], outer: usize, len: usize, inner: u
 /// ```
 #[track_caller]
 pub fn log_softmax<T: Real>(x: &[T], y: &mut [T], outer: usize, len: usize, inner: usize) {
-    for_each_slab([x, x], y, outer, len, inner, |[x, _], y| {
-        if inner == 1 { log_softmax_rows(x, y, len) } else { log_softmax_columns(x, y, len, inner) }
-    });
+    in_parallel([x, x], y, [outer, len, inner], LogSoftmax);
 }
 
 /// `dx = y * (dy - sum(dy * y))` over `len`, from the softmax `y`.
@@ -50,13 +49,7 @@ pub fn log_softmax<T: Real>(x: &[T], y: &mut [T], outer: usize, len: usize, inne
 /// If a slice has another length than the shape.
 #[track_caller]
 pub fn softmax_backward<T: Real>(y: &[T], dy: &[T], dx: &mut [T], outer: usize, len: usize, inner: usize) {
-    for_each_slab([y, dy], dx, outer, len, inner, |[y, dy], dx| {
-        if inner == 1 {
-            softmax_backward_rows(y, dy, dx, len)
-        } else {
-            softmax_backward_columns(y, dy, dx, len, inner)
-        }
-    });
+    in_parallel([y, dy], dx, [outer, len, inner], SoftmaxBackward);
 }
 
 /// `dx = dy - exp(y) * sum(dy)` over `len`, from the log-softmax `y`.
@@ -72,25 +65,29 @@ pub fn log_softmax_backward<T: Real>(
     len: usize,
     inner: usize,
 ) {
-    for_each_slab([y, dy], dx, outer, len, inner, |[y, dy], dx| {
-        if inner == 1 {
-            log_softmax_backward_rows(y, dy, dx, len)
-        } else {
-            log_softmax_backward_columns(y, dy, dx, len, inner)
-        }
-    });
+    in_parallel([y, dy], dx, [outer, len, inner], LogSoftmaxBackward);
 }
 
-/// Calls `f` with runs of whole [len, inner] slabs of two inputs and the output.
+/// One of the four functions, on one slab or row. A trait and not closures, because every layer between the loops and
+/// [`multiversion!`] must be inlined for certain.
+trait Kernel<T>: Copy + Sync {
+    /// Computes a [len, inner] slab of `y` from those of `x`; the last two slices have room for `inner` values.
+    fn slab(x: [&[T]; 2], y: &mut [T], scratch: [&mut [T]; 2]);
+    /// Computes a row of `y`.
+    fn row(x: [&[T]; 2], y: &mut [T]);
+}
+
+#[derive(Clone, Copy)]
+struct Softmax;
+#[derive(Clone, Copy)]
+struct LogSoftmax;
+#[derive(Clone, Copy)]
+struct SoftmaxBackward;
+#[derive(Clone, Copy)]
+struct LogSoftmaxBackward;
+
 #[track_caller]
-fn for_each_slab<T: Real>(
-    x: [&[T]; 2],
-    y: &mut [T],
-    outer: usize,
-    len: usize,
-    inner: usize,
-    f: impl Fn([&[T]; 2], &mut [T]) + Sync,
-) {
+fn in_parallel<T: Real>(x: [&[T]; 2], y: &mut [T], [outer, len, inner]: [usize; 3], kernel: impl Kernel<T>) {
     let n = outer * len * inner;
     for have in [x[0].len(), x[1].len(), y.len()] {
         assert!(have == n, "softmax: {have} elements for a shape of [{outer}, {len}, {inner}]");
@@ -101,174 +98,247 @@ fn for_each_slab<T: Real>(
     let y = Disjoint::new(y);
     for_each_range(n, len * inner, |r| {
         // SAFETY: ranges of different tasks are disjoint.
-        f(x.map(|x| &x[r.clone()]), unsafe { y.slice(r.clone()) });
+        run(x.map(|x| &x[r.clone()]), unsafe { y.slice(r.clone()) }, len, inner, kernel);
     });
 }
 
-/// Writes `x - max` of each row to `y`. The exponentials are then taken in one long loop, which vectorises however short
-/// the rows are.
+/// Rows transposed at a time.
+const LANES: usize = 16;
+/// Rows up to this length are transposed.
+const SHORT: usize = 64;
+
+multiversion! {
+    fn run[T: Real, K: Kernel<T>](x: [&[T]; 2], y: &mut [T], len: usize, inner: usize, kernel: K) {
+        if inner == 1 && len <= SHORT {
+            return run_transposed(x, y, len, kernel);
+        }
+        let n = len * inner;
+        let (mut a, mut b) = (vec![T::ZERO; inner], vec![T::ZERO; inner]);
+        for ((x0, x1), y) in x[0].chunks_exact(n).zip(x[1].chunks_exact(n)).zip(y.chunks_exact_mut(n)) {
+            if inner == 1 {
+                K::row([x0, x1], y);
+            } else {
+                K::slab([x0, x1], y, [&mut a, &mut b]);
+            }
+        }
+    }
+}
+
+/// Runs the kernel for slabs on [`LANES`] rows at a time; lanes without a row are computed and thrown away.
 #[inline(always)]
-fn subtract_max<T: Real>(x: &[T], y: &mut [T], len: usize) {
-    for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
+fn run_transposed<T: Real, K: Kernel<T>>(x: [&[T]; 2], y: &mut [T], len: usize, _: K) {
+    let n = LANES * len;
+    let [mut c0, mut c1, mut out] = [[T::ZERO; LANES * SHORT]; 3];
+    let (mut a, mut b) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+    for ((x0, x1), y) in x[0].chunks(n).zip(x[1].chunks(n)).zip(y.chunks_mut(n)) {
+        transpose(x0, len, &mut c0);
+        transpose(x1, len, &mut c1);
+        K::slab([&c0[..n], &c1[..n]], &mut out[..n], [&mut a, &mut b]);
+        for (lane, row) in y.chunks_exact_mut(len).enumerate() {
+            for (y, column) in row.iter_mut().zip(out.chunks_exact(LANES)) {
+                *y = column[lane];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn transpose<T: Real>(x: &[T], len: usize, columns: &mut [T]) {
+    for (lane, row) in x.chunks_exact(len).enumerate() {
+        for (&x, column) in row.iter().zip(columns.chunks_exact_mut(LANES)) {
+            column[lane] = x;
+        }
+    }
+}
+
+/// `acc[i] = f(acc[i], a[l][i], b[l][i])` for each row `l` of two slabs.
+#[inline(always)]
+fn accumulate<T: Real>(acc: &mut [T], [a, b]: [&[T]; 2], f: impl Fn(T, T, T) -> T) {
+    for (a, b) in a.chunks_exact(acc.len()).zip(b.chunks_exact(acc.len())) {
+        for ((acc, &a), &b) in acc.iter_mut().zip(a).zip(b) {
+            *acc = f(*acc, a, b);
+        }
+    }
+}
+
+/// `y[l][i] = f(a[l][i], b[l][i], c[i])` for slabs `a`, `b` and `y`.
+#[inline(always)]
+fn apply<T: Real>(y: &mut [T], [a, b]: [&[T]; 2], c: &[T], f: impl Fn(T, T, T) -> T) {
+    let rows = a.chunks_exact(c.len()).zip(b.chunks_exact(c.len()));
+    for ((a, b), y) in rows.zip(y.chunks_exact_mut(c.len())) {
+        for (((y, &a), &b), &c) in y.iter_mut().zip(a).zip(b).zip(c) {
+            *y = f(a, b, c);
+        }
+    }
+}
+
+#[inline(always)]
+fn column_max<T: Real>(x: &[T], max: &mut [T]) {
+    max.fill(T::NEG_INFINITY);
+    accumulate(
+        max,
+        [x, x],
+        #[inline(always)]
+        |max, x, _| max.maximum(x),
+    );
+}
+
+/// `y[l][i] = f(y[l][i], c[i])` for a slab.
+#[inline(always)]
+fn apply_in_place<T: Real>(y: &mut [T], c: &[T], f: impl Fn(T, T) -> T) {
+    for y in y.chunks_exact_mut(c.len()) {
+        for (y, &c) in y.iter_mut().zip(c) {
+            *y = f(*y, c);
+        }
+    }
+}
+
+impl<T: Real> Kernel<T> for Softmax {
+    #[inline(always)]
+    fn slab([x, _]: [&[T]; 2], y: &mut [T], [max, sum]: [&mut [T]; 2]) {
+        column_max(x, max);
+        apply(
+            y,
+            [x, x],
+            max,
+            #[inline(always)]
+            |x, _, max| (x - max).exp(),
+        );
+        sum.fill(T::ZERO);
+        accumulate(
+            sum,
+            [y, y],
+            #[inline(always)]
+            |sum, y, _| sum + y,
+        );
+        apply_in_place(
+            y,
+            sum,
+            #[inline(always)]
+            |y, sum| y / sum,
+        );
+    }
+
+    #[inline(always)]
+    fn row([x, _]: [&[T]; 2], y: &mut [T]) {
+        let max = fold_row(x, T::NEG_INFINITY, T::maximum);
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = (x - max).exp();
+        }
+        let sum = fold_row(y, T::ZERO, |a, b| a + b);
+        for y in y {
+            *y /= sum;
+        }
+    }
+}
+
+impl<T: Real> Kernel<T> for LogSoftmax {
+    #[inline(always)]
+    fn slab([x, _]: [&[T]; 2], y: &mut [T], [max, sum]: [&mut [T]; 2]) {
+        column_max(x, max);
+        apply(
+            y,
+            [x, x],
+            max,
+            #[inline(always)]
+            |x, _, max| x - max,
+        );
+        sum.fill(T::ZERO);
+        accumulate(
+            sum,
+            [y, y],
+            #[inline(always)]
+            |sum, y, _| sum + y.exp(),
+        );
+        for sum in sum.iter_mut() {
+            *sum = sum.ln();
+        }
+        apply_in_place(
+            y,
+            sum,
+            #[inline(always)]
+            |y, ln_sum| y - ln_sum,
+        );
+    }
+
+    #[inline(always)]
+    fn row([x, _]: [&[T]; 2], y: &mut [T]) {
         let max = fold_row(x, T::NEG_INFINITY, T::maximum);
         for (y, &x) in y.iter_mut().zip(x) {
             *y = x - max;
         }
-    }
-}
-
-multiversion! {
-    fn softmax_rows[T: Real](x: &[T], y: &mut [T], len: usize) {
-        subtract_max(x, y, len);
-        for y in y.iter_mut() {
-            *y = y.exp();
-        }
-        for y in y.chunks_exact_mut(len) {
-            let sum = fold_row(y, T::ZERO, |a, b| a + b);
-            for y in y {
-                *y /= sum;
+        let mut lanes = [T::ZERO; LANES];
+        let mut chunks = y.chunks_exact(LANES);
+        for y in &mut chunks {
+            for (lane, y) in lanes.iter_mut().zip(y) {
+                *lane += y.exp();
             }
         }
-    }
-}
-
-/// Elements whose exponentials are kept while a row is summed.
-const BUFFER: usize = 1024;
-
-multiversion! {
-    fn log_softmax_rows[T: Real](x: &[T], y: &mut [T], len: usize) {
-        subtract_max(x, y, len);
-        let rows = (BUFFER / len).max(1);
-        let mut exps = vec![T::ZERO; rows * len];
-        for y in y.chunks_mut(rows * len) {
-            for (e, y) in exps.iter_mut().zip(&*y) {
-                *e = y.exp();
-            }
-            for (y, e) in y.chunks_exact_mut(len).zip(exps.chunks_exact(len)) {
-                let ln_sum = fold_row(e, T::ZERO, |a, b| a + b).ln();
-                for y in y {
-                    *y -= ln_sum;
-                }
-            }
+        for (lane, y) in lanes.iter_mut().zip(chunks.remainder()) {
+            *lane += y.exp();
+        }
+        let ln_sum = fold_row(&lanes, T::ZERO, |a, b| a + b).ln();
+        for y in y {
+            *y -= ln_sum;
         }
     }
 }
 
-/// Greatest element of each column of a [len, inner] slab, and the sum of the exponentials of the rest.
-#[inline(always)]
-fn max_and_sum<T: Real>(x: &[T], inner: usize, max: &mut [T], sum: &mut [T]) {
-    max.fill(T::NEG_INFINITY);
-    sum.fill(T::ZERO);
-    for row in x.chunks_exact(inner) {
-        for (max, &x) in max.iter_mut().zip(row) {
-            *max = max.maximum(x);
-        }
+impl<T: Real> Kernel<T> for SoftmaxBackward {
+    #[inline(always)]
+    fn slab(x: [&[T]; 2], dx: &mut [T], [dot, _]: [&mut [T]; 2]) {
+        dot.fill(T::ZERO);
+        accumulate(
+            dot,
+            x,
+            #[inline(always)]
+            |dot, y, dy| y.mul_add(dy, dot),
+        );
+        apply(
+            dx,
+            x,
+            dot,
+            #[inline(always)]
+            |y, dy, dot| y * (dy - dot),
+        );
     }
-    for row in x.chunks_exact(inner) {
-        for ((sum, &max), &x) in sum.iter_mut().zip(&*max).zip(row) {
-            *sum += (x - max).exp();
-        }
-    }
-}
 
-multiversion! {
-    fn softmax_columns[T: Real](x: &[T], y: &mut [T], len: usize, inner: usize) {
-        let (mut max, mut sum) = (vec![T::ZERO; inner], vec![T::ZERO; inner]);
-        for (x, y) in x.chunks_exact(len * inner).zip(y.chunks_exact_mut(len * inner)) {
-            max_and_sum(x, inner, &mut max, &mut sum);
-            for (x, y) in x.chunks_exact(inner).zip(y.chunks_exact_mut(inner)) {
-                for (((y, &x), &max), &sum) in y.iter_mut().zip(x).zip(&max).zip(&sum) {
-                    *y = (x - max).exp() / sum;
-                }
-            }
-        }
-    }
-}
-
-multiversion! {
-    fn log_softmax_columns[T: Real](x: &[T], y: &mut [T], len: usize, inner: usize) {
-        let (mut max, mut sum) = (vec![T::ZERO; inner], vec![T::ZERO; inner]);
-        for (x, y) in x.chunks_exact(len * inner).zip(y.chunks_exact_mut(len * inner)) {
-            max_and_sum(x, inner, &mut max, &mut sum);
-            for sum in &mut sum {
-                *sum = sum.ln();
-            }
-            for (x, y) in x.chunks_exact(inner).zip(y.chunks_exact_mut(inner)) {
-                for (((y, &x), &max), &ln_sum) in y.iter_mut().zip(x).zip(&max).zip(&sum) {
-                    *y = x - max - ln_sum;
-                }
-            }
-        }
-    }
-}
-
-multiversion! {
-    fn softmax_backward_rows[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize) {
+    #[inline(always)]
+    fn row([y, dy]: [&[T]; 2], dx: &mut [T]) {
         for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
             *dx = y * dy;
         }
-        let rows = y.chunks_exact(len).zip(dy.chunks_exact(len));
-        for ((y, dy), dx) in rows.zip(dx.chunks_exact_mut(len)) {
-            let dot = fold_row(dx, T::ZERO, |a, b| a + b);
-            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                *dx = y * (dy - dot);
-            }
+        let dot = fold_row(dx, T::ZERO, |a, b| a + b);
+        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+            *dx = y * (dy - dot);
         }
     }
 }
 
-multiversion! {
-    fn log_softmax_backward_rows[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize) {
-        for (dx, &y) in dx.iter_mut().zip(y) {
-            *dx = -y.exp();
-        }
-        for (dy, dx) in dy.chunks_exact(len).zip(dx.chunks_exact_mut(len)) {
-            let sum = fold_row(dy, T::ZERO, |a, b| a + b);
-            for (dx, &dy) in dx.iter_mut().zip(dy) {
-                *dx = dx.mul_add(sum, dy);
-            }
-        }
+impl<T: Real> Kernel<T> for LogSoftmaxBackward {
+    #[inline(always)]
+    fn slab(x: [&[T]; 2], dx: &mut [T], [sum, _]: [&mut [T]; 2]) {
+        sum.fill(T::ZERO);
+        accumulate(
+            sum,
+            x,
+            #[inline(always)]
+            |sum, _, dy| sum + dy,
+        );
+        apply(
+            dx,
+            x,
+            sum,
+            #[inline(always)]
+            |y, dy, sum| (-y.exp()).mul_add(sum, dy),
+        );
     }
-}
 
-multiversion! {
-    fn softmax_backward_columns[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize, inner: usize) {
-        let mut dot = vec![T::ZERO; inner];
-        let slabs = y.chunks_exact(len * inner).zip(dy.chunks_exact(len * inner));
-        for ((y, dy), dx) in slabs.zip(dx.chunks_exact_mut(len * inner)) {
-            dot.fill(T::ZERO);
-            for (y, dy) in y.chunks_exact(inner).zip(dy.chunks_exact(inner)) {
-                for ((dot, &y), &dy) in dot.iter_mut().zip(y).zip(dy) {
-                    *dot = y.mul_add(dy, *dot);
-                }
-            }
-            let rows = y.chunks_exact(inner).zip(dy.chunks_exact(inner));
-            for ((y, dy), dx) in rows.zip(dx.chunks_exact_mut(inner)) {
-                for (((dx, &y), &dy), &dot) in dx.iter_mut().zip(y).zip(dy).zip(&dot) {
-                    *dx = y * (dy - dot);
-                }
-            }
-        }
-    }
-}
-
-multiversion! {
-    fn log_softmax_backward_columns[T: Real](y: &[T], dy: &[T], dx: &mut [T], len: usize, inner: usize) {
-        let mut sum = vec![T::ZERO; inner];
-        let slabs = y.chunks_exact(len * inner).zip(dy.chunks_exact(len * inner));
-        for ((y, dy), dx) in slabs.zip(dx.chunks_exact_mut(len * inner)) {
-            sum.fill(T::ZERO);
-            for dy in dy.chunks_exact(inner) {
-                for (sum, &dy) in sum.iter_mut().zip(dy) {
-                    *sum += dy;
-                }
-            }
-            let rows = y.chunks_exact(inner).zip(dy.chunks_exact(inner));
-            for ((y, dy), dx) in rows.zip(dx.chunks_exact_mut(inner)) {
-                for (((dx, &y), &dy), &sum) in dx.iter_mut().zip(y).zip(dy).zip(&sum) {
-                    *dx = (-y.exp()).mul_add(sum, dy);
-                }
-            }
+    #[inline(always)]
+    fn row([y, dy]: [&[T]; 2], dx: &mut [T]) {
+        let sum = fold_row(dy, T::ZERO, |a, b| a + b);
+        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+            *dx = (-y.exp()).mul_add(sum, dy);
         }
     }
 }

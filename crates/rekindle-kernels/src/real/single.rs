@@ -36,7 +36,7 @@ fn power_of_two(n: i32) -> f32 {
 /// The uneven range makes 1 + p lie where f32 is fine below 1 and coarse above, and keeps exp(x) - 1 from cancelling.
 #[inline(always)]
 fn split_exp(x: f32) -> (i32, f32) {
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, -0.0845) + ROUNDER;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, -0.08497) + ROUNDER;
     let n = shifted - ROUNDER;
     // The first step is exact, since n * LN_2_HIGH is within 0.41 of x and both are multiples of 2^-25.
     let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, x));
@@ -175,32 +175,34 @@ pub fn sigmoid(x: f32) -> f32 {
     let (n, p) = split_exp(clamp(-x, -104.0, 104.0));
     let half = n >> 1;
     let (inverse_a, b) = (power_of_two(half.wrapping_neg()), power_of_two(n.wrapping_sub(half)));
-    inverse_a / p.mul_add(b, inverse_a + b)
+    // From n = 24 on 1/a + b would round, so there 1/a joins the small b p.
+    let sum = if n > 23 { p.mul_add(b, inverse_a) + b } else { p.mul_add(b, inverse_a + b) };
+    inverse_a / sum
 }
 
 /// The error function.
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
     let a = x.abs();
-    let small = x.mul_add(polynomial(x * x, ERF), x);
+    let small = x.mul_add(polynomial(x.mul_add(x, -0.75), ERF), x);
     // erf(a) = 1 - exp(-g(a)), which is 1 from 3.92 on.
     let g = polynomial(clamp(a, 0.0, 4.0), MINUS_LN_ERFC);
     let (n, p) = split_exp(-g);
     let s = power_of_two(n);
     let large = 1.0 - p.mul_add(s, s);
-    (if a < 1.0 { small } else { large }).copysign(x)
+    (if a < 1.17 { small } else { large }).copysign(x)
 }
 
-/// erf(x) / x - 1 as a polynomial in x^2 for |x| <= 1.2.
+/// erf(x) / x - 1 as a polynomial in x^2 - 3/4, which rounds less than one in x^2, for |x| <= 1.18.
 const ERF: [f32; 8] = [
-    0.128_379_17,
-    -0.376_126_32,
-    0.112_837_07,
-    -0.026_862_008,
-    0.005_213_215,
-    -0.000_838_805_4,
-    0.000_106_618_26,
-    -8.141_584e-6,
+    -0.100_108_8,
+    -0.244_588_4,
+    0.066_918_9,
+    -0.015_131_306,
+    0.002_847_049_6,
+    -0.000_454_762_34,
+    6.383_115e-5,
+    -8.700_359e-6,
 ];
 
 /// -ln(1 - erf(a)) for 1 <= a <= 4.
