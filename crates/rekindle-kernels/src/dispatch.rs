@@ -1,6 +1,6 @@
 //! One text per kernel, compiled for three instruction sets and chosen at run time.
 //!
-//! A kernel is written once, as plain scalar Rust inside [`multiversion!`]. The macro puts the text, inlined, into
+//! A kernel is written once, as plain scalar Rust inside `multiversion!`. The macro puts the text, inlined, into
 //! one function per instruction set, and LLVM vectorises each. Everything that rounds is written with explicit
 //! operations (`mul_add` is always one rounding), so the three versions give the same bits.
 

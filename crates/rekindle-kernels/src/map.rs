@@ -220,7 +220,7 @@ fn rows(len: usize, row: usize) -> usize {
     len / row
 }
 
-/// `y[i][j] = f(a[i][j], b[j])` for `a` and `y` of shape [m, n], `b` of shape [n].
+/// `y[i][j] = f(a[i][j], b[j])` for `a` and `y` of shape [m, n], `b` of shape \[n\].
 ///
 /// # Panics
 /// If `a` and `y` differ in length or are not whole rows.
@@ -251,7 +251,7 @@ multiversion! {
     }
 }
 
-/// `y[i][j] = f(a[i][j], b[i])` for `a` and `y` of shape [m, n], `b` of shape [m].
+/// `y[i][j] = f(a[i][j], b[i])` for `a` and `y` of shape [m, n], `b` of shape \[m\].
 ///
 /// # Panics
 /// If `a` and `y` differ in length or are not `b.len()` equal rows.
@@ -353,7 +353,7 @@ multiversion! {
     }
 }
 
-/// `y[i][j] = f(y[i][j], b[j])` for `y` of shape [m, n], `b` of shape [n].
+/// `y[i][j] = f(y[i][j], b[j])` for `y` of shape [m, n], `b` of shape \[n\].
 ///
 /// # Panics
 /// If `y` is not whole rows.

@@ -4,7 +4,7 @@
 //! into blocks (see `inner_block`), the block sums are added in order and the bias is added last. These are the
 //! roundings of MKL's AVX-512 kernels, so a product has the bits that PyTorch prints on such a machine; and since
 //! nothing else rounds, all instruction sets and thread counts give the same bits. The product of a matrix whose
-//! rows are contiguous with a vector has its own order of additions, see [`dot`](self::dot).
+//! rows are contiguous with a vector has its own order of additions, see `dot`.
 //!
 //! The loops are those of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): a block
 //! of B is packed into panels that stay in the L2 cache, and the microkernel multiplies a few rows of A, which stay

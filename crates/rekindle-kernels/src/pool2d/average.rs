@@ -8,7 +8,7 @@ use std::ops::Range;
 /// `shape.dilation` is not used.
 ///
 /// # Panics
-/// As [`max_forward`].
+/// As [`max_forward`](super::max_forward).
 #[track_caller]
 pub fn avg_forward<T: Real>(shape: &Pool2dShape, count_include_pad: bool, x: &[T], y: &mut [T]) {
     let shape = Pool2dShape { dilation: (1, 1), ..*shape };
@@ -20,7 +20,7 @@ pub fn avg_forward<T: Real>(shape: &Pool2dShape, count_include_pad: bool, x: &[T
 /// Spreads each gradient evenly over the window of [`avg_forward`]; overwrites `dx`.
 ///
 /// # Panics
-/// As [`max_forward`].
+/// As [`max_forward`](super::max_forward).
 #[track_caller]
 pub fn avg_backward<T: Real>(shape: &Pool2dShape, count_include_pad: bool, dy: &[T], dx: &mut [T]) {
     let shape = Pool2dShape { dilation: (1, 1), ..*shape };
