@@ -37,9 +37,27 @@ pub(crate) unsafe fn pack_b<T: Real>(
     n: usize,
     panels: &mut [T],
 ) {
-    for first in (0..n).step_by(kernels.cols()) {
-        let cols = kernels.cols().min(n - first);
-        let stride = cols.next_multiple_of(kernels.lanes);
+    const ROWS: usize = 8;
+    let width = kernels.cols();
+    let last = (n % width).next_multiple_of(kernels.lanes);
+    if b.col == 1 {
+        // Some rows at a time, read along: B may come from main memory.
+        for rows in (0..k).step_by(ROWS).map(|p| p..k.min(p + ROWS)) {
+            for first in (0..n).step_by(width) {
+                let cols = width.min(n - first);
+                let stride = if cols == width { width } else { last };
+                let out = &mut panels[first * k + rows.start * stride..][..rows.len() * stride];
+                for (p, out) in rows.clone().zip(out.chunks_exact_mut(stride)) {
+                    // SAFETY: the caller vouches for n elements of the row.
+                    copy_row(unsafe { std::slice::from_raw_parts(b.from(p, first).start, cols) }, out);
+                }
+            }
+        }
+        return;
+    }
+    for first in (0..n).step_by(width) {
+        let cols = width.min(n - first);
+        let stride = if cols == width { width } else { last };
         let panel = &mut panels[first * k..][..k * stride];
         // SAFETY: the panel lies within the block.
         unsafe { copy(kernels, b.from(0, first), k, cols, panel.as_mut_ptr(), stride) };
@@ -47,6 +65,19 @@ pub(crate) unsafe fn pack_b<T: Real>(
             panel.chunks_exact_mut(stride).for_each(|row| row[cols..].fill(T::ZERO));
         }
     }
+}
+
+/// Copies a short row, in pieces whose length the compiler knows, and fills what is left of `out` with 0.
+#[inline(always)]
+fn copy_row<T: Real>(from: &[T], out: &mut [T]) {
+    let (pieces, rest) = from.as_chunks::<16>();
+    let (out_pieces, _) = out.as_chunks_mut::<16>();
+    for (from, out) in pieces.iter().zip(out_pieces) {
+        *out = *from;
+    }
+    let at = from.len() - rest.len();
+    out[at..from.len()].copy_from_slice(rest);
+    out[from.len()..].fill(T::ZERO);
 }
 
 /// Copies a `[rows, cols]` matrix to `out`, row-major with its rows `stride` apart.
