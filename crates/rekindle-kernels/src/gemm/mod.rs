@@ -81,7 +81,7 @@ pub fn gemm<T: Real>(
             bias: bias.map_or(std::ptr::null(), |bias| bias.as_ptr()),
         };
         // SAFETY: the extents have been checked.
-        unsafe { product.run() }
+        unsafe { if product.is_better_transposed() { product.run_transposed() } else { product.run() } }
     }
 }
 

@@ -138,6 +138,31 @@ impl<T: Real> Product<T> {
         });
     }
 
+    /// Whether few rows of C, as in the gradient of a narrow layer's weight, would make packing a large B the greater
+    /// part of the work. Its transpose needs no packing.
+    pub fn is_better_transposed(&self) -> bool {
+        let (m, n, k) = self.size;
+        let few = self.kernels.lanes <= m && m <= 2 * self.kernels.cols();
+        few && 2 * m <= n && k * n > PACKED && self.a.row == 1 && self.b.col == 1 && self.bias.is_null()
+    }
+
+    /// Computes `c^T = b^T a^T`, then transposes.
+    ///
+    /// # Safety
+    /// As for `run`; there must be no bias.
+    pub unsafe fn run_transposed(&self) {
+        let (m, n, k) = self.size;
+        let flip = |x: Matrix<T>| Matrix { row: x.col, col: x.row, ..x };
+        with_scratch(m * n, |ct: &mut [T]| {
+            let c = Target { start: ct.as_mut_ptr(), row: m };
+            // SAFETY: the same elements as those of this product; `ct` holds `[n, m]`.
+            unsafe {
+                Product { size: (n, m, k), a: flip(self.b), b: flip(self.a), c, ..*self }.run();
+                super::pack::copy(self.kernels, Matrix::new(ct, (1, m)), m, n, self.c.start, self.c.row);
+            }
+        });
+    }
+
     /// How many parts to cut the rows and the columns into. Every part of the rows packs B anew, every part of the
     /// columns reads A anew.
     fn grid(&self) -> (usize, usize) {
@@ -161,14 +186,16 @@ impl<T: Real> Product<T> {
     /// As for `run`; nobody else may use this part of C.
     unsafe fn part(&self, rows: Range<usize>, cols: Range<usize>) {
         let (_, _, k) = self.size;
-        let direct_b = self.b.col == 1 && rows.len() <= 2 * self.kernels.rows();
+        let narrow = self.size.1 <= 2 * self.kernels.cols() && self.b.row <= 2 * self.kernels.cols();
+        let direct_b = self.b.col == 1 && (narrow || rows.len() <= 2 * self.kernels.rows());
         for first in cols.clone().step_by(PACKED_COLS) {
             let cols = first..cols.end.min(first + PACKED_COLS);
             let width = if direct_b { 0 } else { cols.len().next_multiple_of(self.kernels.lanes) };
             let copy_rows = if cols.len() > 2 * self.kernels.cols() { self.kernels.rows() } else { 0 };
             let mut depth = 0..0;
             while depth.end < k {
-                depth = self.depth(depth.end, width);
+                // Reading A across its rows, one block at a time keeps to the pages that the TLB knows.
+                depth = self.depth(depth.end, if self.a.row == 1 { PACKED } else { width });
                 with_scratch((width + copy_rows) * depth.len(), |scratch: &mut [T]| {
                     let (panels, copy) = scratch.split_at_mut(width * depth.len());
                     // SAFETY: the ranges lie within the matrices.

@@ -24,6 +24,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     /// The elements of both in turn: `[a0 b0 a1 b1 ..]`, cut into two vectors.
     unsafe fn interleave(self, other: Self) -> (Self, Self);
+    /// Asks for the cache line of `p`, which may be any address.
+    #[inline(always)]
+    unsafe fn prefetch(_p: *const Self::T) {}
 }
 
 /// Vectors as arrays: correct everywhere, and fast where the target itself promises fused multiply-add.
@@ -133,6 +136,11 @@ pub(crate) mod x86 {
                 unsafe fn interleave(self, other: Self) -> (Self, Self) {
                     // SAFETY: the caller has the instruction set.
                     unsafe { $interleave(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn prefetch(p: *const $t) {
+                    // SAFETY: a prefetch of any address is allowed.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
                 }
             }
         };

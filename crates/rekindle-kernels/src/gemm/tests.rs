@@ -178,6 +178,17 @@ fn bits_do_not_depend_on_threads() {
     }
 }
 
+/// The gradient of a narrow layer's weight is computed transposed.
+#[test]
+fn few_rows_of_a_long_sum_have_the_same_bits() {
+    let (m, n, k) = (20, 150, 1900);
+    let (a, b) = (noise::<f32>(m * k, 1), noise::<f32>(k * n, 2));
+    let expected = naive((m, n, k), |i, p| a[p * m + i], |p, j| b[p * n + j], None);
+    let mut c = vec![f32::NAN; m * n];
+    gemm(m, n, k, &a, (1, m), &b, (n, 1), &mut c, None);
+    assert!(c == expected);
+}
+
 #[test]
 #[should_panic(expected = "gemm: a has 5 elements, but shape (2, 3) with strides (3, 1) reaches 6")]
 fn a_short_matrix_panics() {

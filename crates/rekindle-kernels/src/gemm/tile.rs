@@ -128,6 +128,8 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
                     *acc = x.mul_add(b, *acc);
                 }
             }
+            // Where the rows of A lie side by side, this is the cache line that the next tile needs.
+            V::prefetch(element(ROWS - 1, p).wrapping_byte_add(64));
             b = b.wrapping_add(b_stride);
         }
         for (i, acc) in acc.iter().enumerate() {
