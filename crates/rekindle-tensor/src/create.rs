@@ -1,4 +1,4 @@
-//! Constructors: filled, counted and literal tensors. Random ones are in [`crate::random_tensors`].
+//! Constructors: filled, counted and literal tensors. Random ones are in `random_tensors`.
 
 use crate::dtype::{DType, Element, Scalar, match_dtype};
 use crate::op::mistake;

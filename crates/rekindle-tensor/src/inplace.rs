@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 impl Tensor {
     #[track_caller]
-    fn check_writable(&self, op: &str) {
+    pub(crate) fn check_writable(&self, op: &str) {
         if self.requires_grad() && grad_enabled() {
             mistake!(
                 "{op}: a tensor that requires gradients is changed in place; do it inside no_grad(|| ..)"

@@ -21,6 +21,7 @@ mod op;
 mod operand;
 pub mod ops;
 pub mod random;
+mod random_tensors;
 mod shape;
 mod storage;
 mod tensor;

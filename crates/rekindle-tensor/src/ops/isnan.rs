@@ -1,0 +1,74 @@
+//! What kind of number each element is: isnan, isinf, isfinite.
+
+use super::elementwise::{no_grads, unary};
+use crate::dtype::{DType, match_float};
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+
+#[derive(Clone, Copy, Debug)]
+enum Is {
+    Nan,
+    Inf,
+    Finite,
+}
+
+impl Op for Is {
+    fn name(&self) -> &'static str {
+        match self {
+            Is::Nan => "isnan",
+            Is::Inf => "isinf",
+            Is::Finite => "isfinite",
+        }
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        Ok(Meta { dtype: DType::Bool, ..x[0].clone() })
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        if !x[0].dtype().is_float() {
+            return Tensor::full_of(&out.shape, matches!(self, Is::Finite), DType::Bool).into();
+        }
+        match_float!(self.name(), x[0].dtype(), T => match self {
+            Is::Nan => unary(x[0], |x: T| x.is_nan()),
+            Is::Inf => unary(x[0], |x: T| x.is_infinite()),
+            Is::Finite => unary(x[0], |x: T| x.is_finite()),
+        })
+        .into()
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        no_grads(ctx.metas.len())
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+}
+
+impl Tensor {
+    /// Whether each element is NaN.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, f64::NAN]).isnan().to_vec::<bool>(), [false, true]);
+    /// ```
+    pub fn isnan(&self) -> Tensor {
+        apply(Is::Nan, &[self])
+    }
+
+    /// Whether each element is an infinity.
+    pub fn isinf(&self) -> Tensor {
+        apply(Is::Inf, &[self])
+    }
+
+    /// Whether each element is neither NaN nor an infinity.
+    pub fn isfinite(&self) -> Tensor {
+        apply(Is::Finite, &[self])
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    vec![
+        Sample::unary("isnan", |x| x.isnan()),
+        Sample::unary("isinf", |x| x.isinf()),
+        Sample::unary("isfinite", |x| x.isfinite()),
+    ]
+}

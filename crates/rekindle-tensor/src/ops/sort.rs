@@ -1,0 +1,187 @@
+//! Sorting along one dimension, the greatest few, and the median.
+
+use super::elementwise::{filled, no_grads};
+use super::max::Ordered;
+use crate::dtype::{DType, match_dtype};
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
+use crate::shape::dim_index;
+use crate::tensor::Tensor;
+use crate::testing::Sample;
+use rekindle_kernels::parallel::chunks_mut;
+use std::cmp::Ordering;
+
+/// The indices that sort the elements along the last dimension; equals stay in order, NaN counts as greatest.
+#[derive(Debug)]
+struct Argsort {
+    descending: bool,
+}
+
+/// NaN above every number, as [`Ordered::above`] has it.
+fn order<T: Ordered>(a: T, b: T) -> Ordering {
+    if T::above(a, b) {
+        Ordering::Greater
+    } else if T::above(b, a) {
+        Ordering::Less
+    } else {
+        Ordering::Equal
+    }
+}
+
+impl Op for Argsort {
+    fn name(&self) -> &'static str {
+        "argsort"
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        Ok(Meta { dtype: DType::I64, ..x[0].clone() })
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let len = out.shape.last().copied().unwrap_or(1).max(1);
+        let rows = (16 * 1024 / len).max(1);
+        match_dtype!(x[0].dtype(), T => {
+            let x = x[0].data::<T>();
+            filled(&out.shape, |y: &mut [i64]| chunks_mut(y, rows * len, |chunk, y| {
+                for (row, y) in y.chunks_exact_mut(len).enumerate() {
+                    let x = &x[(chunk * rows + row) * len..][..len];
+                    y.iter_mut().enumerate().for_each(|(i, y)| *y = i as i64);
+                    y.sort_by(|&i, &j| {
+                        let by = order(x[i as usize], x[j as usize]);
+                        if self.descending { by.reverse() } else { by }
+                    });
+                }
+            }))
+        })
+        .into()
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        no_grads(ctx.metas.len())
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+}
+
+impl Tensor {
+    /// The indices that sort the elements along `dim`. Equal elements stay in order; NaN counts as greatest.
+    ///
+    /// # Panics
+    /// If the dimension is out of range.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([3.0, 1.0, 2.0]).argsort(0, false).to_vec::<i64>(), [1, 2, 0]);
+    /// ```
+    #[track_caller]
+    pub fn argsort(&self, dim: isize, descending: bool) -> Tensor {
+        if let Err(e) = dim_index("sort", dim, self.dim()) {
+            mistake!("{e}");
+        }
+        let last = |x: &Tensor| if x.dim() == 0 { x.clone() } else { x.transpose(dim, -1) };
+        last(&apply(Argsort { descending }, &[&last(&self.detach())])).contiguous()
+    }
+
+    /// The elements sorted along `dim` and their former indices. Equal elements stay in order; NaN counts as greatest.
+    ///
+    /// # Panics
+    /// If the dimension is out of range.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let (values, indices) = tensor([3.0, 1.0, 2.0]).sort(0, true);
+    /// assert_eq!((values.to_vec::<f32>(), indices.to_vec::<i64>()), (vec![3.0, 2.0, 1.0], vec![0, 2, 1]));
+    /// ```
+    #[track_caller]
+    pub fn sort(&self, dim: isize, descending: bool) -> (Tensor, Tensor) {
+        self.pick(dim, self.argsort(dim, descending), true)
+    }
+
+    /// The `k` greatest elements along `dim`, greatest first (the least, least first, if not `largest`), and their
+    /// indices; the first of equals come first.
+    ///
+    /// # Panics
+    /// If there are fewer than `k`, or the dimension is out of range.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let (values, indices) = tensor([3.0, 1.0, 2.0]).topk(2, 0, true);
+    /// assert_eq!((values.to_vec::<f32>(), indices.to_vec::<i64>()), (vec![3.0, 2.0], vec![0, 2]));
+    /// ```
+    #[track_caller]
+    pub fn topk(&self, k: usize, dim: isize, largest: bool) -> (Tensor, Tensor) {
+        if k > self.size(dim) {
+            mistake!("topk: there are no {k} elements in dimension {dim} of {:?}", self.shape());
+        }
+        let order = self.argsort(dim, largest);
+        let first = if order.dim() == 0 { order } else { order.narrow(dim, 0, k).contiguous() };
+        self.pick(dim, first, true)
+    }
+
+    /// The median of all elements: of an even number, the lower of the two in the middle; NaN if there is one.
+    ///
+    /// # Panics
+    /// If the tensor is empty.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([4.0, 1.0, 3.0, 2.0]).median().item::<f32>(), 2.0);
+    /// ```
+    #[track_caller]
+    pub fn median(&self) -> Tensor {
+        self.reshape([-1]).median_dim(0, false).0
+    }
+
+    /// The medians along `dim` (of an even number, the lower of the two in the middle; NaN if there is one) and their
+    /// indices.
+    ///
+    /// # Panics
+    /// If the dimension is out of range or has size 0.
+    #[track_caller]
+    pub fn median_dim(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
+        let n = self.size(dim);
+        if n == 0 {
+            mistake!("median: nothing to choose from in dimension {dim} of {:?}", self.shape());
+        }
+        let order = self.argsort(dim, false);
+        if order.dim() == 0 {
+            return self.pick(dim, order, keepdim);
+        }
+        // NaN is sorted to the end; where the last element is one, so is the median.
+        let (middle, last) = (order.narrow(dim, (n - 1) / 2, 1), order.narrow(dim, n - 1, 1));
+        let greatest = self.detach().gather(dim, &last);
+        self.pick(dim, Tensor::where_(&greatest.ne(&greatest), &last, &middle), keepdim)
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    vec![
+        Sample::unary("sort", |x| x.sort(-1, false).0),
+        Sample::new("sort columns", |x| x[0].sort(0, true).0).on(&[&[3, 4]]).large(&[&[100, 400]]),
+        Sample::new("topk", |x| x[0].topk(2, 1, true).0).on(&[&[3, 4]]).on(&[&[0, 2]]),
+        Sample::new("median", |x| x[0].median()).on(&[&[3, 4]]).on(&[&[1]]),
+        Sample::new("median over a dim", |x| x[0].median_dim(1, true).0).on(&[&[3, 4]]).on(&[&[2, 5, 3]]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tensor;
+
+    #[test]
+    fn nan_is_sorted_to_the_end_and_is_the_median() {
+        let x = tensor([2.0, f64::NAN, 1.0]);
+        assert_eq!(x.argsort(0, false).to_vec::<i64>(), [2, 0, 1]);
+        assert!(x.median().item::<f32>().is_nan());
+    }
+
+    #[test]
+    fn equals_stay_in_order_both_ways() {
+        let x = tensor([[1, 0, 1, 0]]);
+        assert_eq!(x.argsort(1, false).to_vec::<i64>(), [1, 3, 0, 2]);
+        assert_eq!(x.argsort(1, true).to_vec::<i64>(), [0, 2, 1, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "topk: there are no 3 elements in dimension 0 of [2]")]
+    fn topk_needs_enough_elements() {
+        tensor([1.0, 2.0]).topk(3, 0, true);
+    }
+}
