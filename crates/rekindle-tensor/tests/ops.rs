@@ -78,6 +78,81 @@ fn gradcheck_refuses_a_wrong_gradient() {
     assert!(message.starts_with("gradcheck: input 0 of shape [2], element 0: backward gives"), "{message}");
 }
 
+/// The derivative that backward gives at one point.
+fn slope(f: impl Fn(&Tensor) -> Tensor, at: f64) -> f32 {
+    let x = tensor([at]).requires_grad_(true);
+    f(&x).sum().backward();
+    x.grad().unwrap().item()
+}
+
+#[test]
+fn derivatives_at_kinks_and_poles_are_pytorchs() {
+    let inf = f32::INFINITY;
+    assert_eq!(slope(|x| x.relu(), 0.0), 0.0);
+    assert_eq!(slope(|x| x.maximum(0.0), 0.0), 0.5);
+    assert_eq!(slope(|x| x.leaky_relu(0.2), 0.0), 0.2);
+    assert_eq!(slope(|x| x.elu(0.5), 0.0), 0.5);
+    assert_eq!(slope(|x| x.celu(0.5), 0.0), 1.0);
+    assert!((slope(|x| x.selu(), 0.0) - 1.758_099_4).abs() < 1e-6);
+    assert_eq!(slope(|x| x.hardtanh(-1.0, 1.0), -1.0), 0.0);
+    assert_eq!(slope(|x| x.hardtanh(0.0, 6.0), 6.0), 0.0);
+    assert_eq!(slope(|x| x.clamp(-1.0, 1.0), 1.0), 0.0);
+    assert_eq!(slope(|x| x.hardsigmoid(), 3.0), 0.0);
+    assert_eq!(slope(|x| x.hardswish(), 3.0), 1.0);
+    assert_eq!(slope(|x| x.threshold(0.5, 9.0), 0.5), 0.0);
+    assert_eq!(slope(|x| x.softshrink(0.5), 0.5), 0.0);
+    assert_eq!(slope(|x| x.abs(), 0.0), 0.0);
+    assert_eq!(slope(|x| x.norm(), 0.0), 0.0);
+    assert_eq!(slope(|x| x.sqrt(), 0.0), inf);
+    assert_eq!(slope(|x| x.rsqrt(), 0.0), -inf);
+    assert_eq!(slope(|x| x.ln(), 0.0), inf);
+    assert_eq!(slope(|x| x.reciprocal(), 0.0), -inf);
+    assert_eq!(slope(|x| x.pow(0.0), 0.0), 0.0);
+    assert_eq!(slope(|x| x.pow(3), 0.0), 0.0);
+    assert_eq!(slope(|x| x.round(), 0.5), 0.0);
+    assert_eq!(slope(|x| x.sign(), 0.0), 0.0);
+}
+
+#[test]
+fn saturated_functions_and_their_derivatives_stay_finite() {
+    type Function = fn(&Tensor) -> Tensor;
+    let far = 1e4;
+    // Values far right and far left; the derivative is 1 where the value is the input, else 0.
+    let saturated: [(Function, f64, f64); 9] = [
+        (Tensor::sigmoid, 1.0, 0.0),
+        (Tensor::tanh, 1.0, -1.0),
+        (Tensor::erf, 1.0, -1.0),
+        (Tensor::logsigmoid, 0.0, -far),
+        (Tensor::gelu, far, 0.0),
+        (Tensor::gelu_tanh, far, 0.0),
+        (Tensor::silu, far, 0.0),
+        (Tensor::mish, far, 0.0),
+        (|x| x.softplus(1.0, 20.0), far, 0.0),
+    ];
+    for (i, (f, right, left)) in saturated.into_iter().enumerate() {
+        for (at, value) in [(far, right), (-far, left)] {
+            assert_eq!(f(&tensor([at])).item::<f64>(), value, "function {i} at {at}");
+            assert_eq!(slope(f, at), if value == at { 1.0 } else { 0.0 }, "derivative {i} at {at}");
+        }
+    }
+}
+
+#[test]
+fn nan_passes_every_function() {
+    macro_rules! pass {
+        ($($f:ident($($p:expr),*))*) => {$(
+            assert!(tensor([f64::NAN]).$f($($p),*).item::<f32>().is_nan(), stringify!($f));
+            assert!(tensor([f64::NAN]).double().$f($($p),*).item::<f64>().is_nan(), stringify!($f));
+        )*};
+    }
+    pass! {
+        abs() celu(1.0) ceil() clamp(-1.0, 1.0) cos() elu(1.0) erf() exp() exp_m1() floor() gelu() gelu_tanh()
+        hardsigmoid() hardswish() hardtanh(-1.0, 1.0) leaky_relu(0.1) ln() log1p() logsigmoid() max() maximum(0.0)
+        mean() median() minimum(0.0) mish() pow(2.5) reciprocal() relu() round() rsqrt() selu() sigmoid() silu() sin()
+        softmax(0) softplus(1.0, 20.0) softsign() sqrt() square() sum() tanh() tanhshrink() threshold(0.0, 1.0) trunc()
+    }
+}
+
 /// Draws for the laws below: the same in every run.
 struct Draws(u64);
 
@@ -184,7 +259,8 @@ fn broadcasting_reads_dimensions_of_size_1_at_every_index() {
     law(|draws, x| {
         // The other operand drops some leading dimensions and flattens others.
         let lead = draws.below(x.dim() + 1);
-        let other: Vec<usize> = x.shape()[lead..].iter().map(|&n| if draws.below(2) == 0 { 1 } else { n }).collect();
+        let other: Vec<usize> =
+            x.shape()[lead..].iter().map(|&n| if draws.below(2) == 0 { 1 } else { n }).collect();
         let y = draws.tensor(&other);
         let (sum, difference) = (x + &y, &y - x);
         for i in indices(x.shape()) {
@@ -203,12 +279,17 @@ fn reductions_over_several_dims_are_reductions_one_by_one() {
         if dims.is_empty() {
             return;
         }
-        let one_by_one = |f: &dyn Fn(&Tensor, isize) -> Tensor| dims.iter().rev().fold(x.clone(), |x, &d| f(&x, d as isize));
+        let one_by_one = |f: &dyn Fn(&Tensor, isize) -> Tensor| {
+            dims.iter().rev().fold(x.clone(), |x, &d| f(&x, d as isize))
+        };
         assert!(x.sum_dim(dims.clone(), false).equal(&one_by_one(&|x, d| x.sum_dim(d, false))));
         assert!(x.any_dim(dims.clone(), false).equal(&one_by_one(&|x, d| x.any_dim(d, false)).bool()));
         if x.numel() > 0 {
             assert!(x.amax(dims.clone(), false).equal(&one_by_one(&|x, d| x.max_dim(d, false).0)));
-            assert!(x.amin(dims.clone(), true).equal(&dims.iter().fold(x.clone(), |x, &d| x.min_dim(d as isize, true).0)));
+            assert!(
+                x.amin(dims.clone(), true)
+                    .equal(&dims.iter().fold(x.clone(), |x, &d| x.min_dim(d as isize, true).0))
+            );
         }
     });
 }
