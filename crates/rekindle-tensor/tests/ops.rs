@@ -244,7 +244,7 @@ fn parts_join_to_the_whole() {
         assert!(x.flip([d]).flip([d]).equal(x));
         let rows = x.unbind(d);
         if !rows.is_empty() {
-            assert!(Tensor::stack(&rows.iter().collect::<Vec<_>>(), d).equal(x));
+            assert!(Tensor::stack(&rows, d).equal(x));
         }
         let order: Vec<i64> = draws.order(n).iter().map(|&i| i as i64).collect();
         let chosen = x.index_select(d, &Tensor::from_vec(order.clone(), n));

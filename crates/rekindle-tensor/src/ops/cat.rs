@@ -6,6 +6,7 @@ use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
+use std::borrow::Borrow;
 
 #[derive(Debug)]
 struct Cat(usize);
@@ -60,7 +61,7 @@ impl Op for Cat {
 }
 
 impl Tensor {
-    /// The tensors one after another along an existing dimension.
+    /// The tensors (or references to them) one after another along an existing dimension.
     ///
     /// # Panics
     /// If there are none, their types differ, or their sizes differ in another dimension.
@@ -72,13 +73,14 @@ impl Tensor {
     /// assert_eq!(Tensor::cat(&[&x, &x], 1).to_vec::<i64>(), [1, 2, 1, 2]);
     /// ```
     #[track_caller]
-    pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
+    pub fn cat(tensors: &[impl Borrow<Tensor>], dim: isize) -> Tensor {
+        let tensors: Vec<&Tensor> = tensors.iter().map(Borrow::borrow).collect();
         let Some(first) = tensors.first() else { mistake!("cat: needs at least one tensor, got none") };
         if first.dim() == 0 {
             mistake!("cat: scalars have no dimension to join along; use Tensor::stack");
         }
         match dim_index("cat", dim, first.dim()) {
-            Ok(dim) => apply(Cat(dim), tensors),
+            Ok(dim) => apply(Cat(dim), &tensors),
             Err(e) => mistake!("{e}"),
         }
     }
@@ -95,13 +97,14 @@ impl Tensor {
     /// assert_eq!(Tensor::stack(&[&a, &b], -1).to_vec::<i64>(), [1, 3, 2, 4]);
     /// ```
     #[track_caller]
-    pub fn stack(tensors: &[&Tensor], dim: isize) -> Tensor {
+    pub fn stack(tensors: &[impl Borrow<Tensor>], dim: isize) -> Tensor {
+        let tensors: Vec<&Tensor> = tensors.iter().map(Borrow::borrow).collect();
         let Some(first) = tensors.first() else { mistake!("stack: needs at least one tensor, got none") };
         if let Some(other) = tensors.iter().find(|t| t.shape() != first.shape()) {
             mistake!("stack: shapes differ: {:?} and {:?}; cat joins along an existing dimension", first.shape(), other.shape());
         }
         let raised: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(dim)).collect();
-        Tensor::cat(&raised.iter().collect::<Vec<_>>(), dim)
+        Tensor::cat(&raised, dim)
     }
 
     /// Views of `size` indices each along `dim`; the last may be shorter.
@@ -174,7 +177,7 @@ mod tests {
         let parts = x.chunk(3, 0);
         assert_eq!(parts.iter().map(|p| p.size(0)).collect::<Vec<_>>(), [3, 3, 1]);
         assert!(parts.iter().all(|p| p.shares_memory(&x)));
-        assert!(Tensor::cat(&parts.iter().collect::<Vec<_>>(), 0).equal(&x));
+        assert!(Tensor::cat(&parts, 0).equal(&x));
         assert_eq!(tensor([[true], [false]]).unbind(0)[1].to_vec::<bool>(), [false]);
     }
 }
