@@ -260,8 +260,7 @@ impl Interpreter {
         }
     }
 
-    /// Calls a function of the table. An argument that the function does not take is as unknown as a function
-    /// that is not there.
+    /// Calls a function by name: of the table, or one that needs the interpreter.
     fn call_named(&mut self, name: &str, args: Vec<Value>, keywords: Vec<(String, Value)>) -> Result<Value> {
         match (name, args.as_slice()) {
             ("eval", [Value::Str(text)]) => return self.eval(&parse::expression(text)?),
@@ -269,8 +268,24 @@ impl Interpreter {
                 let call = |item| self.apply(f.clone(), vec![item], Vec::new());
                 return Ok(Value::list(iterate(items)?.into_iter().map(call).collect::<Result<_>>()?));
             }
+            ("torch.optim.lr_scheduler.LambdaLR", _) => return self.lambda_lr(args, keywords),
             _ => {}
         }
+        self.call_table(name, args, keywords)
+    }
+
+    /// The library cannot call a function of the program, so it gets the function's values step by step.
+    fn lambda_lr(&mut self, mut args: Vec<Value>, mut keywords: Vec<(String, Value)>) -> Result<Value> {
+        let keyword = keywords.iter_mut().find(|(k, _)| k == "lr_lambda").map(|(_, v)| v);
+        let Some(f) = keyword.or(args.get_mut(1)) else { return failed("LambdaLR: no lr_lambda") };
+        let values = (0..1000).map(|t| self.apply(f.clone(), vec![Value::Int(t)], Vec::new()));
+        *f = Value::list(values.collect::<Result<_>>()?);
+        self.call_table("torch.optim.lr_scheduler.LambdaLR", args, keywords)
+    }
+
+    /// Calls a function of the table. An argument that the function does not take is as unknown as a function
+    /// that is not there.
+    fn call_table(&mut self, name: &str, args: Vec<Value>, keywords: Vec<(String, Value)>) -> Result<Value> {
         let Some(f) = names::function(name, &args) else { return unsupported(name) };
         let mut args = Args::new(name, args, keywords, self.context.clone());
         let result = f(&mut args);

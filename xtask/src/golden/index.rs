@@ -3,7 +3,6 @@
 use super::eval::iterate;
 use super::fault::{Fault, Result, failed, unsupported};
 use super::value::{Args, FromValue, Object, Value, array_of};
-use crate::golden::shim::Shim as _;
 use rekindle_tensor::{DType, Tensor};
 
 /// `a:b:c` inside an index.

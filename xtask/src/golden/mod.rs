@@ -19,7 +19,6 @@ mod outputs;
 mod parse;
 mod pyformat;
 mod report;
-mod shim;
 mod trajectory;
 mod value;
 
@@ -154,10 +153,7 @@ fn caught(run: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
     result.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("(no message)");
-        match text.strip_prefix("not yet: ") {
-            Some(name) => Err(Fault::Unsupported(format!("Tensor.{name}"))),
-            None => Err(Fault::Failed(format!("panicked: {text}"))),
-        }
+        Err(Fault::Failed(format!("panicked: {text}")))
     })
 }
 

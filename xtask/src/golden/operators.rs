@@ -2,7 +2,6 @@
 
 use super::fault::{Result, failed, unsupported};
 use super::value::Value;
-use crate::golden::shim::Shim as _;
 use rekindle_tensor::{DType, Tensor};
 
 /// `l op r`.

@@ -250,6 +250,7 @@ from_value! {
     i64, "an integer", v => v.as_int()?.try_into().ok();
     i128, "an integer", v => v.as_int();
     isize, "an integer", v => v.as_int()?.try_into().ok();
+    u64, "a count", v => v.as_int()?.try_into().ok();
     usize, "a size", v => v.as_int()?.try_into().ok();
     bool, "a truth value", v => v.truth().ok();
     Rc<str>, "a text", v => match v { Value::Str(s) => Some(s.clone()), _ => None };

@@ -1,7 +1,7 @@
 //! `torch.utils.data`.
 
 use super::Entry;
-use super::random::on_generator;
+use super::random::drawing;
 use crate::golden::eval::iterate;
 use crate::golden::fault::{Result, failed, unsupported};
 use crate::golden::value::{Args, FromValue, Object, Value, with_object};
@@ -11,7 +11,7 @@ use rekindle_data::sampler::{
 use rekindle_data::split::{lengths_of_fractions, random_split};
 use rekindle_data::{DataLoader, TensorDataset};
 use rekindle_tensor::Tensor;
-use rekindle_tensor::random::Generator;
+use rekindle_tensor::random::{Generator, with_default};
 use std::rc::Rc;
 
 pub const TABLE: &[Entry] = &[
@@ -115,7 +115,8 @@ fn split(a: &mut Args) -> Result<Value> {
     if lengths.iter().sum::<usize>() != n {
         return failed(format!("random_split: {lengths:?} of {n}"));
     }
-    let parts = on_generator(a, |g| random_split(&lengths, g))?;
+    let generator = a.take(usize::MAX, "generator");
+    let parts = drawing(generator, || with_default(|g| random_split(&lengths, g)))?;
     Ok(Value::list(parts.into_iter().map(|part| Value::object("Subset", part)).collect()))
 }
 

@@ -4,7 +4,6 @@ use super::Entry;
 use super::random::indices;
 use crate::golden::fault::{Fault, Result, failed, unsupported};
 use crate::golden::operators;
-use crate::golden::shim::Shim as _;
 use crate::golden::value::{Args, Value};
 use rekindle_data::LabelledImages;
 use rekindle_tensor::Tensor;

@@ -3,6 +3,7 @@
 //! A function is listed by its dotted name, a method, attribute or attribute assignment by its class:
 //! `Tensor.exp`, `Tensor.grad`, `Tensor.grad=`.
 
+mod conv;
 pub mod data;
 mod functional;
 mod images;
@@ -12,6 +13,7 @@ pub mod numpy;
 mod optim;
 mod python;
 mod random;
+mod schedulers;
 mod sklearn;
 mod tensor;
 mod torch;
@@ -33,9 +35,11 @@ const TABLES: &[&[Entry]] = &[
     tensor::ALONG,
     tensor::ATTRIBUTES,
     functional::TABLE,
+    conv::TABLE,
     losses::TABLE,
     nn::TABLE,
     optim::TABLE,
+    schedulers::TABLE,
     data::TABLE,
     images::TABLE,
     numpy::TABLE,

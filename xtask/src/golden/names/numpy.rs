@@ -4,7 +4,6 @@
 use super::Entry;
 use super::random::indices;
 use crate::golden::fault::{Result, failed, unsupported};
-use crate::golden::shim::Shim as _;
 use crate::golden::value::{Args, FromValue, Object, Value, array_of, with_object};
 use rekindle_tensor::random::numpy::RandomState;
 use rekindle_tensor::{DType, Tensor};

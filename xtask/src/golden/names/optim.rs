@@ -3,7 +3,9 @@
 use super::Entry;
 use crate::golden::fault::{Result, failed};
 use crate::golden::value::{Args, FromValue, Object, Value, with_object};
-use rekindle_nn::optim::{Adam, AdamW, Groups, Optimizer, ParamGroup, SGD};
+use rekindle_nn::optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Groups, Optimizer, ParamGroup, RMSprop, SGD,
+};
 use rekindle_tensor::Tensor;
 use std::rc::Rc;
 
@@ -37,6 +39,45 @@ pub const TABLE: &[Entry] = &[
             .amsgrad(a.or(5, "amsgrad", false)?)
             .maximize(a.or(usize::MAX, "maximize", false)?);
         optimizer(a, adamw)
+    }),
+    ("torch.optim.RMSprop", |a| {
+        let (params, lr) = first(a, 1e-2)?;
+        let rmsprop = RMSprop::new(params, lr)
+            .alpha(a.or(2, "alpha", 0.99)?)
+            .eps(a.or(3, "eps", 1e-8)?)
+            .weight_decay(a.or(4, "weight_decay", 0.0)?)
+            .momentum(a.or(5, "momentum", 0.0)?)
+            .centered(a.or(6, "centered", false)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, rmsprop)
+    }),
+    ("torch.optim.Adagrad", |a| {
+        let (params, lr) = first(a, 1e-2)?;
+        let adagrad = Adagrad::new(params, lr)
+            .lr_decay(a.or(2, "lr_decay", 0.0)?)
+            .weight_decay(a.or(3, "weight_decay", 0.0)?)
+            .initial_accumulator_value(a.or(4, "initial_accumulator_value", 0.0)?)
+            .eps(a.or(5, "eps", 1e-10)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, adagrad)
+    }),
+    ("torch.optim.Adamax", |a| {
+        let (params, lr) = first(a, 2e-3)?;
+        let adamax = Adamax::new(params, lr)
+            .betas(betas(a)?)
+            .eps(a.or(3, "eps", 1e-8)?)
+            .weight_decay(a.or(4, "weight_decay", 0.0)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, adamax)
+    }),
+    ("torch.optim.Adadelta", |a| {
+        let (params, lr) = first(a, 1.0)?;
+        let adadelta = Adadelta::new(params, lr)
+            .rho(a.or(2, "rho", 0.9)?)
+            .eps(a.or(3, "eps", 1e-6)?)
+            .weight_decay(a.or(4, "weight_decay", 0.0)?)
+            .maximize(a.or(usize::MAX, "maximize", false)?);
+        optimizer(a, adadelta)
     }),
     ("Optimizer.step", |a| {
         with_object(&*a.need::<Rc<Object>>(0, "self")?, |o: &mut Box<dyn Optimizer>| o.step())?;
@@ -92,6 +133,12 @@ fn betas(a: &mut Args) -> Result<(f64, f64)> {
 
 /// What programs read of a group.
 fn group(g: &ParamGroup) -> Value {
-    let pairs = [("lr", g.lr), ("initial_lr", g.initial_lr), ("weight_decay", g.weight_decay)];
+    let initial_lr = g.initial_lr.unwrap_or(g.lr);
+    let pairs = [
+        ("lr", g.lr),
+        ("initial_lr", initial_lr),
+        ("weight_decay", g.weight_decay),
+        ("momentum", g.momentum),
+    ];
     Value::Dict(Rc::new(pairs.into_iter().map(|(k, v)| (k.to_string(), v.into())).collect()))
 }

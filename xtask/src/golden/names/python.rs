@@ -4,7 +4,6 @@ use super::Entry;
 use crate::golden::eval::iterate;
 use crate::golden::fault::{Result, failed};
 use crate::golden::operators;
-use crate::golden::shim::Shim as _;
 use crate::golden::value::{Args, Value};
 use std::rc::Rc;
 

@@ -2,26 +2,27 @@
 
 use super::Entry;
 use crate::golden::fault::{Fault, Result, failed, unsupported};
-use crate::golden::shim::Shim as _;
 use crate::golden::value::{Args, FromValue, Object, Value, with_object};
-use rekindle_tensor::random::{self, Float, Generator, Number};
+use rekindle_tensor::random::{self, Generator, with_default};
 use rekindle_tensor::{DType, Tensor};
 use std::rc::Rc;
 
 pub const TABLE: &[Entry] = &[
     ("torch.manual_seed", |a| seed(a, 0).map(|s| random::manual_seed(s).into())),
     ("torch.initial_seed", |_| Ok(Value::Int(random::initial_seed().into()))),
-    ("torch.get_rng_state", |_| Ok(bytes(&random::with_default(|g| g.get_state())))),
+    ("torch.get_rng_state", |_| Ok(bytes(&with_default(|g| g.get_state())))),
     ("torch.set_rng_state", |a| {
         let state: Vec<i64> = a.need(0, "new_state")?;
         let state: Vec<u8> = state.into_iter().map(|b| b as u8).collect();
-        random::with_default(|g| g.set_state(&state)).map_err(|e| Fault::Failed(e.to_string()))?;
+        with_default(|g| g.set_state(&state)).map_err(|e| Fault::Failed(e.to_string()))?;
         Ok(Value::None)
     }),
     ("torch.Generator", |_| Ok(Value::object("Generator", Generator::new()))),
     ("Generator.manual_seed", |a| {
         let (this, seed) = (a.need::<Rc<Object>>(0, "self")?, seed(a, 1)?);
-        with_object(&this, |g: &mut Generator| drop(g.manual_seed(seed)))?;
+        with_object(&this, |g: &mut Generator| {
+            g.manual_seed(seed);
+        })?;
         Ok(Value::Object(this))
     }),
     ("Generator.initial_seed", |a| {
@@ -32,124 +33,111 @@ pub const TABLE: &[Entry] = &[
         let this: Rc<Object> = a.need(0, "self")?;
         with_object(&this, |g: &mut Generator| bytes(&g.get_state()))
     }),
-    ("torch.rand", |a| fresh(a, DType::F32, Draw::Uniform(0.0, 1.0))),
-    ("torch.randn", |a| fresh(a, DType::F32, Draw::Normal(0.0, 1.0))),
+    ("torch.rand", |a| {
+        let (dtype, g) = (dtype(a)?, generator(a));
+        let shape = a.shape(0)?;
+        drawing(g, || Tensor::rand_of(shape, dtype).into())
+    }),
+    ("torch.randn", |a| {
+        let (dtype, g) = (dtype(a)?, generator(a));
+        let shape = a.shape(0)?;
+        drawing(g, || Tensor::randn_of(shape, dtype).into())
+    }),
+    ("torch.rand_like", |a| Ok(Tensor::rand_like(&a.need(0, "input")?).into())),
+    ("torch.randn_like", |a| Ok(Tensor::randn_like(&a.need(0, "input")?).into())),
     ("torch.randint", randint),
     ("torch.randperm", |a| {
-        let n: usize = a.need(0, "n")?;
-        Ok(indices(&on_generator(a, |g| g.randperm(n))?))
+        let (n, g) = (a.need(0, "n")?, generator(a));
+        drawing(g, || Tensor::randperm(n).into())
     }),
     ("torch.bernoulli", |a| {
-        let p: Tensor = a.need(0, "input")?;
-        let x = Tensor::zeros_like(&p);
-        on_generator(a, |g| match p.dtype() {
-            DType::F64 => x.with_data_mut::<f64, _>(|x| g.bernoulli_each(x, &p.data::<f64>())),
-            _ => x.with_data_mut::<f32, _>(|x| g.bernoulli_each(x, &p.data::<f32>())),
-        })?;
-        Ok(x.into())
+        let (p, g) = (a.need::<Tensor>(0, "input")?, generator(a));
+        drawing(g, || p.bernoulli().into())
     }),
     ("torch.multinomial", |a| {
         let (w, n, replacement): (Tensor, usize, bool) =
             (a.need(0, "input")?, a.need(1, "num_samples")?, a.or(2, "replacement", false)?);
-        Ok(indices(&on_generator(a, |g| match w.dtype() {
-            DType::F64 => g.multinomial(&w.data::<f64>(), n, replacement),
-            _ => g.multinomial(&w.data::<f32>(), n, replacement),
-        })?))
+        let g = generator(a);
+        drawing(g, || w.multinomial(n, replacement).into())
     }),
     ("torch.normal", |a| {
-        let (mean, std): (Tensor, Tensor) = (a.need(0, "mean")?, a.need(1, "std")?);
-        let x = Tensor::zeros(mean.shape());
-        let (mean, std) = (mean.data::<f32>(), std.data::<f32>());
-        on_generator(a, |g| x.with_data_mut::<f32, _>(|x| g.normal_each(x, &mean, &std)))?;
-        Ok(x.into())
+        let (mean, std, g): (Tensor, Tensor, _) = (a.need(0, "mean")?, a.need(1, "std")?, generator(a));
+        drawing(g, || Tensor::normal(&mean, &std).into())
     }),
-    ("Tensor.uniform_", |a| in_place(a, &[("from", 0.0), ("to", 1.0)], |p| Draw::Uniform(p[0], p[1]))),
-    ("Tensor.normal_", |a| in_place(a, &[("mean", 0.0), ("std", 1.0)], |p| Draw::Normal(p[0], p[1]))),
-    ("Tensor.log_normal_", |a| in_place(a, &[("mean", 1.0), ("std", 2.0)], |p| Draw::LogNormal(p[0], p[1]))),
-    ("Tensor.exponential_", |a| in_place(a, &[("lambd", 1.0)], |p| Draw::Exponential(p[0]))),
-    ("Tensor.cauchy_", |a| in_place(a, &[("median", 0.0), ("sigma", 1.0)], |p| Draw::Cauchy(p[0], p[1]))),
-    ("Tensor.geometric_", |a| in_place(a, &[("p", f64::NAN)], |p| Draw::Geometric(p[0]))),
-    ("Tensor.bernoulli_", |a| in_place(a, &[("p", 0.5)], |p| Draw::Bernoulli(p[0]))),
-    ("Tensor.random_", |a| in_place(a, &[], |_| Draw::Random)),
+    ("Tensor.uniform_", |a| {
+        in_place(a, &[("from", 0.0), ("to", 1.0)], |x, p| {
+            x.uniform_(p[0], p[1]);
+        })
+    }),
+    ("Tensor.normal_", |a| {
+        in_place(a, &[("mean", 0.0), ("std", 1.0)], |x, p| {
+            x.normal_(p[0], p[1]);
+        })
+    }),
+    ("Tensor.log_normal_", |a| {
+        in_place(a, &[("mean", 1.0), ("std", 2.0)], |x, p| {
+            x.log_normal_(p[0], p[1]);
+        })
+    }),
+    ("Tensor.exponential_", |a| {
+        in_place(a, &[("lambd", 1.0)], |x, p| {
+            x.exponential_(p[0]);
+        })
+    }),
+    ("Tensor.cauchy_", |a| {
+        in_place(a, &[("median", 0.0), ("sigma", 1.0)], |x, p| {
+            x.cauchy_(p[0], p[1]);
+        })
+    }),
+    ("Tensor.geometric_", |a| {
+        in_place(a, &[("p", f64::NAN)], |x, p| {
+            x.geometric_(p[0]);
+        })
+    }),
+    ("Tensor.bernoulli_", |a| {
+        in_place(a, &[("p", 0.5)], |x, p| {
+            x.bernoulli_(p[0]);
+        })
+    }),
+    ("Tensor.random_", |a| {
+        in_place(a, &[], |x, _| {
+            x.random_();
+        })
+    }),
     // There are no 32-bit integer tensors here, but their stream is: it is drawn from a different word.
     ("int32.random_", |a| {
         let this: Rc<Object> = a.need(0, "self")?;
         let shape = with_object(&this, |shape: &mut Vec<usize>| shape.clone())?;
         let mut x = vec![0i32; shape.iter().product()];
-        on_generator(a, |g| g.random(&mut x))?;
+        let g = generator(a);
+        drawing(g, || with_default(|g| g.random(&mut x)))?;
         Ok(Tensor::from_vec(x.into_iter().map(i64::from).collect::<Vec<_>>(), shape).into())
     }),
 ];
 
-/// A distribution with its parameters.
-enum Draw {
-    Uniform(f64, f64),
-    Normal(f64, f64),
-    LogNormal(f64, f64),
-    Exponential(f64),
-    Cauchy(f64, f64),
-    Geometric(f64),
-    Bernoulli(f64),
-    Random,
-    Integers(i64, i64),
+/// The `dtype` keyword, f32 by default.
+fn dtype(a: &mut Args) -> Result<DType> {
+    a.or(usize::MAX, "dtype", DType::F32)
 }
 
-impl Draw {
-    /// Fills floats; normals of a tensor that is not contiguous are drawn one by one.
-    fn floats<T: Float>(&self, g: &mut Generator, x: &mut [T], contiguous: bool) {
-        match *self {
-            Draw::Uniform(a, b) => g.uniform(x, a, b),
-            Draw::Normal(mean, std) if contiguous => g.normal(x, mean, std),
-            Draw::Normal(mean, std) => g.normal_serial(x, mean, std),
-            Draw::LogNormal(mean, std) => g.log_normal(x, mean, std),
-            _ => self.numbers(g, x),
-        }
-    }
+fn generator(a: &mut Args) -> Option<Value> {
+    a.take(usize::MAX, "generator")
+}
 
-    fn numbers<T: Number>(&self, g: &mut Generator, x: &mut [T]) {
-        match *self {
-            Draw::Exponential(lambda) => g.exponential(x, lambda),
-            Draw::Cauchy(median, sigma) => g.cauchy(x, median, sigma),
-            Draw::Geometric(p) => g.geometric(x, p),
-            Draw::Bernoulli(p) => g.bernoulli(x, p),
-            Draw::Random => g.random(x),
-            Draw::Integers(low, high) => g.randint(x, low, high),
-            _ => panic!("this distribution has no integers"),
-        }
-    }
-
-    /// Fills a tensor in the order of its memory.
-    fn fill(&self, g: &mut Generator, x: &Tensor) {
-        let (contiguous, x) = (x.is_contiguous(), in_memory_order(x));
-        match x.dtype() {
-            DType::F32 => x.with_data_mut::<f32, _>(|x| self.floats(g, x, contiguous)),
-            DType::F64 => x.with_data_mut::<f64, _>(|x| self.floats(g, x, contiguous)),
-            DType::I64 => x.with_data_mut::<i64, _>(|x| self.numbers(g, x)),
-            DType::Bool => x.with_data_mut::<bool, _>(|x| self.numbers(g, x)),
-        }
+/// Draws with the generator given in place of the default one.
+pub fn drawing<R>(generator: Option<Value>, draw: impl FnOnce() -> R) -> Result<R> {
+    match generator {
+        None | Some(Value::None) => Ok(draw()),
+        Some(Value::Object(own)) => with_object(&own, |g: &mut Generator| random::with_generator(g, draw)),
+        Some(other) => unsupported(format!("generator of class {}", other.class())),
     }
 }
 
-/// A view whose row-major order is the order of addresses: dimensions by falling stride.
-fn in_memory_order(x: &Tensor) -> Tensor {
-    let mut dims: Vec<isize> = (0..x.dim() as isize).collect();
-    dims.sort_by_key(|d| std::cmp::Reverse(x.strides()[*d as usize]));
-    x.detach().permute(dims)
-}
-
-fn fresh(a: &mut Args, default: DType, draw: Draw) -> Result<Value> {
-    let dtype = a.or(usize::MAX, "dtype", default)?;
-    let generator = a.take(usize::MAX, "generator");
-    let x = Tensor::full_of(a.shape(0)?, 0.0, dtype);
-    with_generator(generator, |g| draw.fill(g, &x))?;
-    Ok(x.into())
-}
-
-fn in_place(a: &mut Args, parameters: &[(&str, f64)], draw: fn(&[f64]) -> Draw) -> Result<Value> {
-    let x: Tensor = a.need(0, "self")?;
+fn in_place(a: &mut Args, parameters: &[(&str, f64)], draw: fn(&Tensor, &[f64])) -> Result<Value> {
+    let (x, g): (Tensor, _) = (a.need(0, "self")?, generator(a));
     let values = parameters.iter().enumerate().map(|(i, (name, default))| a.or(i + 1, name, *default));
-    let draw = draw(&values.collect::<Result<Vec<f64>>>()?);
-    on_generator(a, |g| draw.fill(g, &x))?;
+    let values = values.collect::<Result<Vec<f64>>>()?;
+    drawing(g, || draw(&x, &values))?;
     Ok(x.into())
 }
 
@@ -161,22 +149,8 @@ fn randint(a: &mut Args) -> Result<Value> {
         None => (0, first, second),
     };
     let Some(shape) = Vec::<usize>::from_value(&size) else { return failed("torch.randint: no size") };
-    let x = Tensor::full_of(shape, 0, a.or(usize::MAX, "dtype", DType::I64)?);
-    on_generator(a, |g| Draw::Integers(low, high).fill(g, &x))?;
-    Ok(x.into())
-}
-
-/// Draws from the `generator` given, else from the default one.
-pub fn on_generator<R>(a: &mut Args, draw: impl FnOnce(&mut Generator) -> R) -> Result<R> {
-    with_generator(a.take(usize::MAX, "generator"), draw)
-}
-
-fn with_generator<R>(generator: Option<Value>, draw: impl FnOnce(&mut Generator) -> R) -> Result<R> {
-    match generator {
-        None | Some(Value::None) => Ok(random::with_default(draw)),
-        Some(Value::Object(own)) => with_object(&own, draw),
-        Some(other) => unsupported(format!("generator of class {}", other.class())),
-    }
+    let g = generator(a);
+    drawing(g, || Tensor::randint(low, high, shape).into())
 }
 
 /// A seed in -2^63 .. 2^64.

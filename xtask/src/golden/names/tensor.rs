@@ -2,8 +2,7 @@
 
 use super::Entry;
 use crate::golden::fault::{Result, failed, unsupported};
-use crate::golden::shim::Shim as _;
-use crate::golden::value::{Args, FromValue, Value, array_of};
+use crate::golden::value::{Args, Value, array_of};
 use rekindle_tensor::{DType, Tensor};
 
 /// Methods that take nothing but the tensor.
@@ -34,27 +33,40 @@ pub const UNARY: &[Entry] = unary!(
     round,
     floor,
     sigmoid,
-    logsigmoid,
     tanh,
     relu,
-    silu,
     t,
     detach,
     double,
     float,
     long,
-    logical_not
+    logical_not,
+    logsigmoid,
+    silu,
+    mish,
+    selu,
+    softsign,
+    tanhshrink,
+    hardsigmoid,
+    hardswish,
+    erf,
+    sin,
+    cos,
+    ceil,
+    trunc,
+    square,
+    reciprocal,
+    rsqrt,
+    isnan,
+    isinf,
+    isfinite
 );
-pub const ALONG: &[Entry] = along!(log_softmax);
+pub const ALONG: &[Entry] = along!(softmax, log_softmax, cumsum);
 
 pub const TABLE: &[Entry] = &[
     ("Tensor.log", |a| Ok(a.need::<Tensor>(0, "input")?.ln().into())),
-    ("Tensor.softmax", |a| {
-        let x: Tensor = a.need(0, "input")?;
-        Ok(x.softmax(a.need::<isize>(1, "dim")?).into())
-    }),
     ("Tensor.bool", |a| Ok(a.need::<Tensor>(0, "input")?.to(DType::Bool).into())),
-    ("Tensor.clone", |a| Ok((a.need::<Tensor>(0, "input")? * 1.0).into())),
+    ("Tensor.clone", |a| Ok(a.need::<Tensor>(0, "input")?.copy().into())),
     ("Tensor.numel", |a| Ok(a.need::<Tensor>(0, "input")?.numel().into())),
     ("Tensor.dim", |a| Ok(a.need::<Tensor>(0, "input")?.dim().into())),
     ("Tensor.numpy", |a| Ok(Value::Array(a.need(0, "input")?))),
@@ -118,13 +130,85 @@ pub const TABLE: &[Entry] = &[
     ("Tensor.argmin", |a| picked(a, |x| x.argmin(), |x, d, keep| x.argmin_dim(d, keep))),
     ("Tensor.max", |a| extreme(a, |x| x.max(), |x, d, keep| x.max_dim(d, keep))),
     ("Tensor.min", |a| extreme(a, |x| x.min(), |x, d, keep| x.min_dim(d, keep))),
-    ("Tensor.logsumexp", |a| {
-        let (x, dim, keep) =
-            (a.need::<Tensor>(0, "input")?, a.need::<Vec<isize>>(1, "dim")?, a.or(2, "keepdim", false)?);
-        Ok(x.logsumexp_dim(dim, keep).into())
+    ("Tensor.softmin", |a| {
+        let x: Tensor = a.need(0, "input")?;
+        Ok((-x).softmax(a.need(1, "dim")?).into())
     }),
-    ("Tensor.var", |a| spread(a, |x, d, c, keep| x.var_dim(d, c, keep))),
-    ("Tensor.std", |a| spread(a, |x, d, c, keep| x.std_dim(d, c, keep))),
+    ("Tensor.expm1", |a| Ok(a.need::<Tensor>(0, "input")?.exp_m1().into())),
+    ("Tensor.leaky_relu", |a| with_numbers(a, [("negative_slope", 0.01)], |x, [s]| x.leaky_relu(s))),
+    ("Tensor.elu", |a| with_numbers(a, [("alpha", 1.0)], |x, [alpha]| x.elu(alpha))),
+    ("Tensor.celu", |a| with_numbers(a, [("alpha", 1.0)], |x, [alpha]| x.celu(alpha))),
+    ("Tensor.hardshrink", |a| with_numbers(a, [("lambd", 0.5)], |x, [l]| x.hardshrink(l))),
+    ("Tensor.softshrink", |a| with_numbers(a, [("lambd", 0.5)], |x, [l]| x.softshrink(l))),
+    ("Tensor.hardtanh", |a| {
+        with_numbers(a, [("min_val", -1.0), ("max_val", 1.0)], |x, [l, h]| x.hardtanh(l, h))
+    }),
+    ("Tensor.relu6", |a| with_numbers(a, [], |x, []| x.hardtanh(0.0, 6.0))),
+    ("Tensor.softplus", |a| {
+        with_numbers(a, [("beta", 1.0), ("threshold", 20.0)], |x, [b, t]| x.softplus(b, t))
+    }),
+    ("Tensor.threshold", |a| {
+        with_numbers(a, [("threshold", 0.0), ("value", 0.0)], |x, [t, v]| x.threshold(t, v))
+    }),
+    ("Tensor.gelu", |a| {
+        let x: Tensor = a.need(0, "input")?;
+        match a.opt::<std::rc::Rc<str>>(usize::MAX, "approximate")?.as_deref() {
+            None | Some("none") => Ok(x.gelu().into()),
+            Some("tanh") => Ok(x.gelu_tanh().into()),
+            Some(other) => unsupported(format!("F.gelu(approximate='{other}')")),
+        }
+    }),
+    ("Tensor.amax", |a| reduced(a, |x| x.max(), |x, d, keep| x.amax(d, keep))),
+    ("Tensor.amin", |a| reduced(a, |x| x.min(), |x, d, keep| x.amin(d, keep))),
+    ("Tensor.median", |a| extreme(a, |x| x.median(), |x, d, keep| x.median_dim(d, keep))),
+    ("Tensor.prod", |a| picked(a, |x| x.prod(), |x, d, keep| x.prod_dim(d, keep))),
+    ("Tensor.logsumexp", |a| {
+        let (x, dims, keep) =
+            (a.need::<Tensor>(0, "input")?, a.need::<Vec<isize>>(1, "dim")?, a.or(2, "keepdim", false)?);
+        Ok(x.logsumexp(dims, keep).into())
+    }),
+    ("Tensor.var", |a| spread(a, |x| x.var(), |x, d, c, keep| x.var_dim(d, c, keep))),
+    ("Tensor.std", |a| spread(a, |x| x.std(), |x, d, c, keep| x.std_dim(d, c, keep))),
+    ("Tensor.norm", |a| {
+        let (x, p) = (a.need::<Tensor>(0, "input")?, a.or(1, "p", 2.0)?);
+        let (dims, keep): (Option<Vec<isize>>, bool) = (a.opt(2, "dim")?, a.or(3, "keepdim", false)?);
+        if p != 2.0 {
+            return unsupported("Tensor.norm(p=..)");
+        }
+        Ok(dims.map_or_else(|| x.norm(), |d| x.norm_dim(d, keep)).into())
+    }),
+    ("Tensor.flip", |a| Ok(a.need::<Tensor>(0, "input")?.flip(a.dims(1)?).into())),
+    ("Tensor.sort", |a| {
+        let (x, dim, descending) =
+            (a.need::<Tensor>(0, "input")?, a.or(1, "dim", -1)?, a.or(2, "descending", false)?);
+        let (values, indices) = x.sort(dim, descending);
+        Ok(Value::tuple(vec![values.into(), indices.into()]))
+    }),
+    ("Tensor.argsort", |a| {
+        let (x, dim, descending) =
+            (a.need::<Tensor>(0, "input")?, a.or(1, "dim", -1)?, a.or(2, "descending", false)?);
+        Ok(x.argsort(dim, descending).into())
+    }),
+    ("Tensor.topk", |a| {
+        let (x, k, dim) = (a.need::<Tensor>(0, "input")?, a.need(1, "k")?, a.or(2, "dim", -1)?);
+        let (values, indices) = x.topk(k, dim, a.or(3, "largest", true)?);
+        Ok(Value::tuple(vec![values.into(), indices.into()]))
+    }),
+    ("Tensor.one_hot", |a| {
+        let (x, classes): (Tensor, i64) = (a.need(0, "input")?, a.or(1, "num_classes", -1)?);
+        let classes = if classes < 0 { x.max().item::<i64>() as usize + 1 } else { classes as usize };
+        Ok(x.one_hot(classes).into())
+    }),
+    ("Tensor.gather", |a| {
+        let (x, dim, index) =
+            (a.need::<Tensor>(0, "input")?, a.need(1, "dim")?, a.need::<Tensor>(2, "index")?);
+        Ok(x.gather(dim, &index).into())
+    }),
+    ("Tensor.index_select", |a| {
+        let (x, dim, index) =
+            (a.need::<Tensor>(0, "input")?, a.need(1, "dim")?, a.need::<Tensor>(2, "index")?);
+        Ok(x.index_select(dim, &index).into())
+    }),
 ];
 
 pub const ATTRIBUTES: &[Entry] = &[
@@ -181,7 +265,13 @@ fn contiguous(a: &mut Args) -> Result<Value> {
 }
 
 fn clamp(x: &Tensor, min: Option<f64>, max: Option<f64>) -> Result<Value> {
-    Ok(x.clamp(min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY)).into())
+    Ok(match (min, max) {
+        (Some(min), Some(max)) => x.clamp(min, max),
+        (Some(min), None) => x.clamp_min(min),
+        (None, Some(max)) => x.clamp_max(max),
+        (None, None) => return failed("clamp: neither min nor max"),
+    }
+    .into())
 }
 
 /// `x.f()`, or `x.f(dims, keepdim)`.
@@ -216,10 +306,34 @@ fn extreme(
     Ok(Value::tuple(vec![values.into(), indices.into()]))
 }
 
+/// `f(x, numbers..)`, each with a name and a default.
+fn with_numbers<const N: usize>(
+    a: &mut Args,
+    parameters: [(&str, f64); N],
+    f: fn(&Tensor, [f64; N]) -> Tensor,
+) -> Result<Value> {
+    let x: Tensor = a.need(0, "input")?;
+    let mut values = [0.0; N];
+    for (i, (name, default)) in parameters.into_iter().enumerate() {
+        values[i] = a.or(i + 1, name, default)?;
+    }
+    a.take(usize::MAX, "inplace");
+    Ok(f(&x, values).into())
+}
+
 /// `var` and `std`: `unbiased=False` is a correction of 0.
-fn spread(a: &mut Args, over: fn(&Tensor, Vec<isize>, usize, bool) -> Tensor) -> Result<Value> {
-    let (x, dims) = (a.need::<Tensor>(0, "input")?, a.need(1, "dim")?);
+fn spread(
+    a: &mut Args,
+    all: fn(&Tensor) -> Tensor,
+    over: fn(&Tensor, Vec<isize>, usize, bool) -> Tensor,
+) -> Result<Value> {
+    let (x, dims): (Tensor, Option<Vec<isize>>) = (a.need(0, "input")?, a.opt(1, "dim")?);
     let unbiased = a.or(usize::MAX, "unbiased", true)?;
     let correction = a.or(usize::MAX, "correction", usize::from(unbiased))?;
-    Ok(over(&x, dims, correction, a.or(usize::MAX, "keepdim", false)?).into())
+    let keep = a.or(usize::MAX, "keepdim", false)?;
+    match dims {
+        Some(dims) => Ok(over(&x, dims, correction, keep).into()),
+        None if correction == 1 => Ok(all(&x).into()),
+        None => Ok(over(&x, (0..x.dim() as isize).collect(), correction, keep).into()),
+    }
 }

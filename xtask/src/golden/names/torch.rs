@@ -2,7 +2,6 @@
 
 use super::Entry;
 use crate::golden::fault::{Result, failed};
-use crate::golden::shim::Shim as _;
 use crate::golden::value::{Args, Value, array_of};
 use rekindle_tensor::{DType, Tensor};
 
@@ -41,6 +40,11 @@ pub const TABLE: &[Entry] = &[
     }),
     ("torch.cat", |a| Ok(Tensor::cat(&a.need::<Vec<Tensor>>(0, "tensors")?, a.or(1, "dim", 0)?).into())),
     ("torch.stack", |a| Ok(Tensor::stack(&a.need::<Vec<Tensor>>(0, "tensors")?, a.or(1, "dim", 0)?).into())),
+    ("torch.searchsorted", |a| {
+        let (sorted, x): (Vec<i64>, Tensor) = (a.need(0, "sorted_sequence")?, a.need(1, "input")?);
+        let place = |v: &i64| sorted.partition_point(|s| s < v) as i64;
+        Ok(Tensor::from_vec(x.to_vec::<i64>().iter().map(place).collect::<Vec<_>>(), x.shape()).into())
+    }),
     ("torch.where", |a| {
         let (condition, x, y): (Tensor, Tensor, Tensor) =
             (a.need(0, "condition")?, a.need(1, "input")?, a.need(2, "other")?);
