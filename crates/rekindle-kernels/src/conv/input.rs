@@ -28,7 +28,7 @@ pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[
     let view = View::new(s, step);
     let dx = Disjoint::new(dx);
     with_scratch(s.groups * parts * taps * co * width, |panels: &mut [T]| {
-        for (i, panels) in panels.chunks_exact_mut(co * width).enumerate() {
+        parallel::chunks_mut(panels, co * width, |i, panels| {
             let (part, tap) = (i / taps, i % taps);
             let (g, channels) = (part / parts, channels(part % parts, ci));
             let w = Matrix::new(&w[(g * co * ci + channels.start) * taps + tap..], (ci * taps, taps));
@@ -37,7 +37,7 @@ pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[
                 // SAFETY: the block lies within the weights of the group.
                 unsafe { pack_b(kernels, w, block.len(), channels.len(), out) };
             }
-        }
+        });
         let panels = &*panels;
         // One task is some channels of one group of one image.
         parallel::for_each_task(s.batch * s.groups * parts, |task| {

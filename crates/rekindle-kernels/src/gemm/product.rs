@@ -12,7 +12,7 @@ const PACKED: usize = 256 * 1024;
 /// Columns of B that are packed at once.
 const PACKED_COLS: usize = 512;
 /// Products below which a task is not worth handing to another thread.
-const TASK: usize = 128 * 1024;
+const TASK: usize = 256 * 1024;
 
 /// Where the columns of an inner block of B are.
 #[derive(Clone, Copy)]
