@@ -4,8 +4,9 @@
 //! problem size, never by the number of threads; that is what makes every result independent of it.
 //!
 //! A job is published in one place. Workers join it while it is open, the caller closes it when no task is left to
-//! claim and waits for those inside; a worker that slept through a job costs nobody anything. Idle workers spin for
-//! a few tens of microseconds, because kernels follow one another closely, and then sleep.
+//! claim and waits for those inside; a worker that slept through a job costs nobody anything. Idle workers look for
+//! the next job for a moment, because kernels follow one another closely, offering their core to others meanwhile, and
+//! then sleep.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -16,8 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long an idle worker looks for the next job before it sleeps.
-const SPIN: Duration = Duration::from_micros(50);
+/// How long an idle worker looks for the next job before it sleeps: longer than the pauses between the kernels of a
+/// training step, since waking a sleeper costs tens of microseconds.
+const SPIN: Duration = Duration::from_micros(200);
 /// Rounds of pure spinning before a waiting thread offers its core to others.
 const ROUNDS_BEFORE_YIELD: u32 = 200;
 const MAX_THREADS: usize = 1024;
