@@ -3,6 +3,9 @@
 //! Which thread runs a task is left to chance, so a task must depend on its index only. Kernels cut their work by
 //! problem size, never by the number of threads; that is what makes every result independent of it.
 //!
+//! Each thread first claims the tasks of its own stretch of the indices and then helps with those of others, so that data
+//! cut alike by one kernel after another stays in the cache of one core.
+//!
 //! A job is published in one place. Workers join it while it is open, the caller closes it when no task is left to
 //! claim and waits for those inside; a worker that slept through a job costs nobody anything. Idle workers look for
 //! the next job for a moment, because kernels follow one another closely, offering their core to others meanwhile, and
@@ -22,7 +25,7 @@ use std::time::{Duration, Instant};
 const SPIN: Duration = Duration::from_micros(200);
 /// Rounds of pure spinning before a waiting thread offers its core to others.
 const ROUNDS_BEFORE_YIELD: u32 = 200;
-const MAX_THREADS: usize = 1024;
+const MAX_THREADS: usize = 256;
 
 /// Number of threads in use; 0 until first asked for.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -31,7 +34,7 @@ static POOL: Pool = Pool {
     busy: AtomicBool::new(false),
     state: AtomicU64::new(0),
     job: UnsafeCell::new(None),
-    next: AtomicUsize::new(0),
+    claimed: [const { Claimed(AtomicUsize::new(0)) }; MAX_THREADS],
     panic: Mutex::new(None),
     workers: AtomicUsize::new(0),
     sleepers: Mutex::new(0),
@@ -39,7 +42,7 @@ static POOL: Pool = Pool {
     wake: Condvar::new(),
 };
 
-/// `state` = epoch << 32 | OPEN | limit << 16 | number of workers inside.
+/// `state` = epoch << 32 | OPEN | number of workers that may enter << 16 | number of workers inside.
 const OPEN: u64 = 1 << 31;
 const EPOCH: u64 = 1 << 32;
 
@@ -49,7 +52,8 @@ struct Pool {
     state: AtomicU64,
     /// Written by the holder of `busy` while no worker is inside.
     job: UnsafeCell<Option<Job>>,
-    next: AtomicUsize,
+    /// How many tasks of each thread's stretch have been claimed.
+    claimed: [Claimed; MAX_THREADS],
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     workers: AtomicUsize,
     sleepers: Mutex<usize>,
@@ -57,9 +61,14 @@ struct Pool {
     wake: Condvar,
 }
 
+/// Counters of different threads lie on different cache lines.
+#[repr(align(64))]
+struct Claimed(AtomicUsize);
+
 #[derive(Clone, Copy)]
 struct Job {
     n_tasks: usize,
+    threads: usize,
     task: *const (dyn Fn(usize) + Sync),
 }
 
@@ -193,8 +202,10 @@ impl Pool {
             )
         };
         // SAFETY: we hold `busy`, the last job is closed and nobody is inside.
-        unsafe { *self.job.get() = Some(Job { n_tasks, task }) };
-        self.next.store(0, Ordering::Relaxed);
+        unsafe { *self.job.get() = Some(Job { n_tasks, threads: helpers + 1, task }) };
+        for claimed in &self.claimed[..=helpers] {
+            claimed.0.store(0, Ordering::Relaxed);
+        }
         let epoch = (self.state.load(Ordering::Relaxed) & !(EPOCH - 1)).wrapping_add(EPOCH);
         // Sequentially consistent, together with the load of `sleeping`: either a worker that goes to sleep sees
         // the job, or we see that it sleeps.
@@ -203,7 +214,7 @@ impl Pool {
             drop(lock(&self.sleepers));
             self.wake.notify_all();
         }
-        self.work(n_tasks, f);
+        self.work(0, helpers + 1, n_tasks, f);
         self.state.fetch_and(!OPEN, Ordering::Relaxed);
         let mut backoff = Backoff::new();
         while self.state.load(Ordering::Acquire) & 0xffff != 0 {
@@ -216,27 +227,34 @@ impl Pool {
         }
     }
 
-    /// Claims and runs tasks until none is left. A panic is kept for the caller and ends the job early.
-    fn work(&self, n_tasks: usize, f: &(dyn Fn(usize) + Sync)) {
+    /// Claims and runs tasks until none is left, those of thread `me` first. A panic is kept for the caller and ends the
+    /// job early.
+    fn work(&self, me: usize, threads: usize, n_tasks: usize, f: &(dyn Fn(usize) + Sync)) {
         let result = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let task = self.next.fetch_add(1, Ordering::Relaxed);
-                if task >= n_tasks {
-                    break;
+            for owner in (me..threads).chain(0..me) {
+                let (start, end) = (owner * n_tasks / threads, (owner + 1) * n_tasks / threads);
+                loop {
+                    let task = start + self.claimed[owner].0.fetch_add(1, Ordering::Relaxed);
+                    if task >= end {
+                        break;
+                    }
+                    f(task);
                 }
-                f(task);
             }
         }));
         if let Err(payload) = result {
-            self.next.store(n_tasks, Ordering::Relaxed);
+            for claimed in &self.claimed[..threads] {
+                claimed.0.store(n_tasks, Ordering::Relaxed);
+            }
             lock(&self.panic).get_or_insert(payload);
         }
     }
 
     fn spawn_up_to(&'static self, helpers: usize) {
         for id in self.workers.load(Ordering::Relaxed)..helpers {
-            let spawned =
-                std::thread::Builder::new().name(format!("rekindle-{}", id + 1)).spawn(move || self.worker());
+            let spawned = std::thread::Builder::new()
+                .name(format!("rekindle-{}", id + 1))
+                .spawn(move || self.worker(id + 1));
             // Without a thread from the system the job is done by fewer.
             if spawned.is_err() {
                 break;
@@ -245,29 +263,30 @@ impl Pool {
         }
     }
 
-    fn worker(&self) {
+    /// The life of worker `me`; the caller of a job is thread 0.
+    fn worker(&self, me: usize) {
         let mut last_epoch = 0;
         loop {
-            let epoch = self.enter(last_epoch);
+            let epoch = self.enter(me, last_epoch);
             // SAFETY: we are inside an open job, so `job` was written before it was opened, will not be written
             // before we leave, and its task is alive until then.
-            let (n_tasks, f) = unsafe {
+            let (job, f) = unsafe {
                 let job = (*self.job.get()).expect("an open job has been written");
-                (job.n_tasks, &*job.task)
+                (job, &*job.task)
             };
-            self.work(n_tasks, f);
+            self.work(me, job.threads, job.n_tasks, f);
             self.state.fetch_sub(1, Ordering::Release);
             last_epoch = epoch;
         }
     }
 
     /// Waits for an open job after `last_epoch`, enters it and returns its epoch.
-    fn enter(&self, last_epoch: u64) -> u64 {
+    fn enter(&self, me: usize, last_epoch: u64) -> u64 {
         let mut started = Instant::now();
         let mut backoff = Backoff::new();
         loop {
             let state = self.state.load(Ordering::Acquire);
-            if Self::joinable(state, last_epoch) {
+            if Self::joinable(state, me, last_epoch) {
                 let entered =
                     self.state.compare_exchange_weak(state, state + 1, Ordering::Acquire, Ordering::Relaxed);
                 if entered.is_ok() {
@@ -277,23 +296,22 @@ impl Pool {
             }
             backoff.wait();
             if backoff.rounds.is_multiple_of(64) && started.elapsed() > SPIN {
-                self.sleep(last_epoch);
+                self.sleep(me, last_epoch);
                 started = Instant::now();
                 backoff = Backoff::new();
             }
         }
     }
 
-    fn joinable(state: u64, last_epoch: u64) -> bool {
-        let (inside, limit) = (state & 0xffff, state >> 16 & 0x7fff);
-        state & OPEN != 0 && state >> 32 != last_epoch && inside < limit
+    fn joinable(state: u64, me: usize, last_epoch: u64) -> bool {
+        state & OPEN != 0 && state >> 32 != last_epoch && me as u64 <= state >> 16 & 0x7fff
     }
 
-    fn sleep(&self, last_epoch: u64) {
+    fn sleep(&self, me: usize, last_epoch: u64) {
         let mut sleepers = lock(&self.sleepers);
         *sleepers += 1;
         self.sleeping.store(*sleepers, Ordering::SeqCst);
-        while !Self::joinable(self.state.load(Ordering::SeqCst), last_epoch) {
+        while !Self::joinable(self.state.load(Ordering::SeqCst), me, last_epoch) {
             sleepers = self.wake.wait(sleepers).unwrap_or_else(PoisonError::into_inner);
         }
         *sleepers -= 1;
