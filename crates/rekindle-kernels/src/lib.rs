@@ -7,6 +7,7 @@ pub mod dispatch;
 pub mod gemm;
 pub mod map;
 pub mod mt19937;
+pub mod norm;
 pub mod parallel;
 pub mod pool2d;
 pub mod real;

@@ -32,6 +32,7 @@ pub use create::{Literal, tensor};
 pub use dtype::{DType, Element, Scalar};
 pub use op::{Context, Grads, Keeps, Meta, Op, Output, apply, check};
 pub use operand::Operand;
+pub use ops::batch_norm::BatchNormOptions;
 pub use ops::conv2d::ConvOptions;
 pub use ops::max_pool2d::PoolOptions;
 pub use rekindle_kernels::parallel::{num_threads, set_num_threads};

@@ -142,9 +142,10 @@ impl Loss for BCEWithLogitsLoss {
         let Some(p) = &self.pos_weight else {
             return pointwise(OfLogits, self.reduction, input, target, self.weight.as_ref());
         };
-        let losses = apply(PosWeighted, &[input, target, &p.detach().expand(input.shape())]);
+        let p = p.detach().to(input.dtype()).expand(input.shape());
+        let losses = apply(PosWeighted, &[input, target, &p]);
         self.reduction.of(match &self.weight {
-            Some(w) => losses * w,
+            Some(w) => losses * w.to(input.dtype()),
             None => losses,
         })
     }
@@ -217,14 +218,6 @@ impl Op for PosWeighted {
     }
     fn infer(&self, m: &[Meta]) -> Result<Meta, String> {
         paired(self.name(), &m[0], &m[1])?;
-        if m[2].dtype != m[0].dtype {
-            return Err(format!(
-                "{}: pos_weight is {}, the prediction {}",
-                self.name(),
-                m[2].dtype,
-                m[0].dtype
-            ));
-        }
         Ok(m[0].clone())
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {

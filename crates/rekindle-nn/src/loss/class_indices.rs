@@ -57,7 +57,7 @@ pub(super) fn class_indices(
         op.check_range(&t.data::<i64>(), x.shape(), t.shape());
     }
     match &options.weight {
-        Some(w) => apply(op, &[x, t, &w.detach()]),
+        Some(w) => apply(op, &[x, t, &w.detach().to(x.dtype())]),
         None => apply(op, &[x, t]),
     }
 }
@@ -319,13 +319,13 @@ impl Op for ClassIndices {
     }
 }
 
-/// Class weights are one number per class, of the scores' type.
+/// Class weights are one number per class.
 pub(super) fn check_weight(op: &str, w: &Meta, x: &Meta) -> Result<(), String> {
-    let classes = x.shape[if x.shape.len() == 1 { 0 } else { 1 }];
-    if w.shape[..] != [classes] || w.dtype != x.dtype {
+    let classes = x.shape[1];
+    if w.shape[..] != [classes] {
         return Err(format!(
-            "{op}: the class weights are {} {:?}; scores {} {:?} need {} [{classes}]",
-            w.dtype, w.shape, x.dtype, x.shape, x.dtype
+            "{op}: the class weights are {:?}; scores {:?} need [{classes}]",
+            w.shape, x.shape
         ));
     }
     Ok(())

@@ -115,6 +115,7 @@ mod tests {
             for shape in [&[3, 4][..], &[1], &[0, 3], &[2, 1, 5], &[]] {
                 sample = sample.on(&[shape, shape]);
             }
+            sample = sample.large(&[&[40_000], &[40_000]]);
             sample.check().unwrap();
             for case in (0..sample.cases.len()).filter(|&c| c != 2) {
                 let x = sample.inputs(case);

@@ -46,7 +46,7 @@ pub(super) fn pointwise<F: Formula>(
         None => apply(Pointwise { formula, reduction }, &[x, t]),
         Some(w) => {
             let losses = apply(Pointwise { formula, reduction: Reduction::None }, &[x, t]);
-            reduction.of(losses * w)
+            reduction.of(losses * w.to(x.dtype()))
         }
     }
 }

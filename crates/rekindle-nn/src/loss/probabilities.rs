@@ -30,7 +30,7 @@ pub(super) fn probabilities(options: &Options, x: &Tensor, t: &Tensor) -> Tensor
     }
     let op = Probabilities { smoothing: options.label_smoothing, reduction };
     match &options.weight {
-        Some(w) => apply(op, &[x, t, &w.detach()]),
+        Some(w) => apply(op, &[x, t, &w.detach().to(x.dtype())]),
         None => apply(op, &[x, t]),
     }
 }

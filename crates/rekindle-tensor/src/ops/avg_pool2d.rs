@@ -72,7 +72,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     let pool = |name: &'static str, options: PoolOptions<2>| Sample::new(name, move |x| x[0].avg_pool2d(options));
     let overlapping = PoolOptions { stride: [2, 1], padding: [1, 1], ..PoolOptions::new([3, 2]) };
     vec![
-        pool("avg_pool2d", PoolOptions::new([2, 2])).on(&[&[2, 3, 4, 6]]).on(&[&[0, 1, 2, 2]]).on(&[&[3, 5, 5]]),
+        pool("avg_pool2d", PoolOptions::new([2, 2])).on(&[&[2, 3, 4, 6]]).on(&[&[0, 1, 2, 2]]).on(&[&[3, 5, 5]]).large(&[&[4, 8, 48, 48]]),
         pool("avg_pool2d, overlapping", overlapping).on(&[&[1, 2, 5, 4]]).on(&[&[1, 1, 1, 1]]),
         pool("avg_pool2d, padding not counted", PoolOptions { count_include_pad: false, ..overlapping })
             .on(&[&[1, 2, 5, 4]]),

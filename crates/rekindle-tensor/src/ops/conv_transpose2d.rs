@@ -169,7 +169,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("conv_transpose2d", |x| x[0].conv_transpose2d(&x[1], x.get(2), ConvOptions::default(), [0, 0]))
             .on(&[&[2, 3, 3, 2], &[3, 2, 2, 3], &[2]])
             .on(&[&[1, 1, 1, 1], &[1, 1, 2, 1]])
-            .on(&[&[0, 1, 2, 2], &[1, 2, 2, 2], &[2]]),
+            .on(&[&[0, 1, 2, 2], &[1, 2, 2, 2], &[2]])
+            .large(&[&[4, 8, 24, 24], &[8, 4, 3, 3], &[4]]),
         Sample::new("conv_transpose2d with options", move |x| {
             x[0].conv_transpose2d(&x[1], x.get(2), options, [1, 2])
         })

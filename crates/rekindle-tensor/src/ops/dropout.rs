@@ -175,7 +175,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     use crate::random::{Generator, with_generator};
     let seeded = |f: fn(&Tensor) -> Tensor| move |x: &[Tensor]| with_generator(&mut Generator::seeded(1), || f(&x[0]));
     // One long dimension only: other strides mean another order of draws.
-    let long = |s: Sample| s.on(&[&[9]]).on(&[&[1]]).on(&[&[0, 3]]).on(&[&[1, 7]]);
+    let long = |s: Sample| s.on(&[&[9]]).on(&[&[1]]).on(&[&[0, 3]]).on(&[&[1, 7]]).large(&[&[40000]]);
     vec![
         long(Sample::new("dropout", seeded(|x| x.dropout(0.4)))),
         long(Sample::new("dropout of everything", seeded(|x| x.dropout(1.0)))),

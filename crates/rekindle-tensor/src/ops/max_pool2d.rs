@@ -200,7 +200,7 @@ impl Tensor {
 pub(crate) fn samples() -> Vec<Sample> {
     let pool = |name: &'static str, options: PoolOptions<2>| Sample::new(name, move |x| x[0].max_pool2d(options));
     vec![
-        pool("max_pool2d", PoolOptions::new([2, 2])).on(&[&[2, 3, 4, 6]]).on(&[&[0, 1, 2, 2]]).on(&[&[3, 5, 5]]),
+        pool("max_pool2d", PoolOptions::new([2, 2])).on(&[&[2, 3, 4, 6]]).on(&[&[0, 1, 2, 2]]).on(&[&[3, 5, 5]]).large(&[&[4, 8, 48, 48]]),
         pool("max_pool2d, overlapping", PoolOptions {
             stride: [2, 1],
             padding: [1, 1],

@@ -31,6 +31,7 @@ ops! {
     any;
     arg;
     avg_pool2d: "avg_pool2d", "avg_pool1d";
+    batch_norm: "batch_norm";
     cat: "cat";
     celu: "celu";
     clamp: "clamp";
@@ -42,18 +43,21 @@ ops! {
     div: "div";
     dropout: "dropout", "alpha_dropout";
     elu: "elu";
+    embedding: "embedding";
     erf: "erf";
     exp: "exp";
     exp_m1: "exp_m1";
     expand: "expand";
     gather: "gather", "scatter", "scatter_add";
     gelu: "gelu", "gelu_tanh";
+    group_norm;
     hardshrink: "hardshrink";
     hardsigmoid: "hardsigmoid";
     hardswish: "hardswish";
     hardtanh: "hardtanh";
     index_select: "index_select", "index_add";
     isnan;
+    layer_norm: "layer_norm";
     leaky_relu: "leaky_relu";
     linear: "linear";
     ln: "ln";
@@ -78,6 +82,7 @@ ops! {
     reciprocal: "reciprocal";
     relu: "relu";
     reshape: "reshape";
+    rms_norm;
     round: "round", "floor", "ceil", "trunc";
     rsqrt: "rsqrt";
     selu: "selu";
