@@ -10,8 +10,10 @@ use crate::real::Real;
 use std::ops::Range;
 use std::ptr::null;
 
-/// Elements of `y^T` that a task computes.
+/// Elements of `y^T` that are computed together.
 const PIECE: usize = 8 * 1024;
+/// Images and groups that are enough tasks.
+const MANY: usize = 32;
 
 pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
@@ -29,29 +31,32 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
     with_scratch(s.groups * rows * width, |panels: &mut [T]| {
         pack_weights(kernels, s, w, panels);
         let panels = &*panels;
-        // One task is some pixels of one group of one image.
-        parallel::for_each_task(s.batch * s.groups * pieces, |task| {
-            let (group, piece) = (task / pieces, task % pieces);
+        // One task is one group of one image, or a piece of it if there are few.
+        let tasks = if s.batch * s.groups < MANY { pieces } else { 1 };
+        parallel::for_each_task(s.batch * s.groups * tasks, |task| {
+            let (group, task) = (task / tasks, task % tasks);
             let (image, g) = (group / s.groups, group % s.groups);
-            let here = piece * step..pixels.min((piece + 1) * step);
             let padded = view.scratch(s, ci, 1);
             with_scratch(step * width + padded, |scratch: &mut [T]| {
                 let (yt, scratch) = scratch.split_at_mut(step * width);
                 let x = view.padded(s, x, image..image + 1, g * ci..(g + 1) * ci, scratch);
-                let product = Gathered {
-                    kernels,
-                    a: x,
-                    rows: &offsets[here.clone()],
-                    cols: &taps,
-                    panels: &panels[g * rows * width..],
-                    n: co,
-                    bias: bias.map(|bias| &bias[g * co..]),
-                };
-                let out = y.from(group * co, here.start).start;
-                // SAFETY: all sizes are those of the slices, and tasks have different parts of y.
-                unsafe {
-                    product.run(Target { start: yt.as_mut_ptr(), row: width }, false);
-                    copy(kernels, Matrix::new(yt, (1, width)), co, here.len(), out, pixels);
+                for start in (pieces * task / tasks..pieces * (task + 1) / tasks).map(|piece| piece * step) {
+                    let here = start..pixels.min(start + step);
+                    let product = Gathered {
+                        kernels,
+                        a: x,
+                        rows: &offsets[here.clone()],
+                        cols: &taps,
+                        panels: &panels[g * rows * width..],
+                        n: co,
+                        bias: bias.map(|bias| &bias[g * co..]),
+                    };
+                    let out = y.from(group * co, here.start).start;
+                    // SAFETY: all sizes are those of the slices, and tasks have different parts of y.
+                    unsafe {
+                        product.run(Target { start: yt.as_mut_ptr(), row: width }, false);
+                        copy(kernels, Matrix::new(yt, (1, width)), co, here.len(), out, pixels);
+                    }
                 }
             });
         });
