@@ -59,3 +59,26 @@ impl fmt::Display for dyn Module + '_ {
 pub(crate) fn python_bool(on: bool) -> &'static str {
     if on { "True" } else { "False" }
 }
+
+/// Python's spelling of a float: `0.1`, `1e-05`, `20.0`.
+pub(crate) fn python_float(x: f64) -> String {
+    let text = format!("{x:?}");
+    match text.split_once('e') {
+        None => text,
+        Some((mantissa, exponent)) => {
+            let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+            format!("{mantissa}e{sign}{digits:0>2}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::python_float;
+
+    #[test]
+    fn floats_are_spelt_as_in_python() {
+        let spelt = [1e-5, 0.0001, 0.1, 20.0, 1e16, 1.5e-12].map(python_float);
+        assert_eq!(spelt, ["1e-05", "0.0001", "0.1", "20.0", "1e+16", "1.5e-12"]);
+    }
+}

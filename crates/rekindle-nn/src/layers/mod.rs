@@ -1,7 +1,21 @@
 //! Layers, one family per file.
 
 mod activation;
+mod batch_norm;
+mod conv;
+mod dropout;
+mod embedding;
+mod flatten;
+mod layer_norm;
 mod linear;
+mod pool;
 
 pub use activation::*;
+pub use batch_norm::{BatchNorm1d, BatchNorm2d};
+pub use conv::{Conv1d, Conv2d};
+pub use dropout::{AlphaDropout, Dropout, Dropout1d, Dropout2d};
+pub use embedding::Embedding;
+pub use flatten::{Flatten, Unflatten};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use pool::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
