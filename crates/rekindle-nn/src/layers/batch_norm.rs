@@ -80,11 +80,12 @@ macro_rules! batch_norm {
 
             fn extra_repr(&self) -> String {
                 format!(
-                    "{}, eps={}, momentum={}, affine={}, track_running_stats={}",
+                    "{}, eps={}, momentum={}, affine={}, bias={}, track_running_stats={}",
                     self.num_features,
                     python_float(self.eps),
                     self.momentum.map_or("None".to_string(), python_float),
                     python_bool(self.weight.is_some()),
+                    python_bool(self.bias.is_some()),
                     python_bool(self.running_mean.is_some())
                 )
             }

@@ -62,7 +62,8 @@ macro_rules! conv {
                 let mut shape = self.weight.shape().to_vec();
                 shape[1] = inputs / groups;
                 self.options.groups = groups;
-                self.redraw(&shape, self.bias.is_some())
+                let bias = self.bias.is_some();
+                self.redraw(&shape, bias)
             }
 
             /// With or without bias.
