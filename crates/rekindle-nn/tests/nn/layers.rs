@@ -139,7 +139,8 @@ fn state_has_pytorchs_names_and_comes_back() {
     let (a, b) = (net(), net());
     no_grad(|| _ = a.forward(&images()));
     b.load_state_dict(&a.state_dict()).unwrap();
-    (a.eval(), b.eval());
+    a.eval();
+    b.eval();
     assert!(a.forward(&images()).detach().bitwise_eq(&b.forward(&images()).detach()));
 }
 

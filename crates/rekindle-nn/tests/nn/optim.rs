@@ -152,11 +152,12 @@ fn a_parameter_belongs_to_one_group() {
 #[test]
 fn clipping_matches_pytorch_and_spreads_nan() {
     let p = weights();
+    let params = [p.clone()];
     p.set_grad(Some(tensor([3.0, 0.0, -4.0, 0.0, 0.0])));
-    assert_eq!(clip_grad_norm_of_(&[p.clone()], 10.0, f64::INFINITY), 4.0);
-    assert_eq!(clip_grad_norm_of_(&[p.clone()], 10.0, 1.0), 7.0);
+    assert_eq!(clip_grad_norm_of_(&params, 10.0, f64::INFINITY), 4.0);
+    assert_eq!(clip_grad_norm_of_(&params, 10.0, 1.0), 7.0);
     assert_eq!(p.grad().unwrap().to_vec::<f32>(), [3.0, 0.0, -4.0, 0.0, 0.0]);
     p.set_grad(Some(tensor([f64::NAN, 1.0, 1.0, 1.0, 1.0])));
-    assert!(clip_grad_norm_(&[p.clone()], 1.0).is_nan());
+    assert!(clip_grad_norm_(&params, 1.0).is_nan());
     assert!(p.grad().unwrap().to_vec::<f32>().iter().all(|v| v.is_nan()));
 }
