@@ -24,17 +24,6 @@ pub enum Buffer {
     Bool(Vec<bool>),
 }
 
-impl Buffer {
-    pub(crate) fn dtype(&self) -> DType {
-        match self {
-            Buffer::F32(_) => DType::F32,
-            Buffer::F64(_) => DType::F64,
-            Buffer::I64(_) => DType::I64,
-            Buffer::Bool(_) => DType::Bool,
-        }
-    }
-}
-
 impl Clone for Buffer {
     fn clone(&self) -> Self {
         match self {
@@ -156,6 +145,7 @@ mod tests {
         let v: Vec<f32> = alloc(n);
         let p = v.as_ptr();
         drop(Buffer::F32(v));
-        assert_eq!(alloc::<f32>(n).as_ptr(), p);
+        let again: Vec<f32> = alloc(n);
+        assert_eq!(again.as_ptr(), p);
     }
 }

@@ -69,12 +69,15 @@ fn weights(n: usize) -> Vec<f64> {
         .collect()
 }
 
+/// An operation as a function of its inputs.
+pub type Function = Box<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>;
+
 /// An operation and the inputs on which it is checked.
 pub struct Sample {
     /// What is checked.
     pub name: &'static str,
     /// The operation.
-    pub f: Box<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>,
+    pub f: Function,
     /// The shapes of the inputs, one list for each run.
     pub cases: Vec<Vec<Vec<usize>>>,
     /// Shapes that are large enough for several threads; gradients are not compared with differences there.

@@ -31,6 +31,8 @@ impl Op for Compare {
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         Ok(Meta { dtype: DType::Bool, ..broadcasting(self.name(), x)? })
     }
+    // One of the types that the formulas are compiled for is bool.
+    #[allow(clippy::bool_comparison)]
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         let (a, b, shape) = (x[0], x[1], &out.shape);
         match_dtype!(a.dtype(), T => match self {

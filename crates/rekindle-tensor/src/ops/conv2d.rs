@@ -98,7 +98,7 @@ impl Conv {
     fn geometry(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape, String> {
         let ConvOptions { stride, padding, dilation, groups } = self.options;
         self.options.check(self.name)?;
-        let fits = w.len() == self.dims + 2 && x.len() == self.dims + 2 && x[1] == w[1] * groups && w[0] % groups == 0;
+        let fits = w.len() == self.dims + 2 && x.len() == self.dims + 2 && x[1] == w[1] * groups && w[0].is_multiple_of(groups);
         if !fits || w.contains(&0) {
             return Err(self.mismatch(x, w));
         }

@@ -28,7 +28,7 @@ impl ConvTranspose {
         let (op, extra) = (self.name, self.output_padding);
         self.options.check(op)?;
         let dims = self.dims + 2;
-        if w.len() != dims || x.len() != dims || x[1] != w[0] || w[0] % groups != 0 || w.contains(&0) {
+        if w.len() != dims || x.len() != dims || x[1] != w[0] || !w[0].is_multiple_of(groups) || w.contains(&0) {
             return Err(format!(
                 "{op}: input {x:?} does not fit weight {w:?} with groups {groups}; they are [N, C, ..] and \
                  [C, out_channels / groups, ..] of {dims} dimensions"

@@ -49,12 +49,12 @@ fn others<T: Real>(x: &[T], dy: &[T], len: usize, inner: usize, dx: &mut [T]) {
             let mut before = dy[o * inner + i];
             for at in (i..block).step_by(inner) {
                 dx[at] = before;
-                before = before * x[at];
+                before *= x[at];
             }
             let mut after = T::ONE;
             for at in (i..block).step_by(inner).rev() {
                 dx[at] *= after;
-                after = after * x[at];
+                after *= x[at];
             }
         }
     }

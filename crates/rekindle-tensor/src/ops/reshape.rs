@@ -47,7 +47,7 @@ fn resolve(have: &Shape, want: &Ints) -> Result<Shape, String> {
     }
     let known: usize = want.0.iter().filter(|&&d| d != -1).map(|&d| d as usize).product();
     let n = have.numel();
-    if unknown == 1 && (known == 0 || n % known != 0) {
+    if unknown == 1 && (known == 0 || !n.is_multiple_of(known)) {
         return Err(format!(
             "reshape: no size for -1 makes {:?} of the {n} elements of {have:?}; {n} is not a multiple of {known}",
             want.0
