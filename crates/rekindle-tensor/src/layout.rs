@@ -160,16 +160,20 @@ impl Group {
         }
     }
 
-    /// Runs that lie side by side are read in square blocks, so that every cache line that is fetched is used whole.
+    /// Runs that lie side by side are copied in square blocks through a small buffer, so that every cache line is
+    /// read whole and written whole, however the rows fall on the cache's sets.
     fn transpose<T: Element>(&self, x: &[T], len: usize, step: usize, out: &mut [T]) {
+        let mut tile = [[T::default(); TILE]; TILE];
         for i in (0..self.count).step_by(TILE) {
             let rows = TILE.min(self.count - i);
             for j in (0..len).step_by(TILE) {
-                for column in j..len.min(j + TILE) {
-                    let x = &x[column * step + i..][..rows];
-                    for (row, v) in x.iter().enumerate() {
-                        out[(i + row) * len + column] = *v;
-                    }
+                let columns = TILE.min(len - j);
+                for (c, column) in tile[..columns].iter_mut().enumerate() {
+                    column[..rows].copy_from_slice(&x[(j + c) * step + i..][..rows]);
+                }
+                for r in 0..rows {
+                    let out = &mut out[(i + r) * len + j..][..columns];
+                    out.iter_mut().zip(&tile).for_each(|(o, column)| *o = column[r]);
                 }
             }
         }

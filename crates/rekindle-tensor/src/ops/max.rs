@@ -10,6 +10,7 @@ use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::Ints;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
+use rekindle_kernels::real::Real;
 use rekindle_kernels::reduce;
 use smallvec::smallvec;
 
@@ -21,19 +22,12 @@ pub(crate) trait Ordered: Element {
     fn above(a: Self, b: Self) -> bool;
     /// Whether `a` replaces `b` as the least.
     fn below(a: Self, b: Self) -> bool;
-
-    #[inline(always)]
-    fn greater_of(a: Self, b: Self) -> Self {
-        if Self::above(b, a) { b } else { a }
-    }
-    #[inline(always)]
-    fn lesser_of(a: Self, b: Self) -> Self {
-        if Self::below(b, a) { b } else { a }
-    }
+    fn greater_of(a: Self, b: Self) -> Self;
+    fn lesser_of(a: Self, b: Self) -> Self;
 }
 
 macro_rules! ordered {
-    ($($t:ty: $lowest:expr, $highest:expr, $above:expr, $below:expr;)*) => {$(
+    ($($t:ty: $lowest:expr, $highest:expr, $above:expr, $below:expr, $max:expr, $min:expr;)*) => {$(
         impl Ordered for $t {
             const LOWEST: Self = $lowest;
             const HIGHEST: Self = $highest;
@@ -45,14 +39,22 @@ macro_rules! ordered {
             fn below(a: Self, b: Self) -> bool {
                 $below(a, b)
             }
+            #[inline(always)]
+            fn greater_of(a: Self, b: Self) -> Self {
+                $max(a, b)
+            }
+            #[inline(always)]
+            fn lesser_of(a: Self, b: Self) -> Self {
+                $min(a, b)
+            }
         }
     )*};
 }
 ordered! {
-    f32: f32::NEG_INFINITY, f32::INFINITY, reduce::greater, reduce::less;
-    f64: f64::NEG_INFINITY, f64::INFINITY, reduce::greater, reduce::less;
-    i64: i64::MIN, i64::MAX, |a, b| a > b, |a, b| a < b;
-    bool: false, true, |a: bool, b: bool| a & !b, |a: bool, b: bool| !a & b;
+    f32: f32::NEG_INFINITY, f32::INFINITY, reduce::greater, reduce::less, Real::maximum, Real::minimum;
+    f64: f64::NEG_INFINITY, f64::INFINITY, reduce::greater, reduce::less, Real::maximum, Real::minimum;
+    i64: i64::MIN, i64::MAX, |a, b| a > b, |a, b| a < b, i64::max, i64::min;
+    bool: false, true, |a: bool, b: bool| a & !b, |a: bool, b: bool| !a & b, bool::max, bool::min;
 }
 
 /// The greatest (`max`) or least element over some dimensions.

@@ -18,9 +18,13 @@ impl Op for To {
         Ok(Meta { shape: x[0].shape.clone(), dtype: self.0 })
     }
     fn forward(&self, x: &[&Tensor], _: &Meta) -> Output {
-        match_dtype!(x[0].dtype(), A => match_dtype!(self.0, B => {
-            unary(x[0], |v: A| B::from_scalar(v.to_scalar())).into()
-        }))
+        match_dtype!(x[0].dtype(), A => match self.0 {
+            DType::F32 => unary(x[0], <A as Cast>::f32),
+            DType::F64 => unary(x[0], <A as Cast>::f64),
+            DType::I64 => unary(x[0], <A as Cast>::i64),
+            DType::Bool => unary(x[0], <A as Cast>::bool),
+        })
+        .into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.to(ctx.metas[0].dtype))]
@@ -28,6 +32,46 @@ impl Op for To {
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
     }
+}
+
+/// The conversions of one element, each in a single rounding.
+trait Cast: Element {
+    fn f32(self) -> f32;
+    fn f64(self) -> f64;
+    fn i64(self) -> i64;
+    fn bool(self) -> bool;
+}
+
+macro_rules! cast {
+    ($($t:ty: |$v:ident| $number:expr, $zero:expr;)*) => {$(
+        impl Cast for $t {
+            #[inline(always)]
+            fn f32(self) -> f32 {
+                let $v = self;
+                $number as f32
+            }
+            #[inline(always)]
+            fn f64(self) -> f64 {
+                let $v = self;
+                $number as f64
+            }
+            #[inline(always)]
+            fn i64(self) -> i64 {
+                let $v = self;
+                $number as i64
+            }
+            #[inline(always)]
+            fn bool(self) -> bool {
+                self != $zero
+            }
+        }
+    )*};
+}
+cast! {
+    f32: |v| v, 0.0;
+    f64: |v| v, 0.0;
+    i64: |v| v, 0;
+    bool: |v| v as u8, false;
 }
 
 #[derive(Debug)]
@@ -104,4 +148,28 @@ impl Tensor {
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![Sample::unary("to", |x| x.to(DType::F32).to(DType::F64)).loose(), Sample::unary("copy", |x| x.copy())]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dtype::{Element, match_dtype};
+    use crate::{DType, Tensor, tensor};
+
+    #[test]
+    fn every_conversion_is_that_of_single_numbers() {
+        let types = [DType::F32, DType::F64, DType::I64, DType::Bool];
+        for (from, to) in types.iter().flat_map(|&from| types.map(|to| (from, to))) {
+            let x = tensor([-2.75, 0.0, 0.4, 1.0, 3e9, 1e30, f64::NAN]).to(from);
+            let expected = match_dtype!(from, A => match_dtype!(to, B => {
+                Tensor::from_vec(x.data::<A>().iter().map(|v| B::from_scalar(v.to_scalar())).collect::<Vec<B>>(), 7)
+            }));
+            assert!(x.to(to).bitwise_eq(&expected), "{from} to {to}: {}", x.to(to));
+        }
+    }
+
+    #[test]
+    fn a_large_integer_is_rounded_once() {
+        let x = (1i64 << 54) + (1 << 30) + 1;
+        assert_eq!(tensor([x]).float().item::<f32>(), x as f32);
+    }
 }
