@@ -151,8 +151,7 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// Squares of N by N, where N is the number of lanes, stay in registers. Interleaving the first half of the vectors with
-/// the second moves the index of the vector into the index of the lane, one bit each time.
+/// Copies a matrix across, in squares of N by N, where N is the number of lanes.
 #[inline(always)]
 unsafe fn transpose<V: Simd, const N: usize>(
     rows: usize,
@@ -165,26 +164,34 @@ unsafe fn transpose<V: Simd, const N: usize>(
     for i in (0..rows).step_by(N) {
         for j in (0..cols).step_by(N) {
             let (rows, cols) = (N.min(rows - i), N.min(cols - j));
+            let (x, out) = (x.wrapping_add(j * x_col + i), out.wrapping_add(i * out_row + j));
             // SAFETY: the caller vouches for the size; only the rows and columns that exist are accessed.
             unsafe {
-                let column = |c: usize| match c < cols {
-                    true if rows == N => V::load(x.add((j + c) * x_col + i)),
-                    true => V::load_first(x.add((j + c) * x_col + i), rows),
-                    false => V::splat(V::T::ZERO),
-                };
-                let mut square: [V; N] = std::array::from_fn(column);
-                for _ in 0..N.ilog2() {
-                    let halves: [(V, V); N] =
-                        std::array::from_fn(|c| square[c / 2].interleave(square[c / 2 + N / 2]));
-                    square = std::array::from_fn(|c| if c % 2 == 0 { halves[c].0 } else { halves[c].1 });
-                }
-                for (r, row) in square.into_iter().enumerate().take(rows) {
-                    let out = out.add((i + r) * out_row + j);
-                    if cols == N { row.store(out) } else { row.store_first(out, cols) }
+                if rows == N && cols == N {
+                    let square = turn(std::array::from_fn::<V, N, _>(|c| V::load(x.add(c * x_col))));
+                    (0..N).for_each(|r| square[r].store(out.add(r * out_row)));
+                } else {
+                    let mut square = [V::splat(V::T::ZERO); N];
+                    (0..cols).for_each(|c| square[c] = V::load_first(x.add(c * x_col), rows));
+                    let square = turn(square);
+                    (0..rows).for_each(|r| square[r].store_first(out.add(r * out_row), cols));
                 }
             }
         }
     }
+}
+
+/// A square of N by N across. Interleaving the first half of the vectors with the second moves the index of the vector
+/// into the index of the lane, one bit each time.
+#[inline(always)]
+unsafe fn turn<V: Simd, const N: usize>(mut square: [V; N]) -> [V; N] {
+    for _ in 0..N.ilog2() {
+        // SAFETY: the caller has the instruction set.
+        let pairs: [(V, V); N] =
+            std::array::from_fn(|c| unsafe { square[c / 2].interleave(square[c / 2 + N / 2]) });
+        square = std::array::from_fn(|c| if c % 2 == 0 { pairs[c].0 } else { pairs[c].1 });
+    }
+    square
 }
 
 /// Compiles the microkernels for one vector type, for each number of rows and vectors.
