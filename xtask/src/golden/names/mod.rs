@@ -7,8 +7,10 @@ mod conv;
 pub mod data;
 mod functional;
 mod images;
+mod init;
 mod losses;
 pub mod nn;
+mod norm;
 pub mod numpy;
 mod optim;
 mod python;
@@ -35,9 +37,11 @@ const TABLES: &[&[Entry]] = &[
     tensor::ALONG,
     tensor::ATTRIBUTES,
     functional::TABLE,
+    norm::TABLE,
     conv::TABLE,
     losses::TABLE,
     nn::TABLE,
+    init::TABLE,
     optim::TABLE,
     schedulers::TABLE,
     data::TABLE,
