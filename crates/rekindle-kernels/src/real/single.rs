@@ -36,7 +36,7 @@ fn power_of_two(n: i32) -> f32 {
 /// The uneven range makes 1 + p lie where f32 is fine below 1 and coarse above, and keeps exp(x) - 1 from cancelling.
 #[inline(always)]
 fn split_exp(x: f32) -> (i32, f32) {
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, -0.08497) + ROUNDER;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, -0.084_962_5) + ROUNDER;
     let n = shifted - ROUNDER;
     // The first step is exact, since n * LN_2_HIGH is within 0.41 of x and both are multiples of 2^-25.
     let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, x));
