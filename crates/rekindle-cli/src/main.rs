@@ -1,3 +1,48 @@
-//! The `rekindle` command line program.
+//! The `rekindle` program: one file per command.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the numbers stopped being finite.
 
-fn main() {}
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Train, judge and use neural-network classifiers, with PyTorch's words and PyTorch's numbers.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands; each is one file.
+#[derive(Subcommand)]
+enum Command {
+    Train(train::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Why a command failed, and the exit code that says so.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl From<rekindle::train::Error> for Failure {
+    fn from(e: rekindle::train::Error) -> Self {
+        let code = if matches!(e, rekindle::train::Error::NotFinite { .. }) { 4 } else { 1 };
+        Failure { message: e.to_string(), code }
+    }
+}

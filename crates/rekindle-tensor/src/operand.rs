@@ -76,7 +76,8 @@ macro_rules! operator {
                 crate::ops::$op::$op(&self, &rhs)
             }
         }
-        operator!(number $Trait $method $op: f32, f64, i32, i64);
+        // One type of float and one of integer, so that a literal on the left needs no suffix.
+        operator!(number $Trait $method $op: f64, i64);
     )*};
     (number $Trait:ident $method:ident $op:ident: $($t:ty),*) => {$(
         impl $Trait<&Tensor> for $t {

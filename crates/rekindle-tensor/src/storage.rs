@@ -52,7 +52,7 @@ impl Drop for Buffer {
 /// Buffers of at least this many floats are kept for reuse; smaller ones are cheap to allocate.
 const RECYCLED_FROM: usize = 16 * 1024;
 /// At most this many bytes wait for reuse.
-const RECYCLED_BYTES: usize = 1 << 30;
+const RECYCLED_BYTES: usize = 512 << 20;
 
 #[derive(Default)]
 struct Recycler {
@@ -66,24 +66,25 @@ fn recycle(v: Vec<f32>) {
     let mut guard = lock(&RECYCLER);
     let pool = guard.get_or_insert_default();
     let bytes = v.len() * 4;
-    if pool.bytes + bytes <= RECYCLED_BYTES {
-        pool.bytes += bytes;
-        pool.by_len.entry(v.len()).or_default().push(v);
-    } else {
+    if pool.bytes + bytes > RECYCLED_BYTES {
         // Other lengths fill the store: start afresh rather than keep what no longer recurs.
         *pool = Recycler::default();
+    }
+    // Only lengths that kernels have asked for are worth keeping; users' own vectors go back to the system.
+    if let Some(waiting) = pool.by_len.get_mut(&v.len()) {
+        pool.bytes += bytes;
+        waiting.push(v);
     }
 }
 
 /// A vector of `n` elements with unspecified (but initialised) contents, to be overwritten by a kernel.
 pub(crate) fn alloc<T: Element>(n: usize) -> Vec<T> {
     if T::DTYPE == DType::F32 && n >= RECYCLED_FROM {
-        let found = lock(&RECYCLER).as_mut().and_then(|pool| {
-            let v = pool.by_len.get_mut(&n)?.pop()?;
-            pool.bytes -= n * 4;
-            Some(v)
-        });
+        let mut guard = lock(&RECYCLER);
+        let pool = guard.get_or_insert_default();
+        let found = pool.by_len.entry(n).or_default().pop();
         if let Some(v) = found {
+            pool.bytes -= n * 4;
             let any: Box<dyn std::any::Any> = Box::new(v);
             if let Ok(v) = any.downcast::<Vec<T>>() {
                 return *v;

@@ -1,1 +1,49 @@
-//! Part of Rekindle.
+//! Rekindle trains, judges and uses neural-network classifiers. It speaks PyTorch's words and prints PyTorch's numbers:
+//! the same seed gives the same initial weights, dropout masks, shuffles and updates as `torch` on a CPU.
+//!
+//! The four steps of training, by hand:
+//!
+//! ```
+//! use rekindle::prelude::*;
+//!
+//! let (x, y) = data::synthetic::make_circles(1000, 0.03, 42).tensors();
+//! let (x, y) = (x.float(), y.float().unsqueeze(1));
+//!
+//! manual_seed(42);
+//! let net = sequential![Linear::new(2, 10), ReLU, Linear::new(10, 1)];
+//! let loss_fn = BCEWithLogitsLoss::new();
+//! let mut optimizer = Adam::new(net.parameters(), 0.1);
+//!
+//! for _epoch in 0..50 {
+//!     let loss = loss_fn.forward(&net.forward(&x), &y); // 1, 2: forward and loss
+//!     loss.backward(); // 3: gradients
+//!     optimizer.step(); // 4: update
+//!     optimizer.zero_grad();
+//! }
+//! let accuracy = no_grad(|| net.forward(&x).gt(0.0).eq(&y).float().mean());
+//! assert!(accuracy.item::<f32>() > 0.8);
+//! ```
+//!
+//! # Where things are
+//! - the crate root: [`Tensor`] and everything that computes with it
+//! - [`nn`]: layers, losses, optimisers, schedulers, initialisers
+//! - [`data`]: data sets, loaders, splits, file formats
+//! - [`random`]: PyTorch's and NumPy's random streams
+//! - [`train`]: recipes and their runs
+//! - [`prelude`]: what a training script uses
+
+pub use rekindle_data as data;
+pub use rekindle_nn as nn;
+pub use rekindle_tensor::random::manual_seed;
+pub use rekindle_tensor::*;
+pub use rekindle_train as train;
+
+/// What a training script uses, in one import.
+pub mod prelude {
+    pub use crate::data::{self, DataLoader, Dataset, TensorDataset};
+    pub use crate::nn::loss::*;
+    pub use crate::nn::optim::*;
+    pub use crate::nn::*;
+    pub use crate::random::{self, Generator};
+    pub use crate::{DType, Tensor, manual_seed, no_grad, tensor};
+}

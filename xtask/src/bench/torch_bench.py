@@ -1,0 +1,113 @@
+"""The workloads of `cargo xtask bench` in PyTorch, in its fastest form: tensors sliced, no DataLoader.
+
+usage: python torch_bench.py DATA THREADS
+Reads lines `WORKLOAD STEPS` and answers each with one JSON line: the milliseconds of every step.
+"""
+import gzip, json, os, struct, sys, time
+import torch
+from torch import nn
+
+DATA, THREADS = sys.argv[1], int(sys.argv[2])
+torch.set_num_threads(THREADS)
+
+
+def idx(path):
+    raw = gzip.open(path).read() if os.path.exists(path) else open(path[:-3], "rb").read()
+    rank = raw[3]
+    shape = struct.unpack(f">{rank}I", raw[4:4 + 4 * rank])
+    return torch.frombuffer(bytearray(raw[4 + 4 * rank:]), dtype=torch.uint8).reshape(shape)
+
+
+def images(name):
+    x = idx(f"{DATA}/{name}/train-images-idx3-ubyte.gz").float() / 255
+    return x.unsqueeze(1), idx(f"{DATA}/{name}/train-labels-idx1-ubyte.gz").long()
+
+
+def zeros_and_ones():
+    x, y = images("mnist")
+    x = torch.cat([x[y == 0], x[y == 1]]).reshape(-1, 784)
+    n0 = int((y == 0).sum())
+    return x, torch.cat([torch.zeros(n0), torch.ones(len(x) - n0)]).reshape(-1, 1)
+
+
+def circles():
+    """Points of the right shape; their values do not change the time."""
+    angle = torch.linspace(0, 6.28, 800)
+    return torch.stack([angle.cos(), angle.sin()], 1), (torch.arange(800) % 2).float()
+
+
+def batches(x, y, size):
+    while True:
+        for i in range(0, len(x), size):
+            yield x[i:i + size], y[i:i + size]
+
+
+def training(net, loss, optimizer, source):
+    net.train()
+
+    def step():
+        x, y = next(source)
+        out = net(x)
+        loss(out.reshape(y.shape) if out.numel() == y.numel() else out, y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return step
+
+
+def inference(net, x):
+    net.eval()
+
+    def step():
+        with torch.inference_mode():
+            net(x)
+    return step
+
+
+def cnn():
+    return nn.Sequential(nn.Conv2d(1, 64, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(64, 64, 5), nn.ReLU(),
+                         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1024, 10))
+
+
+def mlp(width, *middle):
+    return nn.Sequential(nn.Linear(784, width), *middle, nn.ReLU(), nn.Linear(width, 10))
+
+
+def tiny():
+    return nn.Sequential(nn.Linear(2, 10), nn.ReLU(), nn.Linear(10, 10), nn.ReLU(), nn.Linear(10, 1))
+
+
+def make(name):
+    torch.manual_seed(1)
+    if name in ("W1", "W1d5", "W1d9", "W2"):
+        x, y = zeros_and_ones()
+        p = {"W1": 0.0, "W1d5": 0.5, "W1d9": 0.9, "W2": 0.5}[name]
+        net = nn.Sequential(nn.Linear(784, 32), *([nn.Dropout(p)] if p else []), nn.ReLU(), nn.Linear(32, 1))
+        source = batches(x, y, 16 if name == "W2" else len(x))
+        return training(net, nn.BCEWithLogitsLoss(), torch.optim.SGD(net.parameters()), source)
+    if name == "W3":
+        net = tiny()
+        return training(net, nn.BCEWithLogitsLoss(), torch.optim.SGD(net.parameters(), lr=0.1), batches(*circles(), 800))
+    if name == "W6tiny":
+        return inference(tiny(), circles()[0][:1])
+    x, y = images("fashion-mnist")
+    if name == "W6":
+        return inference(cnn(), x[:1000])
+    if name == "W6row":
+        return inference(mlp(256), x[:1].reshape(1, 784))
+    net = {"W4": lambda: mlp(256), "W4w": lambda: mlp(4096, nn.Dropout(0.5)), "W5": cnn}[name]()
+    x = x if name == "W5" else x.reshape(-1, 784)
+    return training(net, nn.CrossEntropyLoss(), torch.optim.Adam(net.parameters()), batches(x, y, 256))
+
+
+steps = {}
+for line in sys.stdin:
+    name, count = line.split()
+    if name not in steps:
+        steps.clear()
+        steps[name] = make(name)
+    times = []
+    for _ in range(int(count)):
+        start = time.perf_counter()
+        steps[name]()
+        times.append((time.perf_counter() - start) * 1e3)
+    print(json.dumps(times), flush=True)

@@ -1,0 +1,91 @@
+//! The training runs, from their recipes, figure by figure.
+
+use super::{Check, Options, recipe};
+use rekindle::train::{Row, Trained, run as train};
+use std::collections::BTreeSet;
+
+/// id, figure, epoch as the lecture counts it (`-` for the end), printed in the lecture, PyTorch on a CPU.
+const EXPECTED: &str = include_str!("expected.tsv");
+
+/// MNIST losses are sums over thousands of images in another order than MKL's; five decimals bind.
+const LOSS_TOLERANCE: f64 = 1e-5;
+
+struct Expected {
+    id: &'static str,
+    figure: &'static str,
+    epoch: Option<usize>,
+    printed: &'static str,
+    torch: &'static str,
+}
+
+fn expected() -> Vec<Expected> {
+    let lines = EXPECTED.lines().filter(|l| !l.starts_with('#'));
+    lines
+        .map(|line| {
+            let mut fields = line.split('\t');
+            let mut next = || fields.next().unwrap_or_else(|| panic!("expected.tsv: five fields in {line:?}"));
+            let (id, figure, epoch) = (next(), next(), next());
+            Expected { id, figure, epoch: epoch.parse().ok(), printed: next(), torch: next() }
+        })
+        .collect()
+}
+
+/// Runs the wanted experiments in the order of the table.
+pub fn run(options: &Options, show: &mut dyn FnMut(Check)) -> Result<(), String> {
+    let expected = expected();
+    let ids: BTreeSet<&str> = expected.iter().map(|e| e.id).collect();
+    for id in ids.into_iter().filter(|id| options.wants(id)) {
+        let trained = train(&recipe(id)?, Some(&options.data), &mut |_| {}).map_err(|e| e.to_string())?;
+        for e in expected.iter().filter(|e| e.id == id) {
+            show(compare(e, &trained)?);
+        }
+    }
+    Ok(())
+}
+
+/// The lectures of 02 count epochs from 0; recipes count from 1.
+fn row<'a>(e: &Expected, trained: &'a Trained) -> Result<&'a Row, String> {
+    let wanted = e.epoch.map(|n| if e.id.starts_with("02/") { n + 1 } else { n });
+    let row = match wanted {
+        None => trained.rows.last(),
+        Some(n) => trained.rows.iter().find(|r| r.epoch == n),
+    };
+    row.ok_or_else(|| format!("{}: the recipe does not report epoch {wanted:?}", e.id))
+}
+
+fn compare(e: &Expected, trained: &Trained) -> Result<Check, String> {
+    let row = row(e, trained)?;
+    let samples = trained.data.train.len();
+    let none = || format!("{}: the recipe has no {}", e.id, e.figure);
+    let (value, count) = match e.figure {
+        "train_loss" => (row.train_loss, None),
+        "test_loss" => (row.test_loss, None),
+        "train_acc" | "final train_acc" => (row.train_acc.ok_or_else(none)?, Some(samples)),
+        "final test_acc" => (row.test_acc.ok_or_else(none)?, Some(trained.data.test.len())),
+        "train_acc_percent" => (row.train_acc.ok_or_else(none)? * 100.0, None),
+        "test_acc_percent" => (row.test_acc.ok_or_else(none)? * 100.0, None),
+        other => return Err(format!("expected.tsv: unknown figure {other}")),
+    };
+    let decimals = e.torch.split_once('.').map_or(0, |(_, d)| d.len());
+    let ours = format!("{value:.decimals$}");
+    let torch: f64 = e.torch.parse().map_err(|_| format!("expected.tsv: {} is no number", e.torch))?;
+    let loose = e.figure == "train_loss" && decimals == 6;
+    let same = ours == e.torch || (loose && (value - torch).abs() <= LOSS_TOLERANCE);
+    let note = match count {
+        Some(n) if !same => format!("{:+.0} of {n} samples", (value - torch) * n as f64),
+        _ if same && ours != e.torch => format!("within {LOSS_TOLERANCE:e}"),
+        _ if same && e.printed != "-" && !e.torch.starts_with(e.printed) && !agrees(e.printed, torch) => {
+            "the lecture ran elsewhere; PyTorch on a CPU binds".into()
+        }
+        _ => String::new(),
+    };
+    let what = e.epoch.map_or(e.figure.to_string(), |n| format!("{} at epoch {n}", e.figure));
+    Ok(Check { id: e.id.into(), what, printed: e.printed.into(), torch: e.torch.into(), ours, same, note })
+}
+
+/// Whether a printed number is the value rounded to its own decimals.
+fn agrees(printed: &str, value: f64) -> bool {
+    let decimals = printed.split_once('.').map_or(0, |(_, d)| d.len());
+    format!("{value:.decimals$}") == printed
+}
+

@@ -1,0 +1,106 @@
+//! `cargo xtask lectures [--data DIR] [IDS]`: the seeded experiments of the lectures, run from `recipes/`, and the
+//! worked examples of their texts, held against what the lectures and PyTorch print.
+
+mod examples;
+mod experiments;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// One figure: what the lecture prints, what PyTorch prints on a CPU, and what we got.
+pub struct Check {
+    id: String,
+    what: String,
+    printed: String,
+    torch: String,
+    ours: String,
+    same: bool,
+    /// Why a difference is allowed or what it consists of.
+    note: String,
+}
+
+impl Check {
+    /// A check of texts that must be equal.
+    pub fn text(id: &str, what: impl Into<String>, expected: &str, ours: impl Into<String>) -> Check {
+        let ours = ours.into();
+        let same = ours == expected;
+        let (printed, torch) = (expected.to_string(), expected.to_string());
+        Check { id: id.into(), what: what.into(), printed, torch, ours, same, note: String::new() }
+    }
+}
+
+/// Where recipes and data lie, and what to run.
+pub struct Options {
+    /// The folder of the image files.
+    pub data: PathBuf,
+    /// The experiments to run; all when empty.
+    pub ids: Vec<String>,
+}
+
+impl Options {
+    fn wants(&self, id: &str) -> bool {
+        self.ids.is_empty() || self.ids.iter().any(|i| i == id)
+    }
+}
+
+/// Runs the command.
+pub fn main(args: Vec<String>) -> ExitCode {
+    let options = match parse(args) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("{:<11} {:<34} {:>12} {:>12} {:>12}  same?", "id", "what", "lecture", "PyTorch CPU", "Rekindle");
+    let mut count = (0, 0);
+    let mut show = |check: Check| {
+        count = if check.same { (count.0 + 1, count.1) } else { (count.0, count.1 + 1) };
+        print(&check);
+    };
+    let result = examples::run(&options, &mut show).and_then(|()| experiments::run(&options, &mut show));
+    if let Err(message) = result {
+        eprintln!("{message}");
+        return ExitCode::FAILURE;
+    }
+    let (same, different) = count;
+    println!("{same} same, {different} different");
+    if same + different == 0 {
+        eprintln!("lectures: no experiment is called {}", options.ids.join(" or "));
+        return ExitCode::from(2);
+    }
+    if different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn parse(args: Vec<String>) -> Result<Options, String> {
+    let (mut data, mut ids) = (None, Vec::new());
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--data" => data = Some(args.next().ok_or("lectures: --data needs a folder")?.into()),
+            flag if flag.starts_with('-') => return Err(format!("lectures: there is no flag {flag}")),
+            id => ids.push(id.to_string()),
+        }
+    }
+    Ok(Options { data: crate::data_dir(data), ids })
+}
+
+fn print(c: &Check) {
+    let verdict = if c.same { "same" } else { "DIFFERENT" };
+    let note = if c.note.is_empty() { String::new() } else { format!(" ({})", c.note) };
+    if [&c.printed, &c.torch, &c.ours].iter().any(|t| t.contains('\n')) {
+        println!("{:<11} {:<34} {verdict}{note}", c.id, c.what);
+        if !c.same {
+            println!("expected:\n{}\ngot:\n{}", c.torch, c.ours);
+        }
+    } else {
+        println!("{:<11} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}", c.id, c.what, c.printed, c.torch, c.ours);
+    }
+}
+
+/// The recipe of an experiment, from the repository.
+pub fn recipe(id: &str) -> Result<rekindle::train::Recipe, String> {
+    let file = format!("{}.toml", id.replace('/', "-"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes").join(file);
+    rekindle::train::Recipe::from_file(&path).map_err(|e| e.to_string())
+}
