@@ -73,14 +73,22 @@ fn print_head(recipe: &Recipe) {
         (Some(n), true) => format!("batches of {n}, shuffled"),
     };
     println!("seed       {}, {} epochs, {batches}\n", recipe.seed, recipe.epochs);
-    println!("{:>6} {:>11} {:>10} {:>10} {:>9} {:>8}", "epoch", "train_loss", "train_acc", "test_loss", "test_acc", "time");
+    println!(
+        "{:>6} {:>11} {:>10} {:>10} {:>9} {:>8}",
+        "epoch", "train_loss", "train_acc", "test_loss", "test_acc", "time"
+    );
 }
 
 fn line(row: &Row) -> String {
     let accuracy = |a: Option<f64>| a.map_or("-".into(), |a| format!("{a:.4}"));
     format!(
         "{:>6} {:>11.5} {:>10} {:>10.5} {:>9} {:>7.1}s",
-        row.epoch, row.train_loss, accuracy(row.train_acc), row.test_loss, accuracy(row.test_acc), row.seconds
+        row.epoch,
+        row.train_loss,
+        accuracy(row.train_acc),
+        row.test_loss,
+        accuracy(row.test_acc),
+        row.seconds
     )
 }
 

@@ -37,7 +37,12 @@ fn train_without_a_recipe_prints_the_digits_of_lecture_02_and_closes_the_ring() 
     assert!(output.status.success());
     let text = stdout(&output);
     let figures: Vec<Vec<&str>> = text.lines().map(|l| l.split_whitespace().collect()).collect();
-    let at = |epoch: &str| figures.iter().find(|f| f.first() == Some(&epoch)).unwrap_or_else(|| panic!("epoch {epoch} in {text}"));
+    let at = |epoch: &str| {
+        figures
+            .iter()
+            .find(|f| f.first() == Some(&epoch))
+            .unwrap_or_else(|| panic!("epoch {epoch} in {text}"))
+    };
     // The lecture counts epochs from 0.
     assert_eq!(at("1")[1..5], ["0.69295", "0.5000", "0.69319", "0.5000"]);
     assert_eq!(at("501")[1..5], ["0.68102", "0.5275", "0.67941", "0.5650"]);
@@ -82,7 +87,11 @@ fn a_missing_recipe_is_exit_1_and_a_wrong_flag_exit_2() {
 fn a_wrong_recipe_is_exit_1_with_the_cure() {
     fails_with(&with_recipe("key", &[("epochs =", "epochz =")], &[]), 1, "epochz");
     let wrong_layer = [("\"Linear(10, 1)\"", "\"Linaer(10, 1)\"")];
-    fails_with(&with_recipe("word", &wrong_layer, &[]), 1, "net: there is no `Linaer`; did you mean `Linear`?");
+    fails_with(
+        &with_recipe("word", &wrong_layer, &[]),
+        1,
+        "net: there is no `Linaer`; did you mean `Linear`?",
+    );
     let wrong_size = [("\"Linear(10, 1)\"", "\"Linear(11, 1)\"")];
     let message = "net: it does not fit the data: linear: input [2, 10] does not fit weight [1, 11] (10 vs 11 features)";
     fails_with(&with_recipe("size", &wrong_size, &[]), 1, message);
@@ -98,7 +107,10 @@ fn numbers_that_stop_being_finite_are_exit_4() {
 #[test]
 fn a_folder_without_the_data_is_exit_1_and_names_it() {
     let line = "source = \"circles\"\nsamples = 1000\nnoise = 0.03\nrandom_state = 42\ntest_size = 0.2";
-    let mnist = [(line, "source = \"mnist\"\nflatten = true\nclasses = [0, 1]"), ("Linear(2, 10)", "Linear(784, 10)")];
+    let mnist = [
+        (line, "source = \"mnist\"\nflatten = true\nclasses = [0, 1]"),
+        ("Linear(2, 10)", "Linear(784, 10)"),
+    ];
     fails_with(&with_recipe("data", &mnist, &["--data", "no-such-folder"]), 1, "no-such-folder");
 }
 
@@ -113,8 +125,13 @@ fn mnist_zeros_and_ones_print_the_digits_of_the_lecture() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let accuracies: Vec<String> = stdout(&output)
         .lines()
-        .map(|l| serde_json::from_str::<serde_json::Value>(l).expect("JSON")["train_acc"].as_f64().map_or("-".into(), |a| format!("{a:.4}")))
+        .map(|l| {
+            serde_json::from_str::<serde_json::Value>(l).expect("JSON")["train_acc"]
+                .as_f64()
+                .map_or("-".into(), |a| format!("{a:.4}"))
+        })
         .collect();
-    let lecture = ["0.4677", "0.4677", "0.4745", "0.5572", "0.6995", "0.8175", "0.8904", "0.9255", "0.9444", "0.9577"];
+    let lecture =
+        ["0.4677", "0.4677", "0.4745", "0.5572", "0.6995", "0.8175", "0.8904", "0.9255", "0.9444", "0.9577"];
     assert_eq!(accuracies, lecture);
 }

@@ -66,7 +66,9 @@ impl Call {
         let (name, inside) = match text.split_once('(') {
             None => (text, ""),
             Some((name, rest)) => {
-                let inside = rest.strip_suffix(')').ok_or_else(|| format!("`{text}` lacks its closing parenthesis"))?;
+                let inside = rest
+                    .strip_suffix(')')
+                    .ok_or_else(|| format!("`{text}` lacks its closing parenthesis"))?;
                 (name.trim(), inside)
             }
         };
@@ -82,7 +84,9 @@ impl Call {
             let arg = Arg::parse(value)
                 .ok_or_else(|| format!("`{text}`: `{value}` is neither a number, true, false nor None"))?;
             match key {
-                Some(k) if call.named.contains_key(k) => return Err(format!("`{text}`: `{k}` is given twice")),
+                Some(k) if call.named.contains_key(k) => {
+                    return Err(format!("`{text}`: `{k}` is given twice"));
+                }
                 Some(k) => drop(call.named.insert(k.to_string(), arg)),
                 None if !call.named.is_empty() => {
                     return Err(format!("`{text}`: `{part}` stands after a named argument; name it too"));
@@ -96,12 +100,21 @@ impl Call {
     /// Reads the arguments by PyTorch's parameter names; what was not read by the end is an error.
     pub fn arguments<'a>(&'a self, names: &'static [&'static str]) -> Result<Arguments<'a>, String> {
         if self.args.len() > names.len() {
-            return Err(format!("`{self}`: {} takes at most {} arguments: {}", self.name, names.len(), names.join(", ")));
+            return Err(format!(
+                "`{self}`: {} takes at most {} arguments: {}",
+                self.name,
+                names.len(),
+                names.join(", ")
+            ));
         }
         for key in self.named.keys() {
             match names.iter().position(|n| n == key) {
                 None => {
-                    return Err(format!("`{self}`: {} has no argument `{key}`{}", self.name, nearest(key, names)));
+                    return Err(format!(
+                        "`{self}`: {} has no argument `{key}`{}",
+                        self.name,
+                        nearest(key, names)
+                    ));
                 }
                 Some(i) if i < self.args.len() => return Err(format!("`{self}`: `{key}` is given twice")),
                 Some(_) => {}
@@ -233,11 +246,16 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let says = |text: &str| Call::parse(text).and_then(|c| c.arguments(&["lr", "momentum"]).map(|_| ())).unwrap_err();
+        let says = |text: &str| {
+            Call::parse(text).and_then(|c| c.arguments(&["lr", "momentum"]).map(|_| ())).unwrap_err()
+        };
         assert_eq!(says("SGD(lr=0.1"), "`SGD(lr=0.1` lacks its closing parenthesis");
         assert_eq!(says("SGD(lr=fast)"), "`SGD(lr=fast)`: `fast` is neither a number, true, false nor None");
         assert_eq!(says("SGD(0.1, lr=0.2)"), "`SGD(0.1, lr=0.2)`: `lr` is given twice");
-        assert_eq!(says("SGD(momentun=0.9)"), "`SGD(momentun=0.9)`: SGD has no argument `momentun`; did you mean `momentum`?");
+        assert_eq!(
+            says("SGD(momentun=0.9)"),
+            "`SGD(momentun=0.9)`: SGD has no argument `momentun`; did you mean `momentum`?"
+        );
         assert_eq!(says("SGD(1, 2, 3)"), "`SGD(1, 2, 3)`: SGD takes at most 2 arguments: lr, momentum");
         assert!(says("1 + 1").contains("not a name with arguments"));
     }

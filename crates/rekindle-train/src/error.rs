@@ -20,7 +20,9 @@ pub enum Error {
     #[error(transparent)]
     Data(#[from] rekindle_data::Error),
     /// The numbers stopped being finite.
-    #[error("epoch {epoch}: the loss is {loss}; no update was applied after that. Lower the learning rate ({lr}) or check the data")]
+    #[error(
+        "epoch {epoch}: the loss is {loss}; no update was applied after that. Lower the learning rate ({lr}) or check the data"
+    )]
     NotFinite {
         /// The epoch, counted from 1.
         epoch: usize,

@@ -15,7 +15,11 @@ struct Word<B> {
 type BuildLayer = fn(&Arguments<'_>) -> Result<Box<dyn Module>, String>;
 type BuildOptimizer = fn(&Arguments<'_>, Vec<Tensor>) -> Result<Box<dyn Optimizer>, String>;
 
-const fn layer(name: &'static str, parameters: &'static [&'static str], build: BuildLayer) -> Word<BuildLayer> {
+const fn layer(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    build: BuildLayer,
+) -> Word<BuildLayer> {
     Word { name, parameters, build }
 }
 
@@ -107,7 +111,9 @@ pub fn build_net(layers: &[String]) -> Result<Sequential, String> {
 pub fn build_optimizer(text: &str, params: Vec<Tensor>) -> Result<Box<dyn Optimizer>, String> {
     let call = Call::parse(text).map_err(|e| format!("optimizer: {e}"))?;
     let word = find("optimizer", OPTIMIZERS, &call)?;
-    call.arguments(word.parameters).and_then(|a| (word.build)(&a, params)).map_err(|e| format!("optimizer: {e}"))
+    call.arguments(word.parameters)
+        .and_then(|a| (word.build)(&a, params))
+        .map_err(|e| format!("optimizer: {e}"))
 }
 
 fn find<'a, B>(what: &str, words: &'a [Word<B>], call: &Call) -> Result<&'a Word<B>, String> {
@@ -131,7 +137,10 @@ mod tests {
                 name if name.starts_with("Dropout") || name == "LeakyReLU" => format!("{name}(0.5)"),
                 name => format!("{name}(2)"),
             };
-            assert_eq!(build_net(&[text.clone()]).map(|n| n.len()).map_err(|e| format!("{text}: {e}")), Ok(1));
+            assert_eq!(
+                build_net(&[text.clone()]).map(|n| n.len()).map_err(|e| format!("{text}: {e}")),
+                Ok(1)
+            );
         }
     }
 

@@ -1,7 +1,9 @@
 //! The loss of a recipe together with what its outputs mean: when is a prediction right?
 
 use crate::call::{Call, nearest};
-use rekindle_nn::loss::{BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, SmoothL1Loss};
+use rekindle_nn::loss::{
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, SmoothL1Loss,
+};
 use rekindle_tensor::Tensor;
 
 /// How outputs are turned into decisions.
@@ -38,10 +40,15 @@ impl Objective {
         let plain = || call.arguments(&[]);
         let (loss, decision): (Box<dyn Loss>, _) = match call.name.as_str() {
             "BCELoss" => (plain().map(|_| Box::new(BCELoss::new()) as _)?, Decision::Probability),
-            "BCEWithLogitsLoss" => (plain().map(|_| Box::new(BCEWithLogitsLoss::new()) as _)?, Decision::Logit),
+            "BCEWithLogitsLoss" => {
+                (plain().map(|_| Box::new(BCEWithLogitsLoss::new()) as _)?, Decision::Logit)
+            }
             "CrossEntropyLoss" => {
                 let a = call.arguments(&["label_smoothing"])?;
-                (Box::new(CrossEntropyLoss::new().label_smoothing(a.number("label_smoothing", 0.0)?)), Decision::Largest)
+                (
+                    Box::new(CrossEntropyLoss::new().label_smoothing(a.number("label_smoothing", 0.0)?)),
+                    Decision::Largest,
+                )
             }
             "MSELoss" => (plain().map(|_| Box::new(MSELoss::new()) as _)?, Decision::None),
             "L1Loss" => (plain().map(|_| Box::new(L1Loss::new()) as _)?, Decision::None),
@@ -58,7 +65,9 @@ impl Objective {
         let right = match self.decision {
             Decision::Probability => outputs.gt(0.5).eq(targets),
             Decision::Logit => outputs.gt(0.0).eq(targets),
-            Decision::Largest if targets.dim() == 2 => outputs.argmax_dim(1, false).eq(&targets.argmax_dim(1, false)),
+            Decision::Largest if targets.dim() == 2 => {
+                outputs.argmax_dim(1, false).eq(&targets.argmax_dim(1, false))
+            }
             Decision::Largest => outputs.argmax_dim(1, false).eq(targets),
             Decision::None => return None,
         };

@@ -150,7 +150,8 @@ impl Recipe {
     /// # Errors
     /// With line and column if a key is unknown or missing or a value does not fit.
     pub fn from_toml(text: &str) -> Result<Recipe, Error> {
-        let recipe: Recipe = toml::from_str(text).map_err(|e| Error::Recipe(e.to_string().trim_end().to_string()))?;
+        let recipe: Recipe =
+            toml::from_str(text).map_err(|e| Error::Recipe(e.to_string().trim_end().to_string()))?;
         recipe.check().map_err(Error::Recipe)?;
         Ok(recipe)
     }
@@ -214,10 +215,18 @@ mod tests {
 
     #[test]
     fn values_that_no_run_can_use_are_refused() {
-        let says = |from: &str, to: &str| Recipe::from_toml(&crate::CIRCLES.replace(from, to)).unwrap_err().to_string();
+        let says = |from: &str, to: &str| {
+            Recipe::from_toml(&crate::CIRCLES.replace(from, to)).unwrap_err().to_string()
+        };
         assert!(says("test_size = 0.2", "test_size = 2.0").starts_with("data.test_size = 2"));
-        assert!(says("seed = 42", "seed = 42\nbatch_size = 0").starts_with("batch_size = 0: it must be at least 1"));
-        assert!(says("seed = 42", "seed = 42\nshuffle = true").starts_with("shuffle = true: full batches have no order"));
+        assert!(
+            says("seed = 42", "seed = 42\nbatch_size = 0")
+                .starts_with("batch_size = 0: it must be at least 1")
+        );
+        assert!(
+            says("seed = 42", "seed = 42\nshuffle = true")
+                .starts_with("shuffle = true: full batches have no order")
+        );
     }
 
     #[test]

@@ -63,8 +63,10 @@ fn fits(net: &Sequential, objective: &Objective, data: &Split) -> Result<(), Str
     for part in [&data.train, &data.test] {
         let n = part.len().min(2);
         let (x, y) = (part.x.narrow(0, 0, n), part.y.narrow(0, 0, n));
-        let outputs = check(|| no_grad(|| net.forward(&x))).map_err(|e| format!("net: it does not fit the data: {e}"))?;
-        check(|| no_grad(|| objective.loss.forward(&outputs, &y))).map_err(|e| format!("loss: it does not fit the net: {e}"))?;
+        let outputs = check(|| no_grad(|| net.forward(&x)))
+            .map_err(|e| format!("net: it does not fit the data: {e}"))?;
+        check(|| no_grad(|| objective.loss.forward(&outputs, &y)))
+            .map_err(|e| format!("loss: it does not fit the net: {e}"))?;
     }
     Ok(())
 }
@@ -131,7 +133,9 @@ impl Training<'_> {
         self.net.train();
         let mut sums = Sums::default();
         match loader {
-            None => self.step(epoch, &self.data.train.x.clone(), &self.data.train.y.clone(), &mut sums, count)?,
+            None => {
+                self.step(epoch, &self.data.train.x.clone(), &self.data.train.y.clone(), &mut sums, count)?
+            }
             Some(loader) => {
                 for (x, y) in loader {
                     self.step(epoch, &x, &y, &mut sums, count)?;
@@ -142,7 +146,14 @@ impl Training<'_> {
     }
 
     /// Forward, loss, backward, step.
-    fn step(&mut self, epoch: usize, x: &Tensor, y: &Tensor, sums: &mut Sums, count: bool) -> Result<(), Error> {
+    fn step(
+        &mut self,
+        epoch: usize,
+        x: &Tensor,
+        y: &Tensor,
+        sums: &mut Sums,
+        count: bool,
+    ) -> Result<(), Error> {
         let outputs = self.net.forward(x);
         let loss = self.objective.loss.forward(&outputs, y);
         let value: f64 = loss.item();

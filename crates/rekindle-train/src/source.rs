@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::recipe::{Images, Recipe, Source, Targets};
-use rekindle_data::{ImageSet, LabelledImages};
 use rekindle_data::split::{Split as Indices, train_test_split};
 use rekindle_data::synthetic::{self, Points};
+use rekindle_data::{ImageSet, LabelledImages};
 use rekindle_tensor::Tensor;
 use std::path::Path;
 
@@ -95,7 +95,10 @@ fn image_split(set: ImageSet, choice: &Images, data: Option<&Path>, binary: bool
     let (train, test) = (source.train()?, source.test()?);
     let known = train.classes.len();
     if let Some(class) = choice.classes.iter().flatten().find(|&&c| c >= known) {
-        return Err(Error::Recipe(format!("data.classes: there is no class {class}; the classes are 0 to {}", known - 1)));
+        return Err(Error::Recipe(format!(
+            "data.classes: there is no class {class}; the classes are 0 to {}",
+            known - 1
+        )));
     }
     let part = |images: &LabelledImages| match &choice.classes {
         None => image_part(images.tensors(), choice, binary, known),

@@ -5,7 +5,13 @@
 use rekindle::prelude::*;
 
 fn main() {
-    let blobs = data::synthetic::Blobs { n_samples: 1000, centers: 4, cluster_std: 1.5, random_state: 42, ..Default::default() };
+    let blobs = data::synthetic::Blobs {
+        n_samples: 1000,
+        centers: 4,
+        cluster_std: 1.5,
+        random_state: 42,
+        ..Default::default()
+    };
     let (x, y) = blobs.generate().tensors();
     let x = x.float();
     let split = data::split::train_test_split(1000, 0.2, 42);

@@ -31,7 +31,9 @@ fn main() {
             );
         }
     }
-    println!("A line through the rings gets every second point right: it needs a non-linearity (02_circles_relu).");
+    println!(
+        "A line through the rings gets every second point right: it needs a non-linearity (02_circles_relu)."
+    );
 }
 
 /// A thousand points on two rings, 800 to train on and 200 to test with.

@@ -29,7 +29,10 @@ fn main() -> Result<(), data::Error> {
         optimizer.step();
         optimizer.zero_grad();
     }
-    println!("by hand:           {}", no_grad(|| by_hand.forward(&x_test).gt(0.0).eq(&y_test).float().mean()));
+    println!(
+        "by hand:           {}",
+        no_grad(|| by_hand.forward(&x_test).gt(0.0).eq(&y_test).float().mean())
+    );
 
     // B: inside the loss, where it is stable for any logit.
     let net = net();

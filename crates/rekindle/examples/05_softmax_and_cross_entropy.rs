@@ -5,7 +5,8 @@
 use rekindle::prelude::*;
 
 fn main() {
-    let netout = tensor([[-2.0, -2.0, 0.0], [3.14, 3.14, 3.14], [0.0, 0.0, 2.0], [2.0, 2.0, 4.0], [0.0, 0.0, 0.0]]);
+    let netout =
+        tensor([[-2.0, -2.0, 0.0], [3.14, 3.14, 3.14], [0.0, 0.0, 2.0], [2.0, 2.0, 4.0], [0.0, 0.0, 0.0]]);
     println!("softmax over the samples (wrong): {}", netout.softmax(0));
     println!("softmax over the classes (right): {}", netout.softmax(1));
 
@@ -17,7 +18,8 @@ fn main() {
     println!("BCEWithLogitsLoss {}", BCEWithLogitsLoss::new().forward(&logits, &y));
 
     // Two classes, two outputs: the same number from cross entropy.
-    let (logits, one_hot) = (tensor([[3.0, 2.0], [2.0, 2.0], [5.0, 6.0]]), tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]));
+    let (logits, one_hot) =
+        (tensor([[3.0, 2.0], [2.0, 2.0], [5.0, 6.0]]), tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]));
     println!("CrossEntropyLoss, one-hot {}", CrossEntropyLoss::new().forward(&logits, &one_hot));
     println!("CrossEntropyLoss, classes {}", CrossEntropyLoss::new().forward(&logits, &tensor([0, 0, 1])));
 

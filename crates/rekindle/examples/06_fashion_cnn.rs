@@ -47,7 +47,11 @@ fn fit(net: &Sequential, train: &DataLoader, test: &DataLoader, epochs: usize) {
             optimizer.zero_grad();
         }
         net.eval();
-        println!("# of epochs = {epoch}, train_acc = {:.4}, test_acc = {:.4}", accuracy(net, train), accuracy(net, test));
+        println!(
+            "# of epochs = {epoch}, train_acc = {:.4}, test_acc = {:.4}",
+            accuracy(net, train),
+            accuracy(net, test)
+        );
     }
 }
 

@@ -52,10 +52,15 @@ pub fn main(args: Vec<String>) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    let mut torch = options.python.as_deref().map(|p| Torch::start(p, &options.data, num_threads())).transpose()?;
+    let mut torch =
+        options.python.as_deref().map(|p| Torch::start(p, &options.data, num_threads())).transpose()?;
     if !options.json {
-        let torch_columns = if torch.is_some() { format!("{:>12}{:>8}", "torch_ms", "ratio") } else { String::new() };
-        println!("{:<8}{:>12}{:>12}{:>8}{:>9}{:>9}{torch_columns}", "", "ms", "min_ms", "steps", "threads", "peak_mb");
+        let torch_columns =
+            if torch.is_some() { format!("{:>12}{:>8}", "torch_ms", "ratio") } else { String::new() };
+        println!(
+            "{:<8}{:>12}{:>12}{:>8}{:>9}{:>9}{torch_columns}",
+            "", "ms", "min_ms", "steps", "threads", "peak_mb"
+        );
     }
     for workload in &options.workloads {
         let figures = measure(workload, options, torch.as_mut())?;
@@ -86,7 +91,10 @@ fn parse(args: &[String]) -> Result<Options, String> {
                 Some(workload) => options.workloads.push(workload),
                 None => {
                     let names: Vec<&str> = WORKLOADS.iter().map(|w| w.name).collect();
-                    return Err(format!("bench: there is no workload or flag {name}; workloads: {}", names.join(" ")));
+                    return Err(format!(
+                        "bench: there is no workload or flag {name}; workloads: {}",
+                        names.join(" ")
+                    ));
                 }
             },
         }
@@ -142,7 +150,15 @@ fn median(times: &mut [f64]) -> f64 {
 
 fn print_row(f: &Figures) {
     let torch = f.torch_ms.map_or(String::new(), |t| format!("{t:>12.4}{:>8.2}", t / f.ms));
-    println!("{:<8}{:>12.4}{:>12.4}{:>8}{:>9}{:>9.0}{torch}", f.name, f.ms, f.min_ms, f.steps, num_threads(), f.peak_mb);
+    println!(
+        "{:<8}{:>12.4}{:>12.4}{:>8}{:>9}{:>9.0}{torch}",
+        f.name,
+        f.ms,
+        f.min_ms,
+        f.steps,
+        num_threads(),
+        f.peak_mb
+    );
 }
 
 fn print_json(f: &Figures) {
@@ -165,5 +181,6 @@ fn reset_peak_memory() {
 fn peak_memory_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).map_or(0.0, |kb| kb / 1024.0)
+    line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok())
+        .map_or(0.0, |kb| kb / 1024.0)
 }

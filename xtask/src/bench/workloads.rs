@@ -3,7 +3,9 @@
 use rekindle::data;
 use rekindle::nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, Loss};
 use rekindle::nn::optim::{Adam, Optimizer, SGD};
-use rekindle::nn::{Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, Parameters, ReLU, Sequential, sequential};
+use rekindle::nn::{
+    Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, Parameters, ReLU, Sequential, sequential,
+};
 use rekindle::{Tensor, manual_seed, no_grad};
 use std::path::Path;
 
@@ -28,10 +30,16 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "W4w", steps: 16, make: |data| fashion(data, || mlp(4096, Some(0.5)), true) },
     Workload { name: "W5", steps: 4, make: |data| fashion(data, cnn, false) },
     Workload { name: "W6", steps: 4, make: |data| Ok(inference(cnn(), images(data)?.narrow(0, 0, 1000))) },
-    Workload { name: "W6row", steps: 2000, make: |data| {
-        Ok(inference(mlp(256, None), images(data)?.narrow(0, 0, 1).reshape([1, 784])))
-    } },
-    Workload { name: "W6tiny", steps: 2000, make: |_| Ok(inference(tiny(), circle_points().0.narrow(0, 0, 1))) },
+    Workload {
+        name: "W6row",
+        steps: 2000,
+        make: |data| Ok(inference(mlp(256, None), images(data)?.narrow(0, 0, 1).reshape([1, 784]))),
+    },
+    Workload {
+        name: "W6tiny",
+        steps: 2000,
+        make: |_| Ok(inference(tiny(), circle_points().0.narrow(0, 0, 1))),
+    },
 ];
 
 /// MNIST's zeros, then its ones: inputs `[12665, 784]`, targets `[12665, 1]`.

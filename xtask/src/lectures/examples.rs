@@ -70,7 +70,9 @@ fn softmax_tables(show: Show<'_>) {
 
 /// 05wk-1/5D: binary cross entropy in three ways, its two-class form, and three classes.
 fn losses(show: Show<'_>) {
-    let mut says = |what: &str, expected: &str, got: Tensor| show(Check::text("losses", what, expected, got.to_string()));
+    let mut says = |what: &str, expected: &str, got: Tensor| {
+        show(Check::text("losses", what, expected, got.to_string()))
+    };
     let (y, netout) = (tensor([[0.0], [0.0], [1.0]]), tensor([[-1.0], [0.0], [1.0]]));
     let yhat = netout.sigmoid();
     let formula = -(yhat.ln() * &y + (1.0 - &yhat).ln() * (1.0 - &y)).sum() / 3.0;
@@ -81,9 +83,14 @@ fn losses(show: Show<'_>) {
     let pairs = "tensor([[0.2689, 0.7311],\n        [0.5000, 0.5000],\n        [0.7311, 0.2689]])";
     says("sig and 1 - sig", pairs, Tensor::cat(&[yhat.clone(), 1.0 - &yhat], 1));
 
-    let (two, one_hot) = (tensor([[3.0, 2.0], [2.0, 2.0], [5.0, 6.0]]), tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]));
+    let (two, one_hot) =
+        (tensor([[3.0, 2.0], [2.0, 2.0], [5.0, 6.0]]), tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]));
     let ce = CrossEntropyLoss::new();
-    says("softmax of two logits", "tensor([[0.7311, 0.2689],\n        [0.5000, 0.5000],\n        [0.2689, 0.7311]])", two.softmax(1));
+    says(
+        "softmax of two logits",
+        "tensor([[0.7311, 0.2689],\n        [0.5000, 0.5000],\n        [0.2689, 0.7311]])",
+        two.softmax(1),
+    );
     says("two-class CE by the formula", bce, -(two.softmax(1).ln() * &one_hot).sum() / 3.0);
     says("two-class CE, one-hot", bce, ce.forward(&two, &one_hot));
     says("two-class CE, indices", bce, ce.forward(&two, &tensor([0, 0, 1])));
@@ -101,7 +108,12 @@ fn losses(show: Show<'_>) {
 fn first_circles(show: Show<'_>) {
     let circles = synthetic::make_circles(1000, 0.03, 42);
     let row = circles.row(0);
-    show(Check::text("02/data", "first row of the circles", "0.75424625 0.23148074", format!("{:.8} {:.8}", row[0], row[1])));
+    show(Check::text(
+        "02/data",
+        "first row of the circles",
+        "0.75424625 0.23148074",
+        format!("{:.8} {:.8}", row[0], row[1]),
+    ));
     let (x, y) = circles.tensors();
     let five = x.narrow(0, 0, 5).float();
     let rows = "tensor([[ 0.7542,  0.2315],\n        [-0.7562,  0.1533],\n        [-0.8154,  0.1733],\n        [-0.3937,  0.6929],\n        [ 0.4422, -0.8967]])";
@@ -114,18 +126,21 @@ fn first_circles(show: Show<'_>) {
 fn blob_logits(options: &Options, show: Show<'_>) -> Result<(), String> {
     let text = |x: Tensor| {
         let rows = x.to_vec::<f32>();
-        let rows: Vec<String> = rows.chunks(4).map(|r| format!("{:.4} {:.4} {:.4} {:.4}", r[0], r[1], r[2], r[3])).collect();
+        let rows: Vec<String> =
+            rows.chunks(4).map(|r| format!("{:.4} {:.4} {:.4} {:.4}", r[0], r[1], r[2], r[3])).collect();
         rows.join("\n")
     };
     let recipe = recipe("02/model_4")?;
-    let trained = rekindle::train::run(&recipe, Some(&options.data), &mut |_| {}).map_err(|e| e.to_string())?;
+    let trained =
+        rekindle::train::run(&recipe, Some(&options.data), &mut |_| {}).map_err(|e| e.to_string())?;
     manual_seed(recipe.seed);
     let untrained = rekindle::train::build_net(&recipe.net)?;
     let before = no_grad(|| untrained.forward(&trained.data.train.x.narrow(0, 0, 2)));
     let expected = "-1.2711 -0.6494 -1.4740 -0.7044\n0.2210 -1.5439 0.0420 1.1531";
     show(Check::text("02/model_4", "untrained logits", expected, text(before)));
     let after = no_grad(|| trained.net.forward(&trained.data.test.x.narrow(0, 0, 3)));
-    let expected = "4.3377 10.3539 -14.8948 -9.7642\n5.0142 -12.0371 3.3860 10.6699\n-5.5885 -13.3448 20.9894 12.7711";
+    let expected =
+        "4.3377 10.3539 -14.8948 -9.7642\n5.0142 -12.0371 3.3860 10.6699\n-5.5885 -13.3448 20.9894 12.7711";
     show(Check::text("02/model_4", "trained logits", expected, text(after)));
     Ok(())
 }
@@ -158,7 +173,12 @@ fn over_parameterised(x: &Tensor, y: &Tensor, show: Show<'_>) {
     let column = |i| yhat.narrow(1, i, 1);
     let half_sum = (bce.forward(&column(1), y) + bce.forward(&column(0), &(1.0 - y))) / 2.0;
     let ce = CrossEntropyLoss::new().forward(&netout, &y.long().squeeze());
-    show(Check::text(id, "two BCE, halved, against CE", &format!("{:.4}", ce.item::<f64>()), format!("{:.4}", half_sum.item::<f64>())));
+    show(Check::text(
+        id,
+        "two BCE, halved, against CE",
+        &format!("{:.4}", ce.item::<f64>()),
+        format!("{:.4}", half_sum.item::<f64>()),
+    ));
 }
 
 fn logit_net(seed: i64) -> Sequential {
@@ -170,7 +190,8 @@ fn logit_net(seed: i64) -> Sequential {
 fn sigmoid_by_hand(x: &Tensor, y: &Tensor, show: Show<'_>) {
     let net = logit_net(0);
     let mut optimizer = Adam::new(net.parameters(), 1e-3);
-    let expected = ["0.4677", "0.4677", "0.4745", "0.5572", "0.6995", "0.8175", "0.8904", "0.9255", "0.9444", "0.9577"];
+    let expected =
+        ["0.4677", "0.4677", "0.4745", "0.5572", "0.6995", "0.8175", "0.8904", "0.9255", "0.9444", "0.9577"];
     for (epoch, expected) in (1..).zip(expected) {
         let netout = net.forward(x);
         let yhat = netout.exp() / (1.0 + netout.exp());
@@ -178,7 +199,12 @@ fn sigmoid_by_hand(x: &Tensor, y: &Tensor, show: Show<'_>) {
         optimizer.step();
         optimizer.zero_grad();
         let acc = no_grad(|| net.forward(x)).gt(0.0).eq(y).float().mean().item::<f64>();
-        show(Check::text("06wk-1/4A", format!("sigmoid by hand, epoch {epoch}"), expected, format!("{acc:.4}")));
+        show(Check::text(
+            "06wk-1/4A",
+            format!("sigmoid by hand, epoch {epoch}"),
+            expected,
+            format!("{acc:.4}"),
+        ));
     }
 }
 

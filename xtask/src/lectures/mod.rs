@@ -94,7 +94,10 @@ fn print(c: &Check) {
             println!("expected:\n{}\ngot:\n{}", c.torch, c.ours);
         }
     } else {
-        println!("{:<11} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}", c.id, c.what, c.printed, c.torch, c.ours);
+        println!(
+            "{:<11} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}",
+            c.id, c.what, c.printed, c.torch, c.ours
+        );
     }
 }
 
