@@ -138,7 +138,7 @@ mod tests {
                 name => format!("{name}(2)"),
             };
             assert_eq!(
-                build_net(&[text.clone()]).map(|n| n.len()).map_err(|e| format!("{text}: {e}")),
+                build_net(std::slice::from_ref(&text)).map(|n| n.len()).map_err(|e| format!("{text}: {e}")),
                 Ok(1)
             );
         }

@@ -66,7 +66,7 @@ impl Objective {
             Decision::Probability => outputs.gt(0.5).eq(targets),
             Decision::Logit => outputs.gt(0.0).eq(targets),
             Decision::Largest if targets.dim() == 2 => {
-                outputs.argmax_dim(1, false).eq(&targets.argmax_dim(1, false))
+                outputs.argmax_dim(1, false).eq(targets.argmax_dim(1, false))
             }
             Decision::Largest => outputs.argmax_dim(1, false).eq(targets),
             Decision::None => return None,

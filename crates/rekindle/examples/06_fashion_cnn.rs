@@ -35,7 +35,7 @@ fn main() -> Result<(), data::Error> {
 }
 
 fn fit(net: &Sequential, train: &DataLoader, test: &DataLoader, epochs: usize) {
-    println!("{}", summary(net, &[1, 28, 28]));
+    println!("{}", summary(net, [1, 28, 28]));
     let loss_fn = CrossEntropyLoss::new();
     let mut optimizer = Adam::new(net.parameters(), 1e-3);
     for epoch in 1..=epochs {

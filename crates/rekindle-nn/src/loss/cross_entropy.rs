@@ -170,7 +170,7 @@ mod tests {
             let l = loss.clone();
             Sample::new("4d", move |x| l.forward(&x[0], &x[1]))
                 .on(&[&[2, 3, 2]])
-                .with(&[t.clone()])
+                .with(std::slice::from_ref(&t))
                 .check()
                 .unwrap();
         }

@@ -86,8 +86,9 @@ macro_rules! reducible {
             }
 
             /// What becomes of the losses of the elements; their mean by default.
-            pub fn reduction(self, reduction: Reduction) -> Self {
-                Self { reduction, ..self }
+            pub fn reduction(mut self, reduction: Reduction) -> Self {
+                self.reduction = reduction;
+                self
             }
         }
     };

@@ -128,7 +128,7 @@ fn scale_classes<T: Real>(x: &mut [T], w: &[T], inner: usize) {
         );
     }
     for (i, x) in x.iter_mut().enumerate() {
-        *x = *x * w[i / inner % w.len()];
+        *x *= w[i / inner % w.len()];
     }
 }
 
@@ -142,7 +142,7 @@ fn scale_samples<T: Real>(x: &mut [T], g: &[T], classes: usize, inner: usize) {
         );
     }
     for (i, x) in x.iter_mut().enumerate() {
-        *x = *x * g[i / (classes * inner) * inner + i % inner];
+        *x *= g[i / (classes * inner) * inner + i % inner];
     }
 }
 

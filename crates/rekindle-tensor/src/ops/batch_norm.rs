@@ -127,7 +127,7 @@ fn statistics(x: &Tensor, shape: Channels) -> (Vec<f64>, Vec<f64>) {
 fn update(running: &Tensor, batch: impl Iterator<Item = f64>, momentum: f64) {
     match_float!("batch_norm", running.dtype(), T => running.with_data_mut::<T, _>(|running| {
         for (r, batch) in running.iter_mut().zip(batch) {
-            *r = (momentum * batch + (1.0 - momentum) * f64::from(*r)) as T;
+            *r = (momentum * batch + (1.0 - momentum) * Real::to_f64(*r)) as T;
         }
     }));
 }
