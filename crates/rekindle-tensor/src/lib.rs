@@ -30,7 +30,7 @@ pub mod testing;
 pub use autograd::{enable_grad, grad_enabled, no_grad};
 pub use create::{Literal, tensor};
 pub use dtype::{DType, Element, Scalar};
-pub use op::{Context, Grads, Keeps, Meta, Op, Output, apply, check};
+pub use op::{Context, Grads, Keeps, Meta, Op, Output, apply, check, fail};
 pub use operand::Operand;
 pub use ops::batch_norm::BatchNormOptions;
 pub use ops::conv2d::ConvOptions;

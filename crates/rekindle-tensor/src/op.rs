@@ -167,9 +167,13 @@ thread_local! {
     static CHECKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Panics at the caller's line with a message about the caller's mistake; the [`mistake!`] macro formats it.
+/// Panics at the caller's line with a message about the caller's mistake, for operations outside this crate; inside
+/// [`check`] it becomes an error.
+///
+/// # Panics
+/// Always.
 #[track_caller]
-pub(crate) fn fail(message: String) -> ! {
+pub fn fail(message: String) -> ! {
     if CHECKING.get() {
         // Unlike a panic, this prints nothing on its way to `check`.
         std::panic::resume_unwind(Box::new(message));

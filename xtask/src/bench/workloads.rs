@@ -87,7 +87,7 @@ fn circles() -> Step {
 
 /// Points of the right shape; their values do not change the time.
 fn circle_points() -> (Tensor, Tensor) {
-    let angle = Tensor::linspace(0.0, 6.28, 800);
+    let angle = Tensor::linspace(0.0, std::f64::consts::TAU, 800);
     let y = Tensor::from_vec((0..800).map(|i| (i % 2) as f32).collect(), [800, 1]);
     (Tensor::stack(&[angle.cos(), angle.sin()], 1), y)
 }

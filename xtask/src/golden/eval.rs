@@ -231,6 +231,7 @@ impl Interpreter {
         Ok(out)
     }
 
+    #[allow(clippy::type_complexity)] // Positional and keyword arguments, used once.
     fn arguments(&mut self, args: &CallArgs) -> Result<(Vec<Value>, Vec<(String, Value)>)> {
         let positional = self.items(&args.args)?;
         let keywords = args.kw.iter().map(|(k, e)| Ok((k.clone(), self.eval(e)?))).collect::<Result<_>>()?;

@@ -1,5 +1,8 @@
 //! The worked examples of the texts: small tables and losses, and what is shown of trained nets beside their logs.
 
+// The lecture's table holds 3.14, not pi.
+#![allow(clippy::approx_constant)]
+
 use super::{Check, Options, recipe};
 use rekindle::data::{self, synthetic};
 use rekindle::nn::loss::{BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Loss};

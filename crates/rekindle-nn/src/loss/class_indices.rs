@@ -145,12 +145,12 @@ impl ClassIndices {
         let out = |&t: &i64| (t < 0 || t >= classes as i64) && t != self.ignore_index;
         if let Some(i) = targets.iter().position(out) {
             let row = if shape.len() == 1 { format!("row {i}") } else { format!("element {i}") };
-            panic!(
+            rekindle_tensor::fail(format!(
                 "{}: Target {} is out of bounds. ({row}, classes 0 to {}) Does the last layer have one output per class?",
                 self.name,
                 targets[i],
                 classes as i64 - 1
-            );
+            ));
         }
     }
 

@@ -8,7 +8,10 @@ use rekindle_tensor::{DType, Tensor};
 use std::rc::Rc;
 
 pub const TABLE: &[Entry] = &[
-    ("torch.manual_seed", |a| seed(a, 0).map(|s| random::manual_seed(s).into())),
+    ("torch.manual_seed", |a| {
+        random::manual_seed(seed(a, 0)?);
+        Ok(().into())
+    }),
     ("torch.initial_seed", |_| Ok(Value::Int(random::initial_seed().into()))),
     ("torch.get_rng_state", |_| Ok(bytes(&with_default(|g| g.get_state())))),
     ("torch.set_rng_state", |a| {
