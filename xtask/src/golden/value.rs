@@ -125,10 +125,7 @@ impl Value {
 
     /// The result as NumPy's `asarray` would see it.
     pub fn plain(&self) -> Result<Plain> {
-        let tensor = match self {
-            Value::Tensor(t) | Value::Array(t) => t.detach(),
-            other => array_of(other)?,
-        };
+        let tensor = array_of(self)?;
         let data = match tensor.dtype() {
             DType::F32 => Numbers::F32(tensor.to_vec::<f32>()),
             DType::F64 => Numbers::F64(tensor.to_vec::<f64>()),
@@ -141,6 +138,9 @@ impl Value {
 
 /// `np.array(value)`: numbers and nested sequences; bool < int < float decides the type, floats are f64.
 pub fn array_of(value: &Value) -> Result<Tensor> {
+    if let Some(t) = value.as_tensor() {
+        return Ok(t.detach());
+    }
     let (mut shape, mut flat) = (Vec::new(), Vec::new());
     gather(value, 0, &mut shape, &mut flat)?;
     if shape.iter().product::<usize>() != flat.len() {

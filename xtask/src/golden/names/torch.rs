@@ -72,10 +72,12 @@ fn filled(a: &mut Args, value: f64) -> Result<Value> {
     Ok(Tensor::full_of(a.shape(0)?, value, dtype).into())
 }
 
-/// `torch.tensor(data)`: as NumPy's, but floats are f32.
+/// `torch.tensor(data)`: as NumPy's, but Python's floats are f32.
 fn literal(a: &mut Args) -> Result<Value> {
-    let data = array_of(&a.need(0, "data")?)?;
-    let default = if data.dtype() == DType::F64 { DType::F32 } else { data.dtype() };
+    let value: Value = a.need(0, "data")?;
+    let data = array_of(&value)?;
+    let numbers = value.as_tensor().is_none() && data.dtype() == DType::F64;
+    let default = if numbers { DType::F32 } else { data.dtype() };
     Ok(data.to(dtype(a)?.unwrap_or(default)).into())
 }
 
