@@ -1,9 +1,14 @@
 //! `y^T = cols^T w^T + bias`, one image after the other.
+//!
+//! The products of an output are added up in the order of oneDNN's direct convolution for AVX-512 (`jit_avx512_common_conv`
+//! of its source), which PyTorch calls: 16 input channels at a time, for each row and column of the kernel one channel
+//! after the other, from zero; the bias joins the first sum, and the sums follow one another. With it the two print the
+//! same digits, down to which of two nearly equal pixels a pooling layer chooses.
 use super::Conv2dShape;
 use super::view::View;
 use crate::dispatch::Isa;
 use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
-use crate::gemm::product::{Target, inner_blocks, tile_rows};
+use crate::gemm::product::{Target, tile_rows};
 use crate::gemm::tile::{Kernels, Tile};
 use crate::parallel;
 use crate::real::Real;
@@ -14,6 +19,8 @@ use std::ptr::null;
 const PIECE: usize = 8 * 1024;
 /// Images and groups that are enough tasks.
 const MANY: usize = 32;
+/// Input channels whose products are added up before the sum joins the output.
+const CHANNELS: usize = 16;
 
 pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
@@ -24,12 +31,15 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
     let (ci, co) = s.group_channels();
     let width = co.next_multiple_of(kernels.lanes);
     let view = View::new(s, ci);
-    let (taps, offsets) = (view.taps(s, ci), view.pixels(s, 1));
+    let (order, blocks) = order_of_taps(s);
+    let taps = view.taps(s, ci);
+    let taps: Vec<usize> = order.iter().map(|&tap| taps[tap]).collect();
+    let offsets = view.pixels(s, 1);
     let step = (PIECE / width).max(kernels.gathering.len()).min(pixels);
     let pieces = pixels.div_ceil(step);
     let y = Target { start: y.as_mut_ptr(), row: pixels };
     with_scratch(s.groups * rows * width, |panels: &mut [T]| {
-        pack_weights(kernels, s, w, panels);
+        pack_weights(kernels, s, w, (&order, &blocks), panels);
         let panels = &*panels;
         // One task is one group of one image, or a piece of it if there are few.
         let tasks = if s.batch * s.groups < MANY { pieces } else { 1 };
@@ -47,6 +57,7 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
                         a: x,
                         rows: &offsets[here.clone()],
                         cols: &taps,
+                        blocks: &blocks,
                         panels: &panels[g * rows * width..],
                         n: co,
                         bias: bias.map(|bias| &bias[g * co..]),
@@ -63,19 +74,44 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
     });
 }
 
-/// The transposed weights of each group in panels, inner block by inner block.
-fn pack_weights<T: Real>(kernels: &Kernels<T>, s: &Conv2dShape, w: &[T], panels: &mut [T]) {
+/// In which order the taps (c, p, q) of a group are added up, and the blocks that are summed before they join the rest.
+fn order_of_taps(s: &Conv2dShape) -> (Vec<usize>, Vec<Range<usize>>) {
+    let (ci, _) = s.group_channels();
+    let taps = s.kernel.0 * s.kernel.1;
+    // A kernel of one tap is a plain product, one sum over all channels.
+    let step = if taps == 1 { ci.max(1) } else { CHANNELS };
+    let blocks = (0..ci).step_by(step).map(|first| first..ci.min(first + step));
+    let order = blocks.clone().flat_map(|channels| {
+        (0..taps).flat_map(move |tap| channels.clone().map(move |channel| channel * taps + tap))
+    });
+    (order.collect(), blocks.map(|channels| channels.start * taps..channels.end * taps).collect())
+}
+
+/// The transposed weights of each group in panels, block by block, the taps in their order.
+fn pack_weights<T: Real>(
+    kernels: &Kernels<T>,
+    s: &Conv2dShape,
+    w: &[T],
+    (order, blocks): (&[usize], &[Range<usize>]),
+    panels: &mut [T],
+) {
     let (rows, _) = s.matrix_size();
     let (_, co) = s.group_channels();
     let width = co.next_multiple_of(kernels.lanes);
-    for g in 0..s.groups {
-        let w = Matrix::new(&w[g * co * rows..], (1, rows));
-        for block in inner_blocks(0..rows, rows) {
-            let out = &mut panels[(g * rows + block.start) * width..];
-            // SAFETY: the block lies within the weights of the group.
-            unsafe { pack_b(kernels, w.from(block.start, 0), block.len(), co, out) };
+    with_scratch(co * rows, |ordered: &mut [T]| {
+        for g in 0..s.groups {
+            let w = w[g * co * rows..].chunks_exact(rows.max(1));
+            for (w, ordered) in w.zip(ordered.chunks_exact_mut(rows.max(1))) {
+                ordered.iter_mut().zip(order).for_each(|(ordered, &tap)| *ordered = w[tap]);
+            }
+            let w = Matrix::new(ordered, (1, rows));
+            for block in blocks {
+                let out = &mut panels[(g * rows + block.start) * width..];
+                // SAFETY: the block lies within the weights of the group.
+                unsafe { pack_b(kernels, w.from(block.start, 0), block.len(), co, out) };
+            }
         }
-    }
+    });
 }
 
 /// `c = [c +] a b [+ bias]` for A given by offsets and B in panels, on the calling thread.
@@ -85,6 +121,8 @@ pub(super) struct Gathered<'a, T: 'static> {
     /// Offsets of the rows and columns of A.
     pub rows: &'a [usize],
     pub cols: &'a [usize],
+    /// The inner blocks, which are summed one by one.
+    pub blocks: &'a [Range<usize>],
     /// For each inner block, what `pack_b` makes of its rows of B.
     pub panels: &'a [T],
     pub n: usize,
@@ -95,16 +133,15 @@ impl<T: Real> Gathered<'_, T> {
     /// # Safety
     /// The offsets must lie within A, `c` must be valid for the size, and nobody else may use it.
     pub unsafe fn run(&self, c: Target<T>, accumulate: bool) {
-        let k = self.cols.len();
         let width = self.n.next_multiple_of(self.kernels.lanes);
-        for block in inner_blocks(0..k, k) {
+        for block in self.blocks {
             for first in (0..self.n).step_by(self.kernels.cols()) {
                 let panel = &self.panels[block.start * width + first * block.len()..];
                 // SAFETY: the contract is the caller's.
                 unsafe { self.panel(panel, first, block.clone(), c, accumulate || block.start > 0) };
             }
         }
-        if k == 0 {
+        if self.blocks.is_empty() {
             // SAFETY: as above.
             (0..self.n)
                 .step_by(self.kernels.cols())
@@ -117,7 +154,7 @@ impl<T: Real> Gathered<'_, T> {
         let kernels = self.kernels;
         let count = kernels.cols().min(self.n - first);
         let vectors = count.div_ceil(kernels.lanes);
-        let bias = if block.end == self.cols.len() { self.bias } else { None };
+        let bias = if block.start == 0 { self.bias } else { None };
         for rows in tile_rows(0..self.rows.len(), kernels.gathering.len()) {
             let tile = Tile {
                 k: block.len(),

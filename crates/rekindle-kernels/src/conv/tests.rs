@@ -133,6 +133,37 @@ fn bits_do_not_depend_on_threads_or_instruction_set() {
     }
 }
 
+/// The order of the sum is part of the result: see `forward`.
+#[test]
+fn forward_adds_up_sixteen_channels_at_a_time() {
+    let s = Conv2dShape {
+        batch: 2,
+        in_channels: 40,
+        out_channels: 3,
+        size: (5, 6),
+        kernel: (3, 2),
+        ..Default::default()
+    };
+    let f = |len: usize, seed: u64| noise(len, seed).into_iter().map(|x| x as f32).collect::<Vec<_>>();
+    let (x, w, b) = (f(s.x_len(), 1), f(s.w_len(), 2), f(s.out_channels, 3));
+    let mut y = vec![0.0; s.y_len()];
+    conv2d_forward(&s, &x, &w, Some(&b), &mut y);
+    for (at, y) in y.iter().enumerate() {
+        let (image, o, i, j) = (at / 45, at / 15 % 3, at / 5 % 3, at % 5);
+        let sums = [0..16, 16..32, 32..40].map(|channels| {
+            let mut sum = 0.0_f32;
+            for (p, q) in (0..6).map(|t| (t / 2, t % 2)) {
+                for c in channels.clone() {
+                    sum = w[((o * 40 + c) * 3 + p) * 2 + q]
+                        .mul_add(x[((image * 40 + c) * 5 + i + p) * 6 + j + q], sum);
+                }
+            }
+            sum
+        });
+        assert_eq!(*y, sums[0] + b[o] + sums[1] + sums[2], "output {at}");
+    }
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn speed() {

@@ -113,12 +113,15 @@ impl<T: Real> WeightTask<'_, T> {
             let (dyt, scratch) = scratch.split_at_mut(dyt_len);
             for first in self.images.clone().step_by(step) {
                 let images = first..self.images.end.min(first + step);
-                self.pack(images.clone(), dyt);
+                let pixels = images.len() * pixels;
+                let blocks: Vec<_> = inner_blocks(0..pixels, pixels).collect();
+                self.pack(images.clone(), &blocks, dyt);
                 let product = Gathered {
                     kernels: self.kernels,
                     a: view.padded(s, self.x, images.clone(), channels.clone(), scratch),
                     rows: &taps,
-                    cols: &offsets[..images.len() * pixels],
+                    cols: &offsets[..pixels],
+                    blocks: &blocks,
                     panels: dyt,
                     n: self.outs.len(),
                     bias: None,
@@ -130,13 +133,12 @@ impl<T: Real> WeightTask<'_, T> {
     }
 
     /// `dy^T` of some images, `[pixels of all, outs]`, in panels, inner block by inner block.
-    fn pack(&self, images: Range<usize>, dyt: &mut [T]) {
+    fn pack(&self, images: Range<usize>, blocks: &[Range<usize>], dyt: &mut [T]) {
         let (_, pixels) = self.s.matrix_size();
         let (_, co) = self.s.group_channels();
         let Kernels { lanes, .. } = *self.kernels;
         let width = self.outs.len().next_multiple_of(lanes);
-        let all = images.len() * pixels;
-        for block in inner_blocks(0..all, all) {
+        for block in blocks {
             let out = &mut dyt[block.start * width..][..block.len() * width];
             let mut at = block.start;
             while at < block.end {
