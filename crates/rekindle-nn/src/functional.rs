@@ -98,4 +98,12 @@ losses! {
     /// assert_eq!(F::hinge_embedding_loss(&tensor([0.25]), &tensor([-1.0])).item::<f32>(), 0.75);
     /// ```
     hinge_embedding_loss: HingeEmbeddingLoss;
+    /// Mean multi-class margin loss; see [`MultiMarginLoss`].
+    ///
+    /// ```
+    /// use rekindle_nn::functional as F;
+    /// use rekindle_tensor::tensor;
+    /// assert_eq!(F::multi_margin_loss(&tensor([[0.5, 0.5]]), &tensor([1])).item::<f32>(), 0.5);
+    /// ```
+    multi_margin_loss: MultiMarginLoss;
 }

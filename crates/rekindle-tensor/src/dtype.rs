@@ -204,7 +204,7 @@ macro_rules! match_float {
                 type $t = f64;
                 $body
             }
-            other => panic!("{}: needs a floating tensor, got {other}; convert with .to(DType::F32)", $op),
+            other => $crate::mistake!("{}: needs a floating tensor, got {other}; convert with .to(DType::F32)", $op),
         }
     };
 }
@@ -225,7 +225,7 @@ macro_rules! match_number {
                 type $t = i64;
                 $body
             }
-            other => panic!("{}: needs numbers, got {other}; convert with .to(DType::I64)", $op),
+            other => $crate::mistake!("{}: needs numbers, got {other}; convert with .to(DType::I64)", $op),
         }
     };
 }

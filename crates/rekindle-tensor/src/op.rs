@@ -10,9 +10,17 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// `panic!` for mistakes of the caller: a shape, type or argument that does not fit. Inside [`check`] it becomes an error.
+///
+/// # Panics
+/// Always, at the line of the caller of a `#[track_caller]` function.
+///
+/// ```should_panic
+/// rekindle_tensor::mistake!("my_op: the input must not be empty, got {:?}", [0, 3]);
+/// ```
+#[macro_export]
 macro_rules! mistake {
     ($($message:tt)*) => {
-        $crate::op::fail(format!($($message)*))
+        $crate::fail(format!($($message)*))
     };
 }
 pub(crate) use mistake;

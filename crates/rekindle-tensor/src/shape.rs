@@ -20,7 +20,7 @@ impl Shape {
         self.0
             .iter()
             .try_fold(1usize, |n, &d| n.checked_mul(d))
-            .unwrap_or_else(|| panic!("shape: {self:?} has more elements than memory can address"))
+            .unwrap_or_else(|| crate::mistake!("shape: {self:?} has more elements than memory can address"))
     }
 
     /// Strides of the row-major (C order) layout.

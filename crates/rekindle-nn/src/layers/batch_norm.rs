@@ -98,7 +98,7 @@ macro_rules! batch_norm {
             #[track_caller]
             fn forward(&self, x: &Tensor) -> Tensor {
                 if !matches!(x.dim(), $($rank)|+) {
-                    panic!("{}: the input must be {}, got {:?}", $op, $layout, x.shape());
+                    rekindle_tensor::mistake!("{}: the input must be {}, got {:?}", $op, $layout, x.shape());
                 }
                 let training = self.mode.is_training();
                 let momentum = match &self.num_batches_tracked {

@@ -54,7 +54,7 @@ macro_rules! conv {
             pub fn groups(mut self, groups: usize) -> $Conv {
                 let (inputs, outputs) = (self.in_channels(), self.weight.shape()[0]);
                 if groups == 0 || inputs % groups != 0 || outputs % groups != 0 {
-                    panic!(
+                    rekindle_tensor::mistake!(
                         "{}: {groups} groups do not divide {inputs} input and {outputs} output channels",
                         stringify!($method)
                     );

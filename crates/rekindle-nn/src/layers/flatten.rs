@@ -80,10 +80,10 @@ impl Module for Unflatten {
     #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor {
         let Some((&size, rest)) = x.shape().get(self.dim..).and_then(<[usize]>::split_first) else {
-            panic!("unflatten: no dimension {} in {:?}", self.dim, x.shape());
+            rekindle_tensor::mistake!("unflatten: no dimension {} in {:?}", self.dim, x.shape());
         };
         if self.sizes.iter().product::<usize>() != size {
-            panic!("unflatten: {:?} do not fill dimension {} of {:?}", self.sizes, self.dim, x.shape());
+            rekindle_tensor::mistake!("unflatten: {:?} do not fill dimension {} of {:?}", self.sizes, self.dim, x.shape());
         }
         let shape = [&x.shape()[..self.dim], &self.sizes, rest].concat();
         observe(self, x.reshape(shape))

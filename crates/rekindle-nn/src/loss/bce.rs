@@ -57,12 +57,12 @@ fn check_probabilities<T: Element + Real>(x: &Tensor) {
         return;
     }
     if let Some(i) = values.iter().position(|&v| !within(v)) {
-        rekindle_tensor::fail(format!(
+        rekindle_tensor::mistake!(
             "binary_cross_entropy: predictions must be probabilities, all elements of input should be between 0 and 1, got {} \
              at {:?}; apply .sigmoid() or use BCEWithLogitsLoss",
             values[i],
             place(i, x.shape())
-        ));
+        );
     }
 }
 

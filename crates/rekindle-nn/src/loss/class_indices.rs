@@ -54,11 +54,25 @@ pub(super) fn class_indices(
         return if reduction == Reduction::None { loss.squeeze_dim(0) } else { loss };
     }
     if t.dtype() == DType::I64 && x.dim() > 1 {
-        op.check_range(&t.data::<i64>(), x.shape(), t.shape());
+        check_range(name, &t.data::<i64>(), x.shape()[1], t.shape(), Some(ignore_index));
     }
     match &options.weight {
         Some(w) => apply(op, &[x, t, &w.detach().to(x.dtype())]),
         None => apply(op, &[x, t]),
+    }
+}
+
+/// Every index that is not ignored must name one of the classes.
+#[track_caller]
+pub(super) fn check_range(op: &str, targets: &[i64], classes: usize, shape: &[usize], ignored: Option<i64>) {
+    let out = |&t: &i64| (t < 0 || t >= classes as i64) && Some(t) != ignored;
+    if let Some(i) = targets.iter().position(out) {
+        let row = if shape.len() == 1 { format!("row {i}") } else { format!("element {i}") };
+        rekindle_tensor::mistake!(
+            "{op}: Target {} is out of bounds. ({row}, classes 0 to {}) Does the last layer have one output per class?",
+            targets[i],
+            classes as i64 - 1
+        );
     }
 }
 
@@ -139,21 +153,6 @@ impl<T: Real> Samples<'_, T> {
 }
 
 impl ClassIndices {
-    #[track_caller]
-    fn check_range(&self, targets: &[i64], x: &[usize], shape: &[usize]) {
-        let classes = x[1];
-        let out = |&t: &i64| (t < 0 || t >= classes as i64) && t != self.ignore_index;
-        if let Some(i) = targets.iter().position(out) {
-            let row = if shape.len() == 1 { format!("row {i}") } else { format!("element {i}") };
-            rekindle_tensor::fail(format!(
-                "{}: Target {} is out of bounds. ({row}, classes 0 to {}) Does the last layer have one output per class?",
-                self.name,
-                targets[i],
-                classes as i64 - 1
-            ));
-        }
-    }
-
     fn samples<'a, T: Real>(
         &self,
         shape: &[usize],

@@ -19,7 +19,7 @@ mod probabilities;
 
 pub use bce::{BCELoss, BCEWithLogitsLoss};
 pub use cross_entropy::CrossEntropyLoss;
-pub use hinge::HingeEmbeddingLoss;
+pub use hinge::{HingeEmbeddingLoss, MultiMarginLoss};
 pub use huber::{HuberLoss, SmoothL1Loss};
 pub use kl_div::KLDivLoss;
 pub use l1::L1Loss;
