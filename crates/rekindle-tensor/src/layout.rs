@@ -54,8 +54,8 @@ impl Layout {
         let mut out = alloc::<T>(self.shape.numel());
         let runs = Runs::new(self);
         let per_task = (CHUNK / runs.len.max(1)).max(1);
-        // Tasks of a transpose begin at a block.
-        let per_task = if runs.is_transpose() { per_task.next_multiple_of(TILE) } else { per_task };
+        // A transpose visits a page of memory for every few elements, so its tasks take several blocks from each.
+        let per_task = if runs.is_transpose() { per_task.next_multiple_of(16 * TILE) } else { per_task };
         chunks_mut(&mut out, per_task * runs.len.max(1), |task, out| {
             runs.for_each_group(task * per_task, out.len() / runs.len.max(1), |first, group| {
                 let to = &mut out[first * runs.len..(first + group.count) * runs.len];
@@ -164,10 +164,10 @@ impl Group {
     /// read whole and written whole, however the rows fall on the cache's sets.
     fn transpose<T: Element>(&self, x: &[T], len: usize, step: usize, out: &mut [T]) {
         let mut tile = [[T::default(); TILE]; TILE];
-        for i in (0..self.count).step_by(TILE) {
-            let rows = TILE.min(self.count - i);
-            for j in (0..len).step_by(TILE) {
-                let columns = TILE.min(len - j);
+        for j in (0..len).step_by(TILE) {
+            let columns = TILE.min(len - j);
+            for i in (0..self.count).step_by(TILE) {
+                let rows = TILE.min(self.count - i);
                 for (c, column) in tile[..columns].iter_mut().enumerate() {
                     column[..rows].copy_from_slice(&x[(j + c) * step + i..][..rows]);
                 }

@@ -222,6 +222,15 @@ impl Tensor {
         Data { buffer: Arc::new(T::wrap(packed)), range, element: PhantomData }
     }
 
+    /// The elements in row-major order without gaps: on the same memory if they lie so already, else in a copy.
+    pub(crate) fn packed(&self) -> Tensor {
+        if self.is_contiguous() {
+            return self.detach();
+        }
+        let buffer = match_dtype!(self.dtype(), T => self.data::<T>().buffer);
+        Tensor::over(Storage::from_snapshot(buffer), Layout::contiguous(self.shape_owned()), self.dtype())
+    }
+
     /// Copies the elements, in row-major order, into a vector of the tensor's own element type.
     ///
     /// # Panics

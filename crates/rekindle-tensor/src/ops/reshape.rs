@@ -1,7 +1,6 @@
 //! Other shapes of the same elements: reshape, flatten, squeeze and unsqueeze.
 
 use crate::op::mistake;
-use crate::dtype::match_dtype;
 use crate::layout::Layout;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::{Ints, Shape, dim_index};
@@ -24,12 +23,9 @@ impl Op for Reshape {
         Ok(Meta { shape: self.0.clone(), dtype: x[0].dtype })
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        let x = x[0];
-        if x.is_contiguous() {
-            let layout = Layout { offset: x.0.layout.offset, ..Layout::contiguous(out.shape.clone()) };
-            return Tensor::over(x.0.storage.clone(), layout, out.dtype).into();
-        }
-        match_dtype!(out.dtype, T => Tensor::from_vec(x.to_vec::<T>(), &out.shape).into())
+        let x = x[0].packed();
+        let layout = Layout { offset: x.0.layout.offset, ..Layout::contiguous(out.shape.clone()) };
+        Tensor::over(x.0.storage.clone(), layout, out.dtype).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.reshape(&ctx.metas[0].shape))]

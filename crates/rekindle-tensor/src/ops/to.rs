@@ -85,6 +85,9 @@ impl Op for CloneOp {
         same(x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        if !x[0].is_contiguous() {
+            return x[0].packed().into();
+        }
         match_dtype!(out.dtype, T => unary(x[0], |v: T| v).into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
