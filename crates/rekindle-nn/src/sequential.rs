@@ -3,7 +3,7 @@
 use crate::module::{Module, Parameters};
 use crate::text::module_text;
 use crate::visit::Visitor;
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{Tensor, check, mistake};
 use std::fmt;
 use std::ops::Index;
 
@@ -55,10 +55,17 @@ impl Sequential {
 }
 
 impl Module for Sequential {
+    /// # Panics
+    /// If a layer does not fit its input, with the layer's message, its number and its type.
+    #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor {
         let mut x = x.clone();
-        for layer in &self.layers {
-            x = layer.forward(&x);
+        for (i, layer) in self.layers.iter().enumerate() {
+            // A call through a box does not know where it came from, so the mistake is reported from here.
+            match check(|| layer.forward(&x)) {
+                Ok(y) => x = y,
+                Err(message) => mistake!("{message} (layer {i}, {})", layer.type_name()),
+            }
         }
         x
     }

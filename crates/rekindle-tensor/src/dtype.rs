@@ -204,7 +204,10 @@ macro_rules! match_float {
                 type $t = f64;
                 $body
             }
-            other => $crate::mistake!("{}: needs a floating tensor, got {other}; convert with .to(DType::F32)", $op),
+            other => $crate::mistake!(
+                "{}: needs a floating tensor, got {other}; convert with .to(DType::F32)",
+                $op
+            ),
         }
     };
 }

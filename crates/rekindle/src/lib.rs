@@ -33,14 +33,43 @@
 //! - [`prelude`]: what a training script uses
 
 pub use rekindle_data as data;
-pub use rekindle_nn as nn;
 pub use rekindle_tensor::random::manual_seed;
 pub use rekindle_tensor::*;
 pub use rekindle_train as train;
 
+/// Layers, losses, optimisers, schedulers and initialisers.
+///
+/// A network of one's own is a struct with a forward; `derive(Parameters)` finds its layers:
+///
+/// ```
+/// use rekindle::prelude::*;
+///
+/// #[derive(Parameters)]
+/// struct Residual {
+///     inner: Linear,
+///     outer: Linear,
+/// }
+///
+/// impl Module for Residual {
+///     fn forward(&self, x: &Tensor) -> Tensor {
+///         x + self.outer.forward(&self.inner.forward(x).relu())
+///     }
+/// }
+///
+/// let net = Residual { inner: Linear::new(3, 8), outer: Linear::new(8, 3) };
+/// assert_eq!(net.forward(&Tensor::ones([5, 3])).shape(), [5, 3]);
+/// assert_eq!(net.named_parameters()[2].0, "outer.weight");
+/// ```
+pub mod nn {
+    pub use rekindle_derive::ParametersOfRekindle as Parameters;
+    #[doc(inline)]
+    pub use rekindle_nn::*;
+}
+
 /// What a training script uses, in one import.
 pub mod prelude {
     pub use crate::data::{self, DataLoader, Dataset, TensorDataset};
+    pub use crate::nn::Parameters;
     pub use crate::nn::loss::*;
     pub use crate::nn::optim::*;
     pub use crate::nn::*;

@@ -83,7 +83,12 @@ impl Module for Unflatten {
             rekindle_tensor::mistake!("unflatten: no dimension {} in {:?}", self.dim, x.shape());
         };
         if self.sizes.iter().product::<usize>() != size {
-            rekindle_tensor::mistake!("unflatten: {:?} do not fill dimension {} of {:?}", self.sizes, self.dim, x.shape());
+            rekindle_tensor::mistake!(
+                "unflatten: {:?} do not fill dimension {} of {:?}",
+                self.sizes,
+                self.dim,
+                x.shape()
+            );
         }
         let shape = [&x.shape()[..self.dim], &self.sizes, rest].concat();
         observe(self, x.reshape(shape))

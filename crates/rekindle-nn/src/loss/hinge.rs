@@ -177,7 +177,7 @@ mod tests {
             let loss =
                 MultiMarginLoss::new().p(p).margin(0.5).weight(tensor([1.0, 2.0, 0.5])).reduction(reduction);
             let sample = Sample::new("multi_margin_loss", move |x| loss.forward(&x[0], &x[1])).on(&[&[4, 3]]);
-            let sample = sample.with(&[t.clone()]);
+            let sample = sample.with(std::slice::from_ref(&t));
             sample.check().unwrap();
             let x = sample.inputs(0)[0].to_vec::<f64>();
             let row = |(i, y): (usize, i64)| {

@@ -188,24 +188,46 @@ fn layers_draw_in_pytorchs_order() {
     assert_eq!(next, [0.6323063]);
 }
 
-#[test]
-fn a_mistake_points_at_the_users_line() {
+/// Where and with what message `f` panics.
+fn panic_of(f: impl FnOnce()) -> (String, u32, String) {
     use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
     use std::sync::{Arc, Mutex};
-    let (layer, place) = (Linear::new(3, 1), Arc::new(Mutex::new(None)));
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap();
+    let place = Arc::new(Mutex::new(None));
     let (seen, thread, old) = (place.clone(), std::thread::current().id(), take_hook());
     set_hook(Box::new(move |info| {
         // Other tests may panic at the same time.
-        if std::thread::current().id() == thread {
-            *seen.lock().unwrap() = info.location().map(|l| (l.file().to_string(), l.line()));
+        if let (true, Some(l)) = (std::thread::current().id() == thread, info.location()) {
+            *seen.lock().unwrap() = Some((l.file().to_string(), l.line()));
         }
     }));
-    let result = catch_unwind(AssertUnwindSafe(|| layer.forward(&Tensor::zeros([5, 4]))));
-    let expected = line!() - 1;
+    let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
     set_hook(old);
-    assert!(result.is_err());
-    let (file, at) = place.lock().unwrap().clone().unwrap();
-    assert!(file.ends_with("tests/nn/module.rs") && at == expected, "{file}:{at}");
+    let (file, line) = place.lock().unwrap().take().unwrap();
+    (file, line, payload.downcast_ref::<String>().unwrap().clone())
+}
+
+#[test]
+fn a_mistake_points_at_the_users_line() {
+    let (layer, x) = (Linear::new(3, 1), Tensor::zeros([5, 4]));
+    let (file, line, message) = panic_of(|| _ = layer.forward(&x));
+    assert!(file.ends_with("tests/nn/module.rs") && line == line!() - 1, "{file}:{line}");
+    assert!(
+        message.starts_with("linear: input [5, 4] does not fit weight [1, 3] (4 vs 3 features)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_mistake_in_a_sequential_names_the_layer() {
+    let (net, x) =
+        (sequential![ReLU, sequential![Linear::new(2, 3), Linear::new(4, 1)]], Tensor::zeros([5, 2]));
+    let (file, line, message) = panic_of(|| _ = net.forward(&x));
+    assert!(file.ends_with("tests/nn/module.rs") && line == line!() - 1, "{file}:{line}");
+    assert!(message.ends_with(" (layer 1, Linear) (layer 1, Sequential)"), "{message}");
+    let error = rekindle_tensor::check(|| net.forward(&x)).unwrap_err();
+    assert_eq!(error, message);
 }
 
 #[test]
