@@ -71,10 +71,10 @@ fn ordered64(x: f64) -> i64 {
 pub fn difference(expected: &Stored, got: &Plain, cmp: Cmp) -> Option<String> {
     let kind = if expected.dtype.starts_with('f') { &expected.dtype } else { "int" };
     if kind != got.data.kind() {
-        return Some(format!("expected {}, got {}", expected.dtype, got.data.kind()));
+        return Some(format!(": expected {}, got {}", expected.dtype, got.data.kind()));
     }
     if expected.shape != got.shape {
-        return Some(format!("expected shape {:?}, got {:?}", expected.shape, got.shape));
+        return Some(format!(": expected shape {:?}, got {:?}", expected.shape, got.shape));
     }
     let places: Vec<usize> = (0..got.data.len()).collect();
     match &expected.body {

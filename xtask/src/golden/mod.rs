@@ -55,15 +55,20 @@ pub fn main(args: Vec<String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    run(&options).finish()
+}
+
+/// Runs the cases of all folders.
+fn run(options: &Options) -> Report {
     let mut report = Report::default();
     for dir in &options.dirs {
         match json_files(dir) {
             Ok(files) if files.is_empty() => report.error(format!("no *.json in {}", dir.display())),
-            Ok(files) => files.iter().for_each(|path| run_file(path, &options, &mut report)),
+            Ok(files) => files.iter().for_each(|path| run_file(path, options, &mut report)),
             Err(e) => report.error(format!("cannot list {}: {e}", dir.display())),
         }
     }
-    report.finish()
+    report
 }
 
 fn parse_options(args: Vec<String>) -> Result<Options, String> {
@@ -169,6 +174,13 @@ mod tests {
         assert_eq!(json["b"], serde_json::json!(["-Infinity", "Infinity"]));
         assert_eq!(json["c"], "NaN \" Infinity");
         assert_eq!(json["NaN"], 1);
+    }
+
+    #[test]
+    fn the_vectors_of_the_repository_pass() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+        let report = run(&Options { dirs: vec![folder], ..Options::default() });
+        assert_eq!(report.counts(), [80, 0, 0], "passed, failed, skipped");
     }
 
     #[test]

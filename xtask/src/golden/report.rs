@@ -36,6 +36,11 @@ impl Report {
         println!("ERROR   {message}");
     }
 
+    /// How many cases passed, failed and were skipped.
+    pub fn counts(&self) -> [usize; 3] {
+        [self.passed, self.failed, self.skipped.values().map(Vec::len).sum()]
+    }
+
     /// Prints the summary; success means that nothing failed.
     pub fn finish(self) -> ExitCode {
         for (why, names) in &self.skipped {
@@ -43,8 +48,8 @@ impl Report {
             let shown = names[..names.len().min(SHOWN)].join(", ");
             println!("skipped {:4}  no {why}  ({shown}{more})", names.len());
         }
-        let skipped: usize = self.skipped.values().map(Vec::len).sum();
-        println!("{} passed, {} failed, {skipped} skipped", self.passed, self.failed);
-        if self.failed > 0 || self.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        let [passed, failed, skipped] = self.counts();
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        if failed > 0 || self.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }

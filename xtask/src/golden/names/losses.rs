@@ -5,7 +5,7 @@ use crate::golden::fault::{Result, unsupported};
 use crate::golden::value::{Args, Object, Value, with_object};
 use rekindle_nn::loss::{
     BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, Loss,
-    MSELoss, NLLLoss, Reduction, SmoothL1Loss,
+    MSELoss, MultiMarginLoss, NLLLoss, Reduction, SmoothL1Loss,
 };
 use rekindle_tensor::Tensor;
 use std::rc::Rc;
@@ -21,7 +21,9 @@ pub const TABLE: &[Entry] = &[
     ("F.huber_loss", |a| forward(a, huber)),
     ("F.kl_div", |a| forward(a, kl_div)),
     ("F.hinge_embedding_loss", |a| forward(a, hinge_embedding)),
+    ("F.multi_margin_loss", |a| forward(a, multi_margin)),
     ("nn.HingeEmbeddingLoss", |a| object(a, hinge_embedding)),
+    ("nn.MultiMarginLoss", |a| object(a, multi_margin)),
     ("nn.BCELoss", |a| object(a, bce)),
     ("nn.BCEWithLogitsLoss", |a| object(a, bce_with_logits)),
     ("nn.CrossEntropyLoss", |a| object(a, cross_entropy)),
@@ -136,6 +138,16 @@ fn kl_div(a: &mut Args, _: usize) -> Result<Box<dyn Loss>> {
     Ok(Box::new(KLDivLoss::new()))
 }
 
-fn hinge_embedding(a: &mut Args, _: usize) -> Result<Box<dyn Loss>> {
-    Ok(Box::new(HingeEmbeddingLoss::new().reduction(reduction(a)?)))
+fn hinge_embedding(a: &mut Args, from: usize) -> Result<Box<dyn Loss>> {
+    let loss = HingeEmbeddingLoss::new().reduction(reduction(a)?);
+    Ok(Box::new(loss.margin(a.or(from, "margin", 1.0)?)))
+}
+
+fn multi_margin(a: &mut Args, from: usize) -> Result<Box<dyn Loss>> {
+    let loss = MultiMarginLoss::new().reduction(reduction(a)?);
+    let loss = loss.p(a.or::<i64>(from, "p", 1)? as u32).margin(a.or(from + 1, "margin", 1.0)?);
+    Ok(match weight(a, from + 2)? {
+        Some(w) => Box::new(loss.weight(w)),
+        None => Box::new(loss),
+    })
 }
