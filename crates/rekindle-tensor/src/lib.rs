@@ -37,5 +37,6 @@ pub use ops::conv2d::ConvOptions;
 pub use ops::max_pool2d::PoolOptions;
 pub use rekindle_kernels::parallel::{num_threads, set_num_threads};
 pub use shape::{Ints, Shape};
+pub use smallvec::smallvec as grads;
 pub use storage::Buffer;
 pub use tensor::{Data, Tensor};

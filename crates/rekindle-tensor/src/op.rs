@@ -100,7 +100,8 @@ impl Context<'_> {
     }
 }
 
-/// Gradients for the inputs, in their order; `None` where there is none or none is needed.
+/// Gradients for the inputs, in their order; `None` where there is none or none is needed. [`grads!`](crate::grads)
+/// makes it as `vec!` makes a vector.
 pub type Grads = SmallVec<[Option<Tensor>; 3]>;
 
 /// A differentiable operation: a plain value that knows its shape rule, how to compute, and its derivative.
@@ -108,8 +109,7 @@ pub type Grads = SmallVec<[Option<Tensor>; 3]>;
 /// The library's own operations are made this way (one file each in `ops/`), and so are users':
 ///
 /// ```
-/// use rekindle_tensor::{apply, tensor, Context, Grads, Meta, Op, Output, Tensor};
-/// use smallvec::smallvec;
+/// use rekindle_tensor::{apply, grads, tensor, Context, Grads, Meta, Op, Output, Tensor};
 ///
 /// /// y = x^3 with its derivative written by hand.
 /// #[derive(Debug)]
@@ -120,7 +120,7 @@ pub type Grads = SmallVec<[Option<Tensor>; 3]>;
 ///     fn infer(&self, x: &[Meta]) -> Result<Meta, String> { Ok(x[0].clone()) }
 ///     fn forward(&self, x: &[&Tensor], _: &Meta) -> Output { (x[0] * x[0] * x[0]).into() }
 ///     fn backward(&self, ctx: &Context) -> Grads {
-///         smallvec![Some(ctx.grad * 3.0 * ctx.input(0) * ctx.input(0))]
+///         grads![Some(ctx.grad * 3.0 * ctx.input(0) * ctx.input(0))]
 ///     }
 /// }
 ///

@@ -68,7 +68,7 @@ impl Op for WrongSquare {
         (x[0] * x[0]).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        smallvec::smallvec![Some(ctx.grad * ctx.input(0) * 2.01)]
+        rekindle_tensor::grads![Some(ctx.grad * ctx.input(0) * 2.01)]
     }
 }
 

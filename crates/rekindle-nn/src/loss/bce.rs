@@ -4,8 +4,7 @@ use super::pointwise::{Formula, paired, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply};
-use smallvec::smallvec;
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 
 /// `-w (t ln x + (1 - t) ln(1 - x))` for probabilities `x`; logarithms below -100 count as -100.
 /// Gradient: `w (x - t) / max((1 - x) x, 1e-12)`.
@@ -230,7 +229,7 @@ impl Op for PosWeighted {
             DType::F64 => (Self::slope::<f64>, Self::target_slope::<f64>),
             _ => (Self::slope::<f32>, Self::target_slope::<f32>),
         };
-        smallvec![ctx.needs[0].then(|| dx(x) * ctx.grad), ctx.needs[1].then(|| dt(x) * ctx.grad), None]
+        grads![ctx.needs[0].then(|| dx(x) * ctx.grad), ctx.needs[1].then(|| dt(x) * ctx.grad), None]
     }
 }
 

@@ -8,8 +8,7 @@
 use super::Reduction;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, softmax};
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply};
-use smallvec::smallvec;
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 
 /// The options of losses on class indices.
 #[derive(Clone, Debug)]
@@ -312,7 +311,7 @@ impl Op for ClassIndices {
             DType::F64 => self.slopes::<f64>(ctx),
             _ => self.slopes::<f32>(ctx),
         };
-        let mut grads: Grads = smallvec![Some(dx)];
+        let mut grads: Grads = grads![Some(dx)];
         grads.resize(ctx.metas.len(), None);
         grads
     }

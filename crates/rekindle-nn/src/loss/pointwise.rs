@@ -5,8 +5,7 @@
 use super::Reduction;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, reduce};
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply};
-use smallvec::smallvec;
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 use std::fmt::Debug;
 
 /// The loss of one element and its derivatives, rounded in PyTorch's order.
@@ -104,7 +103,7 @@ impl<F: Formula> Pointwise<F> {
     }
 
     fn gradients<T: Element + Real>(&self, ctx: &Context<'_>) -> Grads {
-        smallvec![
+        grads![
             ctx.needs[0].then(|| self.slopes::<T>(
                 ctx,
                 #[inline(always)]

@@ -10,8 +10,7 @@ use super::class_indices::{Options, check_weight};
 use super::pointwise::paired;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, reduce, softmax};
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply};
-use smallvec::smallvec;
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 
 /// The inputs are logits, probabilities and, if there are any, class weights.
 #[derive(Debug)]
@@ -111,7 +110,7 @@ impl Probabilities {
             }
             Tensor::from_vec(dt, shape.clone())
         });
-        let mut grads: Grads = smallvec![dx, dt];
+        let mut grads: Grads = grads![dx, dt];
         grads.resize(ctx.metas.len(), None);
         grads
     }
