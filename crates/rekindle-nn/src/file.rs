@@ -3,7 +3,7 @@
 //! The format: the length of the header (u64, little endian), the header (JSON: for every name the element type,
 //! the shape and the range of bytes), the bytes of all tensors without gaps.
 //! Source: github.com/huggingface/safetensors. A reader of our own because the published crate brings a dozen
-//! others along, checks less (finite values, size of the header) and says less when it refuses.
+//! others along, checks less (values that are not numbers, size of the header) and says less when it refuses.
 
 use crate::state_dict::StateDict;
 use rekindle_tensor::{DType, Element, Tensor};
@@ -13,11 +13,19 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longer headers are refused: a million tensors would fit.
 const MAX_HEADER: u64 = 10 << 20;
 
 /// Why a file could not be read or written: its path and one line.
+///
+/// ```
+/// use rekindle_nn::StateDict;
+/// let error = StateDict::load("no/such/file").unwrap_err();
+/// assert!(error.to_string().starts_with("no/such/file: cannot read: "));
+/// assert_eq!(error.path.to_str(), Some("no/such/file"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileError {
     /// The file.
@@ -52,12 +60,23 @@ impl StateDict {
 
     /// Reads a safetensors file.
     ///
+    /// Its header is held against its length before anything of its size is allocated. Infinities are taken, because
+    /// buffers such as attention masks hold them; [`Parameters::load`](crate::Parameters::load), which knows what is
+    /// a weight, refuses them there.
+    ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or holds values that are not finite.
+    /// If the file cannot be read, is damaged, or holds values that are not numbers.
     pub fn load(path: impl AsRef<Path>) -> Result<StateDict, FileError> {
         let path = path.as_ref();
-        let bytes = read(path).map_err(|reason| FileError::new(path, reason))?;
-        StateDict::from_bytes(&bytes).map_err(|reason| FileError::new(path, reason))
+        let load = || {
+            // Asked before opening, because opening a pipe would wait for a writer.
+            let metadata = fs::metadata(path).map_err(cannot_read)?;
+            if !metadata.is_file() {
+                return Err("not a regular file".to_string());
+            }
+            read(File::open(path).map_err(cannot_read)?, metadata.len())
+        };
+        load().map_err(|reason| FileError::new(path, reason))
     }
 
     /// The contents of a safetensors file.
@@ -90,49 +109,80 @@ impl StateDict {
     /// # Errors
     /// With one line that says what is damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<StateDict, String> {
-        let (header, data) = split(bytes)?;
-        let header: Value = serde_json::from_slice(header).map_err(|e| format!("damaged header: {e}"))?;
-        let Value::Object(entries) = header else {
-            return Err("damaged header: not a JSON object".to_string());
-        };
-        let mut infos = Vec::new();
-        for (name, entry) in entries.iter().filter(|(name, _)| *name != "__metadata__") {
-            infos.push(Info::read(name, entry).ok_or_else(|| format!("damaged entry of {name}"))?);
-        }
-        infos.sort_by_key(|info| (info.range.start, info.range.end));
-        let mut end = 0;
-        for info in &infos {
-            if info.range.start != end {
-                let what =
-                    if info.range.start < end { "overlaps another tensor" } else { "leaves a gap before it" };
-                return Err(format!("damaged header: {} {what}", info.name));
-            }
-            end = info.range.end;
-        }
-        if end != data.len() {
-            return Err(format!("damaged: {} bytes of data, the header describes {end}", data.len()));
-        }
-        infos.iter().map(|info| Ok((info.name, info.tensor(&data[info.range.clone()])?))).collect()
+        read(bytes, bytes.len() as u64)
     }
 }
 
-/// The header and the data.
-fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
-    let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
-        return Err(format!("not a safetensors file: {} bytes", bytes.len()));
+fn cannot_read(e: io::Error) -> String {
+    format!("cannot read: {e}")
+}
+
+/// Reads a file of `size` bytes.
+fn read(mut source: impl Read, size: u64) -> Result<StateDict, String> {
+    let Some(after) = size.checked_sub(8) else {
+        return Err(format!("not a safetensors file: {size} bytes"));
     };
-    let length = header_length(*length)?;
-    rest.split_at_checked(length).ok_or_else(|| "damaged: the file ends inside its header".to_string())
+    let mut length = [0; 8];
+    source.read_exact(&mut length).map_err(cannot_read)?;
+    let length = header_length(length)?;
+    let Some(data) = after.checked_sub(length as u64) else {
+        return Err("damaged: the file ends inside its header".to_string());
+    };
+    let header = take(&mut source, length)?;
+    let header: Value = serde_json::from_slice(&header).map_err(|e| format!("damaged header: {e}"))?;
+    let infos = infos(&header, data)?;
+    infos.iter().map(|info| Ok((info.name, info.tensor(&take(&mut source, info.range.len())?)?))).collect()
+}
+
+/// The next `n` bytes, which the file's length has promised.
+fn take(source: &mut impl Read, n: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0; n];
+    source.read_exact(&mut bytes).map_err(cannot_read)?;
+    Ok(bytes)
 }
 
 fn header_length(bytes: [u8; 8]) -> Result<usize, String> {
     let length = u64::from_le_bytes(bytes);
-    if length > MAX_HEADER {
-        return Err(format!(
-            "not a safetensors file: its header would take {length} bytes, at most {MAX_HEADER} are read"
-        ));
+    if length <= MAX_HEADER {
+        return Ok(length as usize);
     }
-    Ok(length as usize)
+    // PyTorch's own files are zip archives, older ones bare pickles; as a length, the start of either is enormous.
+    if bytes.starts_with(b"PK\x03\x04") || matches!(bytes, [0x80, 2..=5, ..]) {
+        return Err(
+            "a PyTorch pickle, which could run code when read; convert it in Python: import torch; from \
+                    safetensors.torch import save_file; \
+                    save_file(torch.load('model.pt', weights_only=True), 'model.safetensors')"
+                .to_string(),
+        );
+    }
+    Err(format!(
+        "not a safetensors file: its header would take {length} bytes, at most {MAX_HEADER} are read"
+    ))
+}
+
+/// What the header says of every tensor, in the order of the data, which is `size` bytes long.
+fn infos(header: &Value, size: u64) -> Result<Vec<Info<'_>>, String> {
+    let Value::Object(entries) = header else {
+        return Err("damaged header: not a JSON object".to_string());
+    };
+    let mut infos = Vec::new();
+    for (name, entry) in entries.iter().filter(|(name, _)| *name != "__metadata__") {
+        infos.push(Info::read(name, entry).ok_or_else(|| format!("damaged entry of {name}"))?);
+    }
+    infos.sort_by_key(|info| (info.range.start, info.range.end));
+    let mut end = 0;
+    for info in &infos {
+        if info.range.start != end {
+            let what =
+                if info.range.start < end { "overlaps another tensor" } else { "leaves a gap before it" };
+            return Err(format!("damaged header: {} {what}", info.name));
+        }
+        end = info.range.end;
+    }
+    if end as u64 != size {
+        return Err(format!("damaged: {size} bytes of data, the header describes {end}"));
+    }
+    Ok(infos)
 }
 
 /// What the header says of one tensor.
@@ -168,12 +218,8 @@ impl<'a> Info<'a> {
                 ));
             }
         };
-        let finite = match tensor.dtype() {
-            DType::F32 => tensor.data::<f32>().iter().all(|v| v.is_finite()),
-            DType::F64 => tensor.data::<f64>().iter().all(|v| v.is_finite()),
-            _ => true,
-        };
-        if finite { Ok(tensor) } else { Err(format!("{} has values that are not finite", self.name)) }
+        let broken = any(&tensor, f64::is_nan);
+        if broken { Err(format!("{} has values that are not numbers (NaN)", self.name)) } else { Ok(tensor) }
     }
 
     fn decode<T: Element, const N: usize>(
@@ -181,13 +227,23 @@ impl<'a> Info<'a> {
         bytes: &[u8],
         decode: impl Fn([u8; N]) -> T,
     ) -> Result<Tensor, String> {
-        let size = self.shape.iter().try_fold(N, |size, &n| size.checked_mul(n));
-        if size != Some(bytes.len()) {
+        // A size of 0 must not hide sizes beside it that no memory could hold.
+        let possible = self.shape.iter().try_fold(N, |size, &n| size.checked_mul(n.max(1))).is_some();
+        if !possible || self.shape.iter().product::<usize>() * N != bytes.len() {
             let (name, shape, kind, length) = (self.name, &self.shape, self.kind, bytes.len());
             return Err(format!("damaged: {name} is {shape:?} of {kind}, which {length} bytes do not hold"));
         }
         let (chunks, _) = bytes.as_chunks::<N>();
         Ok(Tensor::from_vec(chunks.iter().map(|&chunk| decode(chunk)).collect(), self.shape.clone()))
+    }
+}
+
+/// Whether `f` holds for any value of a floating tensor.
+pub(crate) fn any(tensor: &Tensor, f: impl Fn(f64) -> bool) -> bool {
+    match tensor.dtype() {
+        DType::F32 => tensor.data::<f32>().iter().any(|&v| f(f64::from(v))),
+        DType::F64 => tensor.data::<f64>().iter().any(|&v| f(v)),
+        _ => false,
     }
 }
 
@@ -209,32 +265,14 @@ fn append(tensor: &Tensor, bytes: &mut Vec<u8>) {
     }
 }
 
-/// The bytes of a file that looks like safetensors; the rest of others is not read.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let cannot = |e: io::Error| format!("cannot read: {e}");
-    let mut file = File::open(path).map_err(cannot)?;
-    let mut bytes = Vec::new();
-    (&mut file).take(8).read_to_end(&mut bytes).map_err(cannot)?;
-    // PyTorch's own files are zip archives, older ones bare pickles.
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 2]) {
-        let path = path.display();
-        return Err(format!(
-            "a PyTorch pickle, which could run code when read; convert it in Python: import torch; from \
-             safetensors.torch import save_file; save_file(torch.load('{path}', weights_only=True), 'model.safetensors')"
-        ));
-    }
-    if let Ok(start) = bytes[..].try_into() {
-        header_length(start)?;
-    }
-    file.read_to_end(&mut bytes).map_err(cannot)?;
-    Ok(bytes)
-}
-
 /// Puts `bytes` in place of a file: at every moment the old or the new contents stand under the name.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?;
     let mut temporary = name.to_os_string();
-    temporary.push(format!(".{}.tmp", std::process::id()));
+    // The number tells apart threads that save to one path at the same time.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    temporary.push(format!(".{}-{count}.tmp", std::process::id()));
     let temporary = path.with_file_name(temporary);
     let write = || {
         let mut file = File::create(&temporary)?;

@@ -1,6 +1,6 @@
 //! [`Module`] and [`Parameters`]: what makes a plain struct a network.
 
-use crate::file::FileError;
+use crate::file::{FileError, any};
 use crate::observe::observe;
 use crate::state_dict::{StateDict, StateDictError};
 use crate::visit::{Entry, Visitor};
@@ -221,14 +221,19 @@ pub trait Parameters {
     /// Overwrites all parameters and buffers with those of a safetensors file.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, holds values that are not finite, or does not fit the network;
-    /// nothing is changed then.
+    /// If the file cannot be read, is damaged, does not fit the network, or holds NaN or, for a parameter, an
+    /// infinity (a buffer, such as an attention mask, may hold infinities); nothing is changed then.
     fn load(&self, path: impl AsRef<Path>) -> Result<(), FileError>
     where
         Self: Sized,
     {
         let path = path.as_ref();
         let dict = StateDict::load(path)?;
+        for (name, _) in self.named_parameters() {
+            if dict.get(&name).is_some_and(|t| any(t, f64::is_infinite)) {
+                return Err(FileError::new(path, format!("{name} has values that are not finite")));
+            }
+        }
         self.load_state_dict(&dict).map_err(|e| FileError::new(path, e))
     }
 

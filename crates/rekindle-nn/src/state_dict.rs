@@ -1,6 +1,7 @@
 //! Named tensors: the state of a network, an optimiser or a scheduler.
 
 use rekindle_tensor::{Tensor, no_grad};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Tensors by name, in order: what [`state_dict`](crate::Parameters::state_dict) returns and files hold.
@@ -15,7 +16,11 @@ use std::fmt;
 /// assert_eq!(dict.names().collect::<Vec<_>>(), ["weight"]);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct StateDict(Vec<(String, Tensor)>);
+pub struct StateDict {
+    entries: Vec<(String, Tensor)>,
+    /// Where each name stands in `entries`.
+    index: HashMap<String, usize>,
+}
 
 impl StateDict {
     /// An empty dictionary.
@@ -26,15 +31,18 @@ impl StateDict {
     /// Adds a tensor, or replaces that of the same name.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         let name = name.into();
-        match self.0.iter_mut().find(|(n, _)| *n == name) {
-            Some(entry) => entry.1 = tensor,
-            None => self.0.push((name, tensor)),
+        match self.index.get(&name) {
+            Some(&i) => self.entries[i].1 = tensor,
+            None => {
+                self.index.insert(name.clone(), self.entries.len());
+                self.entries.push((name, tensor));
+            }
         }
     }
 
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, t)| t)
+        self.index.get(name).map(|&i| &self.entries[i].1)
     }
 
     /// The names, in order.
@@ -44,17 +52,17 @@ impl StateDict {
 
     /// Names and tensors, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        self.entries.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The number of tensors.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether there is no tensor.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// Adds all of `other` under `prefix.name`: several states in one file.
@@ -80,8 +88,8 @@ impl StateDict {
                 Some(_) => {}
             }
         }
-        let known = |name: &str| own.iter().any(|(n, _)| n == name);
-        error.unexpected = self.names().filter(|name| !known(name)).map(String::from).collect();
+        let known: HashSet<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
+        error.unexpected = self.names().filter(|name| !known.contains(name)).map(String::from).collect();
         if error != StateDictError::default() {
             return Err(error);
         }
