@@ -5,7 +5,7 @@
 //! from the highest number down is a topological order. A tensor owns the node that made it and a node owns those
 //! before it: dropping the last tensor drops the graph. The idea is that of PyTorch's engine and of the JAX Autodidax.
 
-use crate::op::{Context, Keeps, Meta, Op, Output};
+use crate::op::{Context, Keeps, Meta, Op, Output, mistake};
 use crate::storage::lock;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -38,6 +38,12 @@ struct Kept {
     inputs: SmallVec<[Tensor; 3]>,
     output: Option<Tensor>,
     saved: Vec<Tensor>,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.output.is_none() && self.saved.is_empty()
+    }
 }
 
 static SEQ: AtomicU64 = AtomicU64::new(0);
@@ -109,9 +115,13 @@ impl Node {
     /// The gradients of the inputs for a gradient of the output.
     #[track_caller]
     fn backward(&self, grad: &Tensor, retain: bool) -> crate::op::Grads {
-        let kept = if retain { lock(&self.kept).clone() } else { lock(&self.kept).take() };
+        let kept = match &mut *lock(&self.kept) {
+            // There is nothing to free where nothing was kept.
+            Some(kept) if retain || kept.is_empty() => Some(kept.clone()),
+            kept => kept.take(),
+        };
         let Some(kept) = kept else {
-            panic!(
+            mistake!(
                 "backward: the graph below {} was freed by an earlier backward; use backward_retain_graph there",
                 self.op.name()
             );
@@ -126,8 +136,32 @@ impl Node {
             saved: &kept.saved,
         };
         let grads = self.op.backward(&ctx);
-        debug_assert_eq!(grads.len(), self.edges.len(), "{}: one gradient per input", self.op.name());
+        self.check(&grads);
         grads
+    }
+}
+
+impl Node {
+    /// A user's operation may return anything.
+    #[track_caller]
+    fn check(&self, grads: &crate::op::Grads) {
+        let op = self.op.name();
+        if grads.len() != self.metas.len() {
+            mistake!("{op}: backward gives {} gradients for {} inputs", grads.len(), self.metas.len());
+        }
+        for (i, (grad, meta)) in grads.iter().zip(&self.metas).enumerate() {
+            if let Some(g) = grad
+                && (g.shape() != &meta.shape[..] || g.dtype() != meta.dtype)
+            {
+                mistake!(
+                    "{op}: the gradient of input {i} is {} {:?} but the input is {} {}",
+                    g.dtype(),
+                    g.shape(),
+                    meta.dtype,
+                    meta.shape
+                );
+            }
+        }
     }
 }
 
@@ -199,13 +233,13 @@ impl Tensor {
     #[track_caller]
     fn run_backward(&self, grad: Option<&Tensor>, retain: bool) {
         if !self.requires_grad() {
-            panic!(
+            mistake!(
                 "backward: the tensor does not require gradients; was it computed inside no_grad or from detached tensors?"
             );
         }
         let grad = match grad {
             Some(g) if g.shape() == self.shape() && g.dtype() == self.dtype() => g.detach(),
-            Some(g) => panic!(
+            Some(g) => mistake!(
                 "backward: the gradient is {} {:?} but the tensor is {} {:?}; they must agree",
                 g.dtype(),
                 g.shape(),
@@ -213,7 +247,7 @@ impl Tensor {
                 self.shape()
             ),
             None if self.numel() == 1 => Tensor::ones_like(self),
-            None => panic!(
+            None => mistake!(
                 "backward: needs a scalar, got shape {:?}; reduce it with .mean() or .sum(), or pass a gradient to backward_with",
                 self.shape()
             ),
@@ -255,7 +289,6 @@ fn walk(root: Arc<Node>, grad: Tensor, retain: bool) {
 
 /// Adds a gradient to a leaf's.
 fn accumulate(leaf: &Tensor, grad: Tensor) {
-    debug_assert_eq!(grad.shape(), leaf.shape(), "a gradient has its tensor's shape");
     let sum = match leaf.grad() {
         Some(sum) => &sum + &grad,
         // A gradient that views other memory (an expanded sum, the upstream gradient itself) gets its own, because

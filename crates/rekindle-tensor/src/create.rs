@@ -56,7 +56,7 @@ impl Tensor {
     }
 
     /// Numbers from `start` up to, not including, `end` in steps of `step`: i64 when all three are integers, else
-    /// f32. Element `i` is `start + i * step`, computed in double precision.
+    /// f32. Element `i` is `start + i * step`, computed in double precision with PyTorch's roundings.
     ///
     /// # Panics
     /// If `step` is zero or leads away from `end`.
@@ -78,7 +78,17 @@ impl Tensor {
         }
         let n = ((b - a) / s).ceil() as usize;
         if floats {
-            Tensor::from_vec((0..n).map(|i| (a + i as f64 * s) as f32).collect(), n)
+            // PyTorch counts eight at a time from a rounded number, and one by one what is left of sixteen.
+            let value = |i: usize| {
+                let first = if i < n / 16 * 16 { i / 8 * 8 } else { i };
+                let base = a + first as f64 * s;
+                if first == i {
+                    base as f32
+                } else {
+                    (f64::from(base as f32) + (i - first) as f64 * s) as f32
+                }
+            };
+            Tensor::from_vec((0..n).map(value).collect(), n)
         } else {
             let (a, s) = (start.as_i64(), step.as_i64());
             Tensor::from_vec((0..n as i64).map(|i| a + i * s).collect(), n)

@@ -243,5 +243,11 @@ fn scientific_text(x: f64) -> String {
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
+/// PyTorch's name for the backward of an operation: `log_softmax` gives `LogSoftmaxBackward0`.
+pub(crate) fn backward_name(op: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    op.split('_').filter(|w| !w.is_empty()).map(word).collect::<String>() + "Backward0"
+}
+
 #[cfg(test)]
 mod tests;

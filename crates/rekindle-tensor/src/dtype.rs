@@ -2,6 +2,7 @@
 
 use crate::storage::Buffer;
 use std::fmt;
+use std::ops::{Add, Mul, Neg, Sub};
 
 /// The type of a tensor's elements, known at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -191,6 +192,61 @@ macro_rules! scalar_from {
 }
 scalar_from!(f32 => Float as f64, f64 => Float as f64, i32 => Int as i64, i64 => Int as i64, u8 => Int as i64,
              usize => Int as i64, isize => Int as i64, bool => Bool as bool);
+
+/// Arithmetic that every numeric element type has; integers wrap around, as in PyTorch.
+pub(crate) trait Number: Element {
+    fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
+    fn times(self, other: Self) -> Self;
+    fn negated(self) -> Self;
+    fn magnitude(self) -> Self;
+    /// A sum of many numbers is kept in this type.
+    type Wide: Copy;
+    fn widen(self) -> Self::Wide;
+    fn add_wide(sum: Self::Wide, other: Self) -> Self::Wide;
+    fn narrow(sum: Self::Wide) -> Self;
+}
+
+macro_rules! number {
+    ($t:ty as $wide:ty, $plus:ident, $minus:ident, $times:ident, $neg:ident, $abs:ident, $sum:expr) => {
+        impl Number for $t {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.$plus(other)
+            }
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                self.$minus(other)
+            }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self.$times(other)
+            }
+            #[inline(always)]
+            fn negated(self) -> Self {
+                self.$neg()
+            }
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.$abs()
+            }
+            type Wide = $wide;
+            fn widen(self) -> $wide {
+                self as $wide
+            }
+            fn add_wide(sum: $wide, other: Self) -> $wide {
+                let add: fn($wide, $wide) -> $wide = $sum;
+                add(sum, other as $wide)
+            }
+            fn narrow(sum: $wide) -> Self {
+                sum as $t
+            }
+        }
+    };
+}
+number!(f32 as f64, add, sub, mul, neg, abs, |a, b| a + b);
+number!(f64 as f64, add, sub, mul, neg, abs, |a, b| a + b);
+number!(i64 as i64, wrapping_add, wrapping_sub, wrapping_mul, wrapping_neg, wrapping_abs, i64::wrapping_add);
 
 /// Runs `$body` with `$t` standing for the Rust type of a floating `$dtype`.
 macro_rules! match_float {

@@ -1,10 +1,10 @@
 //! Changes in place: what optimisers, initialisers and running statistics need. They are not recorded, so a tensor
 //! that requires gradients can only be changed inside [`no_grad`](crate::no_grad).
 
-use crate::autograd::grad_enabled;
-use crate::dtype::{Element, Scalar, match_dtype, match_number};
+use crate::autograd::{grad_enabled, no_grad};
+use crate::dtype::{Element, Scalar, match_dtype};
 use crate::op::mistake;
-use crate::operand::Operand;
+use crate::operand::{Operand, promoted};
 use crate::storage::Storage;
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -19,11 +19,23 @@ impl Tensor {
         }
     }
 
+    /// A change in place is not recorded, so what it takes in must not wait for a gradient.
+    #[track_caller]
+    fn check_source(op: &str, other: &Tensor) {
+        if other.requires_grad() && grad_enabled() {
+            mistake!(
+                "{op}: the right side requires gradients, which a change in place does not record; \
+                 compute a new tensor, or do it inside no_grad(|| ..)"
+            );
+        }
+    }
+
     /// Lends the elements, in row-major order, to `f` for changing them in place. Views of the same memory see the
-    /// change. `f` must not read this tensor or its views.
+    /// change.
     ///
     /// # Panics
-    /// If `T` is not the element type, or the tensor requires gradients and recording is on.
+    /// If `T` is not the element type, the tensor is expanded (places are shared), it requires gradients and recording
+    /// is on, or `f` uses this tensor or a view of it.
     ///
     /// ```
     /// # use rekindle_tensor::tensor;
@@ -38,6 +50,12 @@ impl Tensor {
             mistake!("with_data_mut: the tensor holds {}, not {}", self.dtype(), T::DTYPE);
         }
         let layout = &self.0.layout;
+        if layout.shape.iter().zip(&layout.strides).any(|(&n, &step)| n > 1 && step == 0) {
+            mistake!(
+                "with_data_mut: the places of the expanded tensor {} are shared; use .copy() first",
+                layout.shape
+            );
+        }
         self.0.storage.write(|buffer| {
             let all = T::slice_mut(buffer).unwrap_or_default();
             if layout.is_contiguous() {
@@ -57,6 +75,7 @@ impl Tensor {
     #[track_caller]
     pub fn copy_(&self, src: &Tensor) -> &Tensor {
         self.check_writable("copy_");
+        Tensor::check_source("copy_", src);
         let src = src.detach().to(self.dtype()).expand(self.shape());
         match_dtype!(self.dtype(), T => {
             let values = src.data::<T>();
@@ -108,9 +127,17 @@ impl Tensor {
     #[track_caller]
     fn update(&self, op: &str, other: impl Operand, f: impl FnOnce(&Tensor, &Tensor) -> Tensor) -> &Tensor {
         self.check_writable(op);
-        match_number!(op, self.dtype(), T => { let _: T; });
-        let other = other.operand().0.detach().to(self.dtype());
-        let result = f(&self.detach(), &other);
+        Tensor::check_source(op, &other.operand().0);
+        let this = self.detach();
+        let (this, other) = promoted(&this, &other);
+        let result = no_grad(|| f(&this, &other));
+        if result.dtype().is_float() && !self.dtype().is_float() {
+            mistake!(
+                "{op}: the result is {} but the tensor stays {}; convert with .float() first",
+                result.dtype(),
+                self.dtype()
+            );
+        }
         if result.shape() != self.shape() {
             mistake!(
                 "{op}: {:?} does not broadcast to the shape {:?} of the changed tensor",

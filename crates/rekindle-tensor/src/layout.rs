@@ -49,6 +49,29 @@ impl Layout {
         (sizes, strides)
     }
 
+    /// The same elements in another shape of as many, where no element needs to move: each run of evenly spaced
+    /// elements must be cut into whole dimensions.
+    pub fn reshaped(&self, shape: &Shape) -> Option<Layout> {
+        if self.is_contiguous() {
+            return Some(Layout { offset: self.offset, ..Layout::contiguous(shape.clone()) });
+        }
+        let mut strides = shape.contiguous_strides();
+        let mut dims = (0..shape.len()).rev().filter(|&d| shape[d] != 1);
+        let (sizes, steps) = self.collapsed();
+        for (&n, &step) in sizes.iter().zip(&steps).rev() {
+            let mut filled = 1;
+            while filled < n {
+                let d = dims.next()?;
+                strides[d] = step * filled;
+                filled *= shape[d];
+            }
+            if filled != n {
+                return None;
+            }
+        }
+        Some(Layout { shape: shape.clone(), strides, offset: self.offset })
+    }
+
     /// Copies the view's elements out of `buffer` in row-major order, large views on several threads.
     pub fn pack<T: Element>(&self, buffer: &[T]) -> Vec<T> {
         let mut out = alloc::<T>(self.shape.numel());

@@ -7,7 +7,7 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// `panic!` for mistakes of the caller: a shape, type or argument that does not fit. Inside [`check`] it becomes an error.
 ///
@@ -38,6 +38,11 @@ impl Meta {
     /// A shape with an element type.
     pub fn new(shape: impl Into<Shape>, dtype: DType) -> Meta {
         Meta { shape: shape.into(), dtype }
+    }
+
+    /// What is known of an existing tensor.
+    pub fn of(x: &Tensor) -> Meta {
+        Meta { shape: x.shape_owned(), dtype: x.dtype() }
     }
 }
 
@@ -154,18 +159,28 @@ pub trait Op: Debug + Send + Sync + 'static {
 /// With the shape rule's message, at the caller's line, if the inputs do not fit.
 #[track_caller]
 pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
-    let metas: SmallVec<[Meta; 3]> =
-        inputs.iter().map(|x| Meta { shape: x.shape_owned(), dtype: x.dtype() }).collect();
+    let metas: SmallVec<[Meta; 3]> = inputs.iter().map(|x| Meta::of(x)).collect();
     let meta = match op.infer(&metas) {
         Ok(meta) => meta,
         Err(message) => mistake!("{message}"),
     };
     let record =
         autograd::grad_enabled() && meta.dtype.is_float() && inputs.iter().any(|x| x.requires_grad());
-    if !record {
-        return op.forward(inputs, &meta).value;
+    let out =
+        if record { autograd::no_grad(|| op.forward(inputs, &meta)) } else { op.forward(inputs, &meta) };
+    if out.value.shape() != &meta.shape[..] || out.value.dtype() != meta.dtype {
+        let (op, got) = (op.name(), Meta::of(&out.value));
+        mistake!(
+            "{op}: forward gives {} {} but the shape rule says {} {}",
+            got.dtype,
+            got.shape,
+            meta.dtype,
+            meta.shape
+        );
     }
-    let out = autograd::no_grad(|| op.forward(inputs, &meta));
+    if !record {
+        return out.value;
+    }
     let node = Node::record(Box::new(op), inputs, metas, &out);
     let t = out.value;
     Tensor::with_node(t.0.storage.clone(), t.0.layout.clone(), t.dtype(), Some(node))
@@ -184,16 +199,22 @@ thread_local! {
 pub fn fail(message: String) -> ! {
     if CHECKING.get() {
         // Unlike a panic, this prints nothing on its way to `check`.
-        std::panic::resume_unwind(Box::new(message));
+        resume_unwind(Box::new(Mistake(message)));
     }
     panic!("{message}")
 }
+
+/// A mistake on its way to [`check`].
+struct Mistake(String);
 
 /// Runs `f` and turns a shape or type mistake in it into an error: so a whole model can be held against its data
 /// before anything is trained, and a mistake in a user's file need not panic.
 ///
 /// # Errors
 /// The message that the panic would have had.
+///
+/// # Panics
+/// If `f` panics for another reason than a mistake that an operation reported.
 ///
 /// ```
 /// # use rekindle_tensor::{check, Tensor};
@@ -210,10 +231,8 @@ pub fn check<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     }
     let _restore = Restore(CHECKING.replace(true));
     // A mistake is found before anything is changed, and locks ignore poisoning.
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<String>() {
-        Ok(message) => *message,
-        Err(payload) => {
-            payload.downcast_ref::<&str>().map_or("a mistake without a message".into(), |m| m.to_string())
-        }
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<Mistake>() {
+        Ok(mistake) => mistake.0,
+        Err(payload) => resume_unwind(payload),
     })
 }

@@ -8,8 +8,9 @@
 //! most element-wise ops.
 
 use crate::dtype::{DType, Element};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Elements of one type.
 #[derive(Debug)]
@@ -116,15 +117,53 @@ impl Storage {
     }
 
     /// The contents now; later writes do not change what was returned.
+    ///
+    /// # Panics
+    /// As [`write`](Storage::write).
+    #[track_caller]
     pub(crate) fn snapshot(&self) -> Arc<Buffer> {
-        lock(&self.cell).clone()
+        self.lock().clone()
     }
 
     /// Runs `f` on the contents, in place when no snapshot is alive.
+    ///
+    /// # Panics
+    /// If this thread is inside a `write` of the same storage, for which it would wait forever.
+    #[track_caller]
     pub(crate) fn write<R>(&self, f: impl FnOnce(&mut Buffer) -> R) -> R {
-        let mut guard = lock(&self.cell);
+        struct Leave;
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                WRITING.with_borrow_mut(Vec::pop);
+            }
+        }
+        let mut guard = self.lock();
+        WRITING.with_borrow_mut(|writing| writing.push(self));
+        let _leave = Leave;
         f(Arc::make_mut(&mut guard))
     }
+
+    #[track_caller]
+    fn lock(&self) -> MutexGuard<'_, Arc<Buffer>> {
+        match self.cell.try_lock() {
+            Ok(guard) => guard,
+            // What a panic left behind is valid.
+            Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
+            Err(TryLockError::WouldBlock)
+                if WRITING.with_borrow(|writing| writing.iter().any(|&s| std::ptr::eq(s, self))) =>
+            {
+                crate::op::mistake!(
+                    "with_data_mut: the tensor is used while its own elements are lent for changing"
+                )
+            }
+            Err(TryLockError::WouldBlock) => lock(&self.cell),
+        }
+    }
+}
+
+thread_local! {
+    /// The storages that this thread is writing, for recognising one that it would wait for itself.
+    static WRITING: RefCell<Vec<*const Storage>> = const { RefCell::new(Vec::new()) };
 }
 
 #[cfg(test)]

@@ -181,7 +181,22 @@ impl Tensor {
     }
 
     /// Sets or clears the gradient.
+    ///
+    /// # Panics
+    /// If the gradient has another shape or type than the tensor.
+    #[track_caller]
     pub fn set_grad(&self, grad: Option<Tensor>) {
+        if let Some(g) = &grad
+            && (g.shape() != self.shape() || g.dtype() != self.dtype())
+        {
+            mistake!(
+                "set_grad: the gradient is {} {:?} but the tensor is {} {:?}; they must agree",
+                g.dtype(),
+                g.shape(),
+                self.dtype(),
+                self.shape()
+            );
+        }
         *lock(&self.0.grad) = grad;
     }
 
@@ -288,7 +303,7 @@ impl Tensor {
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let suffix = match self.op_name() {
-            Some(op) => Some(format!("grad_fn=<{op}>")),
+            Some(op) => Some(format!("grad_fn=<{}>", display::backward_name(op))),
             None => self.requires_grad().then(|| "requires_grad=True".to_string()),
         };
         let text = |dtype, element: &dyn Fn(usize) -> display::Element| {

@@ -17,7 +17,7 @@ const GRADCHECK_RTOL: f64 = 1e-3;
 /// PyTorch's `gradcheck`). The output is weighted with fixed, uneven numbers so that no error cancels.
 ///
 /// # Errors
-/// One line that names the input, the element and both numbers.
+/// One line that names the input, the element and both numbers; or that there is no f64 input to differentiate by.
 ///
 /// ```
 /// use rekindle_tensor::{testing::gradcheck, tensor};
@@ -25,6 +25,11 @@ const GRADCHECK_RTOL: f64 = 1e-3;
 /// gradcheck(|x| x[0].exp().sum(), &[x]).unwrap();
 /// ```
 pub fn gradcheck(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> Result<(), String> {
+    if let Some(i) = inputs.iter().position(|x| x.dtype() == DType::F32) {
+        return Err(format!(
+            "gradcheck: input {i} is f32, whose differences say nothing; convert it with .double()"
+        ));
+    }
     let leaves: Vec<Tensor> = inputs
         .iter()
         .map(|x| if x.dtype() == DType::F64 { x.copy().detach().requires_grad_(true) } else { x.clone() })

@@ -1,7 +1,7 @@
 //! Absolute value.
 
-use super::elementwise::{same, unary, zip};
-use crate::dtype::{match_float, match_number};
+use super::elementwise::{same_number, unary, zip};
+use crate::dtype::{Number, match_float, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -15,14 +15,14 @@ impl Op for Abs {
         "abs"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        same(x)
+        same_number("abs", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        match_number!("abs", out.dtype, T => unary(x[0], |x: T| x.abs()).into())
+        match_number!("abs", out.dtype, T => unary(x[0], <T as Number>::magnitude).into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(match_float!("abs", ctx.grad.dtype(), T => {
-            zip(ctx.grad, ctx.input(0), |g: T, x: T| -> T { if x > 0.0 { g } else if x < 0.0 { -g } else { g * x } })
+            zip(ctx.grad, ctx.input(0), |g: T, x: T| -> T { if x > 0.0 { g } else if x < 0.0 { -g } else { 0.0 * g } })
         }))]
     }
 }

@@ -1,7 +1,7 @@
 //! Addition with broadcasting.
 
-use super::elementwise::{binary, broadcasting, sum_to};
-use crate::dtype::match_number;
+use super::elementwise::{binary, broadcasting_numbers, sum_to};
+use crate::dtype::{Number, match_number};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::tensor::Tensor;
@@ -16,10 +16,10 @@ impl Op for Add {
         "add"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        broadcasting("add", x)
+        broadcasting_numbers("add", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        match_number!("add", out.dtype, T => binary(x[0], x[1], &out.shape, |a: T, b: T| a + b).into())
+        match_number!("add", out.dtype, T => binary(x[0], x[1], &out.shape, <T as Number>::plus).into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![

@@ -23,7 +23,7 @@ pub struct BatchNormOptions<'a> {
     pub weight: Option<&'a Tensor>,
     /// One shift for each channel; 0 if there is none.
     pub bias: Option<&'a Tensor>,
-    /// Whether to normalise with the batch's statistics rather than the running ones.
+    /// Whether to normalise with the batch's statistics rather than the running ones; false unless told, as in PyTorch.
     pub training: bool,
     /// How far the running statistics move: `running = (1 - momentum) running + momentum batch`.
     pub momentum: f64,
@@ -33,7 +33,7 @@ pub struct BatchNormOptions<'a> {
 
 impl Default for BatchNormOptions<'_> {
     fn default() -> Self {
-        BatchNormOptions { running: None, weight: None, bias: None, training: true, momentum: 0.1, eps: 1e-5 }
+        BatchNormOptions { running: None, weight: None, bias: None, training: false, momentum: 0.1, eps: 1e-5 }
     }
 }
 
@@ -155,13 +155,25 @@ impl Tensor {
     /// ```
     /// use rekindle_tensor::{tensor, BatchNormOptions};
     /// let (mean, var) = (tensor([0.0]), tensor([1.0]));
-    /// let options = BatchNormOptions { running: Some((&mean, &var)), eps: 0.0, ..Default::default() };
+    /// let options = BatchNormOptions { running: Some((&mean, &var)), training: true, eps: 0.0, ..Default::default() };
     /// let y = tensor([[1.0], [3.0]]).batch_norm(options);
     /// assert_eq!(y.to_vec::<f32>(), [-1.0, 1.0]);
     /// assert_eq!(mean.item::<f32>(), 0.2);
     /// ```
     #[track_caller]
     pub fn batch_norm(&self, options: BatchNormOptions<'_>) -> Tensor {
+        if options.training && self.dim() > 1 && channels(self.shape()).count() == 1 {
+            mistake!(
+                "batch_norm: needs more than one value per channel while training, got {:?}; use .eval() or a larger batch",
+                self.shape()
+            );
+        }
+        self.normalized(options)
+    }
+
+    /// `batch_norm` that takes a single value per channel, too: its own mean.
+    #[track_caller]
+    fn normalized(&self, options: BatchNormOptions<'_>) -> Tensor {
         let BatchNormOptions { running, weight, bias, training, momentum, eps } = options;
         if self.dim() < 2 || !self.dtype().is_float() {
             mistake!("batch_norm: needs floats [N, C, ..], got {} {:?}", self.dtype(), self.shape());
@@ -176,6 +188,13 @@ impl Tensor {
                     shape.channels
                 );
             }
+        }
+        // The running statistics move only if everything fits.
+        let channel = Meta::new([shape.channels], dtype);
+        let given = |t: Option<&Tensor>| t.map_or(channel.clone(), Meta::of);
+        let metas = [Meta::of(self), channel.clone(), channel.clone(), given(weight), given(bias)];
+        if let Err(e) = (BatchNorm { training }).infer(&metas) {
+            mistake!("{e}");
         }
         let deviation = |v: &f64| 1.0 / (v + eps).sqrt();
         let (mean, scale) = match (training, running) {
@@ -200,12 +219,6 @@ impl Tensor {
         momentum: f64,
     ) -> (Vec<f64>, Vec<f64>) {
         let n = shape.count() as f64;
-        if n == 1.0 {
-            mistake!(
-                "batch_norm: needs more than one value per channel while training, got {:?}; use .eval() or a larger batch",
-                self.shape()
-            );
-        }
         let (m, v) = statistics(self, shape);
         if let Some((mean, var)) = running
             && n > 0.0
@@ -222,18 +235,18 @@ impl Tensor {
 pub(crate) fn normalize_slices(x: &Tensor, groups: usize, eps: f64) -> Tensor {
     let length = x.numel() / groups.max(1);
     let slices = x.reshape([1, groups, length]);
-    slices.batch_norm(BatchNormOptions { eps, ..Default::default() }).reshape(&x.shape_owned())
+    slices.normalized(BatchNormOptions { training: true, eps, ..Default::default() }).reshape(&x.shape_owned())
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
     let affine = |x: &[Tensor]| {
-        x[0].batch_norm(BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), ..Default::default() })
+        x[0].batch_norm(BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), training: true, ..Default::default() })
     };
     let evaluation = |x: &[Tensor]| {
         let var = x[1].detach().exp();
         let running = Some((&x[1], &var));
         let (weight, bias) = (Some(&x[2]), Some(&x[3]));
-        x[0].batch_norm(BatchNormOptions { running, weight, bias, training: false, ..Default::default() })
+        x[0].batch_norm(BatchNormOptions { running, weight, bias, ..Default::default() })
     };
     let evaluation = |n: usize| {
         move |x: &[Tensor]| {
@@ -250,7 +263,7 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[3, 1], &[1], &[1]])
             .large(&[&[32, 16, 10, 10], &[16], &[16]])
             .large(&[&[1500, 40], &[40], &[40]]),
-        Sample::new("batch_norm without affine", |x| x[0].batch_norm(BatchNormOptions::default())).on(&[&[4, 2, 2]]),
+        Sample::new("batch_norm without affine", |x| x[0].batch_norm(BatchNormOptions { training: true, ..Default::default() })).on(&[&[4, 2, 2]]),
         Sample::new("batch_norm in evaluation", evaluation(3)).on(&[&[2, 3, 3, 2], &[3], &[3]]).on(&[&[1, 3], &[3], &[3]]),
     ]
 }
@@ -264,7 +277,7 @@ mod tests {
     fn running_statistics_move_towards_mean_and_unbiased_variance() {
         let (mean, var) = (tensor([1.0, 0.0]), tensor([1.0, 2.0]));
         let x = tensor([[1.0, 10.0], [3.0, 10.0], [5.0, 10.0]]);
-        x.batch_norm(BatchNormOptions { running: Some((&mean, &var)), momentum: 0.5, ..Default::default() });
+        x.batch_norm(BatchNormOptions { running: Some((&mean, &var)), training: true, momentum: 0.5, ..Default::default() });
         assert_eq!(mean.to_vec::<f32>(), [2.0, 5.0]);
         assert_eq!(var.to_vec::<f32>(), [2.5, 1.0]);
     }
@@ -276,20 +289,20 @@ mod tests {
         let centred = &x[0] - x[0].mean_dim([0, 2], true);
         let var = (&centred * &centred).mean_dim([0, 2], true);
         let expected = (centred / (var + 1e-5).sqrt() * w + b).to_vec::<f64>();
-        let options = BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), ..Default::default() };
+        let options = BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), training: true, ..Default::default() };
         let got = x[0].batch_norm(options).to_vec::<f64>();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 
     #[test]
     fn misuse_is_explained() {
-        let one = check(|| Tensor::zeros([1, 3]).batch_norm(BatchNormOptions::default())).unwrap_err();
+        let one = check(|| Tensor::zeros([1, 3]).batch_norm(BatchNormOptions { training: true, ..Default::default() })).unwrap_err();
         assert_eq!(
             one,
             "batch_norm: needs more than one value per channel while training, got [1, 3]; use .eval() or a larger batch"
         );
         let w = Tensor::ones([4]);
-        let options = BatchNormOptions { weight: Some(&w), ..Default::default() };
+        let options = BatchNormOptions { weight: Some(&w), training: true, ..Default::default() };
         let e = check(|| Tensor::zeros([2, 3]).batch_norm(options)).unwrap_err();
         assert_eq!(e, "batch_norm: the weight is f32 [4]; the input f32 [2, 3] needs f32 [3]");
     }

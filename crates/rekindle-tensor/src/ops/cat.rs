@@ -103,6 +103,10 @@ impl Tensor {
         if let Some(other) = tensors.iter().find(|t| t.shape() != first.shape()) {
             mistake!("stack: shapes differ: {:?} and {:?}; cat joins along an existing dimension", first.shape(), other.shape());
         }
+        let dim = match dim_index("stack", dim, first.dim() + 1) {
+            Ok(dim) => dim as isize,
+            Err(e) => mistake!("{e}"),
+        };
         let raised: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(dim)).collect();
         Tensor::cat(&raised, dim)
     }
@@ -143,6 +147,9 @@ impl Tensor {
     /// The views at every index along `dim`, without that dimension: the rows of a matrix for `dim` 0.
     #[track_caller]
     pub fn unbind(&self, dim: isize) -> Vec<Tensor> {
+        if self.dim() == 0 {
+            mistake!("unbind: a scalar has no dimension to cut");
+        }
         (0..self.size(dim)).map(|i| self.select(dim, i as isize)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Limits from below and above.
 
-use super::elementwise::{same, unary, zip};
+use super::elementwise::{same_number, unary, zip};
 use crate::dtype::{DType, Scalar, match_float, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
@@ -18,7 +18,7 @@ impl Op for Clamp {
         "clamp"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        same(x)
+        same_number("clamp", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_number!("clamp", out.dtype, T => {
@@ -39,9 +39,10 @@ impl Op for Clamp {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(match_float!("clamp", ctx.grad.dtype(), T => {
-            let min = self.min.map_or(T::NEG_INFINITY, |v| v.as_f64() as T);
-            let max = self.max.map_or(T::INFINITY, |v| v.as_f64() as T);
-            zip(ctx.grad, ctx.input(0), move |g: T, x: T| -> T { if x > min && x < max { g } else { 0.0 } })
+            let (min, max) = (self.min.map(|v| v.as_f64() as T), self.max.map(|v| v.as_f64() as T));
+            zip(ctx.grad, ctx.input(0), move |g: T, x: T| -> T {
+                if min.is_none_or(|min| x > min) && max.is_none_or(|max| x < max) { g } else { 0.0 }
+            })
         }))]
     }
 }

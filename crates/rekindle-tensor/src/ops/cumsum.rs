@@ -1,13 +1,12 @@
 //! Running sum along one dimension.
 
 use super::elementwise::filled;
-use crate::dtype::{DType, Element, match_number};
+use crate::dtype::{Number, DType, match_number};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use smallvec::smallvec;
-use std::ops::Add;
 
 /// `y_i = x_0 + .. + x_i`, or from the end back to `i` (`reverse`).
 #[derive(Debug)]
@@ -26,8 +25,8 @@ impl Op for Cumsum {
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         let (_, len, inner) = if out.shape.is_empty() { (1, 1, 1) } else { out.shape.split_at(self.dim) };
         match_number!("cumsum", out.dtype, T => filled(&out.shape, |y: &mut [T]| {
-            y.copy_from_slice(&x[0].data::<T>());
-            y.chunks_exact_mut((len * inner).max(1)).for_each(|y| self.run(y, inner));
+            let (x, block) = (x[0].data::<T>(), (len * inner).max(1));
+            x.chunks_exact(block).zip(y.chunks_exact_mut(block)).for_each(|(x, y)| self.run(x, y, inner));
         }))
         .into()
     }
@@ -40,12 +39,17 @@ impl Op for Cumsum {
 }
 
 impl Cumsum {
-    /// Adds to each element of one outer block its neighbour along the dimension.
-    fn run<T: Element + Add<Output = T>>(&self, y: &mut [T], inner: usize) {
-        if self.reverse {
-            (0..y.len().saturating_sub(inner)).rev().for_each(|i| y[i] = y[i] + y[i + inner]);
-        } else {
-            (inner..y.len()).for_each(|i| y[i] = y[i - inner] + y[i]);
+    /// The running sums of one outer block. As PyTorch's, those of f32 are kept in f64 and rounded as they are stored.
+    fn run<T: Number>(&self, x: &[T], y: &mut [T], inner: usize) {
+        let len = x.len() / inner.max(1);
+        let row = |i: usize| if self.reverse { len - 1 - i } else { i } * inner;
+        let mut sums = vec![T::default().widen(); inner];
+        for i in 0..len {
+            let rows = x[row(i)..][..inner].iter().zip(&mut y[row(i)..][..inner]);
+            for ((&x, y), sum) in rows.zip(&mut sums) {
+                *sum = T::add_wide(*sum, x);
+                *y = T::narrow(*sum);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What element-wise operations share: running a closure over tensors, broadcasting, and undoing it in gradients.
 
-use crate::dtype::Element;
+use crate::dtype::{DType, Element};
 use crate::op::{Grads, Meta};
 use crate::shape::{Shape, broadcast};
 use crate::storage::alloc;
@@ -18,6 +18,25 @@ pub(crate) fn same_float(op: &str, x: &[Meta]) -> Result<Meta, String> {
         return Err(format!("{op}: needs a floating tensor, got {}; convert with .float()", x[0].dtype));
     }
     same(x)
+}
+
+/// The shape rule of unary operations on numbers.
+pub(crate) fn same_number(op: &str, x: &[Meta]) -> Result<Meta, String> {
+    number(op, x)?;
+    same(x)
+}
+
+/// The shape rule of arithmetic.
+pub(crate) fn broadcasting_numbers(op: &str, x: &[Meta]) -> Result<Meta, String> {
+    number(op, x)?;
+    broadcasting(op, x)
+}
+
+fn number(op: &str, x: &[Meta]) -> Result<(), String> {
+    match x[0].dtype {
+        DType::Bool => Err(format!("{op}: needs numbers, got bool; convert with .long() or .float()")),
+        _ => Ok(()),
+    }
 }
 
 /// The shape rule of binary operations: the operands broadcast and have one type (they were promoted).

@@ -2,7 +2,7 @@
 
 use super::elementwise::{filled, no_grads};
 use super::index_select::{check_index, dim_of};
-use crate::dtype::{Element, match_dtype, match_number};
+use crate::dtype::{Number, Element, match_dtype, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -86,7 +86,7 @@ impl Op for Scatter {
         let index = x[1].data::<i64>();
         let y = if self.add {
             match_number!("scatter_add", out.dtype, T => {
-                scattered(x[0], &index, &x[2].data::<T>(), len, inner, |y: &mut T, s| *y += s)
+                scattered(x[0], &index, &x[2].data::<T>(), len, inner, |y: &mut T, s| *y = y.plus(s))
             })
         } else {
             match_dtype!(out.dtype, T => scattered(x[0], &index, &x[2].data::<T>(), len, inner, |y: &mut T, s| *y = s))

@@ -41,7 +41,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn instance_norm(&self, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f64) -> Tensor {
-        if self.dim() < 3 {
+        if self.dim() < 3 || self.shape()[2..].iter().product::<usize>() == 1 {
             mistake!("instance_norm: needs [N, C, ..] with more than one element per channel, got {:?}", self.shape());
         }
         let normalized = normalize_slices(self, self.size(0) * self.size(1), eps);

@@ -1,7 +1,7 @@
 //! Rows (or slices along any dimension) chosen by index, and its mirror image, adding to chosen rows.
 
 use super::elementwise::{filled, no_grads};
-use crate::dtype::{DType, Element, match_dtype, match_number};
+use crate::dtype::{Number, DType, Element, match_dtype, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply, mistake};
 use crate::shape::{Shape, dim_index};
 use crate::tensor::Tensor;
@@ -81,7 +81,7 @@ impl Op for IndexAdd {
                 for (&k, source) in index.iter().zip(source[o * from..(o + 1) * from].chunks_exact(inner.max(1))) {
                     let at = k as usize * inner;
                     for (y, &s) in y[at..at + inner].iter_mut().zip(source) {
-                        *y += s;
+                        *y = y.plus(s);
                     }
                 }
             });

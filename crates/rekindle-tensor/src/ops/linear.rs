@@ -61,7 +61,7 @@ fn mismatch(x: &[usize], w: &[usize]) -> String {
     let (have, want) = (x.last().copied().unwrap_or(0), w.last().copied().unwrap_or(0));
     let hint = if w.len() != 2 {
         "the weight must be [out_features, in_features]"
-    } else if x[1..].iter().product::<usize>() == want {
+    } else if x.len() > 2 && x[1..].iter().product::<usize>() == want {
         "flatten the input with .flatten(1, -1)?"
     } else {
         "the last dimension of the input must be in_features"
@@ -87,7 +87,7 @@ impl Tensor {
         if !matrix && (self.dim() == 0 || weight.dim() != 2 || self.size(-1) != weight.size(1)) {
             mistake!("{}", mismatch(self.shape(), weight.shape()));
         }
-        let x = if matrix { self.clone() } else { self.reshape([-1, weight.size(1) as isize]) };
+        let x = if matrix { self.clone() } else { self.reshape([self.shape()[..self.dim() - 1].iter().product(), weight.size(1)]) };
         // Not in a closure: it would hide the caller's line.
         let y = match bias {
             Some(b) => apply(Linear, &[&x, weight, b]),

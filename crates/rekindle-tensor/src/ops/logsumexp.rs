@@ -7,10 +7,10 @@ use crate::testing::Sample;
 
 impl Tensor {
     /// `ln(sum(e^x))` over the given dimensions (all, when the list is empty), with the greatest element subtracted
-    /// first so that nothing overflows. Gradient: `dy * softmax(x)`.
+    /// first so that nothing overflows; -inf over nothing. Gradient: `dy * softmax(x)`.
     ///
     /// # Panics
-    /// If the tensor does not hold floats, or a dimension is out of range, named twice or of size 0.
+    /// If the tensor does not hold floats, or a dimension is out of range or named twice.
     ///
     /// ```
     /// # use rekindle_tensor::tensor;
@@ -20,6 +20,9 @@ impl Tensor {
     pub fn logsumexp(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         let dims = dims.into();
         let over = Over::new("logsumexp", self, dims.clone(), keepdim);
+        if over.count(self.shape()) == 0 {
+            return self.sum_dim(dims, keepdim).ln();
+        }
         let max = self.detach().amax(dims.clone(), true);
         // Subtracting an infinity would give NaN.
         let max = Tensor::where_(&max.abs().eq(f64::INFINITY), 0.0, &max);

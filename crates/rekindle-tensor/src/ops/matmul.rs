@@ -141,7 +141,7 @@ fn batched(a: &Tensor, b: &Tensor) -> Tensor {
     }
     // One matrix on the right serves all rows of all batches: one large product instead of many small ones.
     if rb == 2 {
-        let rows = a.reshape([-1, a.shape()[ra - 1] as isize]);
+        let rows = a.reshape([a.shape()[..ra - 1].iter().product(), a.shape()[ra - 1]]);
         let mut shape = a.shape_owned();
         shape.0[ra - 1] = b.shape()[1];
         return apply(Matmul, &[&rows, b]).reshape(&shape);
@@ -170,6 +170,7 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[3, 4], &[4]])
             .on(&[&[4], &[4, 2]])
             .on(&[&[2, 3, 4], &[4, 5]])
+            .on(&[&[2, 3, 0], &[0, 5]])
             .on(&[&[2, 3, 4], &[2, 4, 5]])
             .on(&[&[3, 4], &[2, 4, 5]])
             .on(&[&[2, 1, 3, 4], &[5, 4, 2]]),

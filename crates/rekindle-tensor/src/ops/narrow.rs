@@ -34,11 +34,11 @@ impl Op for Narrow {
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         let size = x[0].shape[self.dim];
-        let last = if self.len == 0 { self.start } else { self.start + (self.len - 1) * self.step + 1 };
-        if last > size {
+        let reach = self.len.checked_sub(1).map_or(Some(0), |steps| steps.checked_mul(self.step)?.checked_add(1));
+        if reach.and_then(|reach| self.start.checked_add(reach)).is_none_or(|last| last > size) {
             return Err(format!(
-                "narrow: elements {} to {last} are not all in dimension {} of {:?}; its size is {size}",
-                self.start, self.dim, x[0].shape
+                "narrow: {} elements from {} on are not all in dimension {} of {}; its size is {size}",
+                self.len, self.start, self.dim, x[0].shape
             ));
         }
         Ok(Meta { shape: x[0].shape.with(self.dim, self.len), dtype: x[0].dtype })

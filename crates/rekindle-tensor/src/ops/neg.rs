@@ -1,7 +1,7 @@
 //! Negation.
 
-use super::elementwise::{same, unary};
-use crate::dtype::match_number;
+use super::elementwise::{same_number, unary};
+use crate::dtype::{Number, match_number};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -15,10 +15,10 @@ impl Op for NegOp {
         "neg"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        same(x)
+        same_number("neg", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        match_number!("neg", out.dtype, T => unary(x[0], |x: T| -x).into())
+        match_number!("neg", out.dtype, T => unary(x[0], <T as Number>::negated).into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.neg())]

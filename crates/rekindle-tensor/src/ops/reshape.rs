@@ -23,9 +23,11 @@ impl Op for Reshape {
         Ok(Meta { shape: self.0.clone(), dtype: x[0].dtype })
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        if let Some(layout) = x[0].0.layout.reshaped(&out.shape) {
+            return Tensor::over(x[0].0.storage.clone(), layout, out.dtype).into();
+        }
         let x = x[0].packed();
-        let layout = Layout { offset: x.0.layout.offset, ..Layout::contiguous(out.shape.clone()) };
-        Tensor::over(x.0.storage.clone(), layout, out.dtype).into()
+        Tensor::over(x.0.storage.clone(), Layout::contiguous(out.shape.clone()), out.dtype).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.reshape(&ctx.metas[0].shape))]
@@ -41,9 +43,15 @@ fn resolve(have: &Shape, want: &Ints) -> Result<Shape, String> {
     if unknown > 1 || want.0.iter().any(|&d| d < -1) {
         return Err(format!("reshape: {:?} is no shape; sizes are not negative, and -1 may stand once", want.0));
     }
-    let known: usize = want.0.iter().filter(|&&d| d != -1).map(|&d| d as usize).product();
+    let sizes = want.0.iter().filter(|&&d| d != -1).map(|&d| d as usize);
+    let Some(known) = sizes.clone().try_fold(1, usize::checked_mul) else {
+        return Err(format!("reshape: {:?} has more elements than memory can address", want.0));
+    };
     let n = have.numel();
-    if unknown == 1 && (known == 0 || !n.is_multiple_of(known)) {
+    if unknown == 1 && known == 0 {
+        return Err(format!("reshape: any size for -1 would do in {:?}; name it", want.0));
+    }
+    if unknown == 1 && !n.is_multiple_of(known) {
         return Err(format!(
             "reshape: no size for -1 makes {:?} of the {n} elements of {have:?}; {n} is not a multiple of {known}",
             want.0
@@ -53,8 +61,8 @@ fn resolve(have: &Shape, want: &Ints) -> Result<Shape, String> {
 }
 
 impl Tensor {
-    /// The same elements in another shape; one size may be `-1`, to be inferred. A view when the tensor is
-    /// contiguous, else a copy.
+    /// The same elements in another shape; one size may be `-1`, to be inferred. A view where the elements can stay
+    /// where they are, else a copy.
     ///
     /// # Panics
     /// If the number of elements differs.
@@ -74,13 +82,19 @@ impl Tensor {
     /// As [`reshape`](Tensor::reshape), but refuses to copy.
     ///
     /// # Panics
-    /// If the number of elements differs, or the tensor is not contiguous.
+    /// If the number of elements differs, or the elements of a strided view would have to move.
     #[track_caller]
     pub fn view(&self, shape: impl Into<Ints>) -> Tensor {
-        if !self.is_contiguous() {
-            mistake!("view: the tensor of shape {:?} is not contiguous; use .reshape(..)", self.shape());
+        let y = self.reshape(shape);
+        if !y.shares_memory(self) {
+            mistake!(
+                "view: the tensor of shape {:?} and strides {:?} cannot be seen as {:?}; use .reshape(..)",
+                self.shape(),
+                self.strides(),
+                y.shape()
+            );
         }
-        self.reshape(shape)
+        y
     }
 
     /// Merges the dimensions from `start` to `end`, both included, into one; a scalar becomes one element.
@@ -169,5 +183,16 @@ mod tests {
         let x = Tensor::zeros([4, 3]);
         assert!(x.reshape([12]).shares_memory(&x));
         assert!(!x.t().reshape([12]).shares_memory(&x));
+    }
+
+    #[test]
+    fn selected_squeezed_and_split_views_write_to_the_same_memory() {
+        let x = Tensor::zeros([2, 3, 4]);
+        x.select(1, 0).fill_(1);
+        x.transpose(0, 2).unsqueeze(1).select(0, 3).fill_(2);
+        x.narrow(2, 1, 2).reshape([2, 3, 2, 1]).select(0, 1).fill_(3);
+        let rows = [1.0, 1.0, 1.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0];
+        let more = [1.0, 3.0, 3.0, 2.0, 0.0, 3.0, 3.0, 2.0, 0.0, 3.0, 3.0, 2.0];
+        assert_eq!(x.to_vec::<f32>(), [rows, more].concat());
     }
 }

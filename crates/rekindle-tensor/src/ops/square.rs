@@ -1,7 +1,7 @@
 //! Square.
 
-use super::elementwise::{same, unary, zip};
-use crate::dtype::{match_float, match_number};
+use super::elementwise::{same_number, unary, zip};
+use crate::dtype::{Number, match_float, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -15,10 +15,10 @@ impl Op for Square {
         "square"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        same(x)
+        same_number("square", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        match_number!("square", out.dtype, T => unary(x[0], |x: T| x * x).into())
+        match_number!("square", out.dtype, T => unary(x[0], |x: T| x.times(x)).into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(match_float!("square", ctx.grad.dtype(), T => {

@@ -1,6 +1,7 @@
 //! Variance and standard deviation over all or some dimensions.
 
 use super::reduction::Over;
+use crate::op::mistake;
 use crate::shape::Ints;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -35,9 +36,18 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn var_dim(&self, dims: impl Into<Ints>, correction: usize, keepdim: bool) -> Tensor {
-        let dims = dims.into();
-        let centred = self - self.mean_dim(dims.clone(), true);
-        let n = Over::new("var", self, dims.clone(), keepdim).count(self.shape());
+        self.wide_var("var", dims.into(), correction, keepdim).to(self.dtype())
+    }
+
+    /// The variance in double precision, in which PyTorch computes it.
+    #[track_caller]
+    fn wide_var(&self, op: &str, dims: Ints, correction: usize, keepdim: bool) -> Tensor {
+        if !self.dtype().is_float() {
+            mistake!("{op}: needs a floating tensor, got {}; convert with .float()", self.dtype());
+        }
+        let n = Over::new(op, self, dims.clone(), keepdim).count(self.shape());
+        let x = self.double();
+        let centred = &x - x.mean_dim(dims.clone(), true);
         centred.square().sum_dim(dims, keepdim) / n.saturating_sub(correction) as f64
     }
 
@@ -47,7 +57,7 @@ impl Tensor {
     /// If the tensor does not hold floats, or a dimension is out of range or named twice.
     #[track_caller]
     pub fn std_dim(&self, dims: impl Into<Ints>, correction: usize, keepdim: bool) -> Tensor {
-        self.var_dim(dims, correction, keepdim).sqrt_or_zero()
+        self.wide_var("std", dims.into(), correction, keepdim).sqrt_or_zero().to(self.dtype())
     }
 }
 

@@ -67,7 +67,7 @@ impl Tensor {
         apply(Where, &[condition, &a, &b])
     }
 
-    /// The tensor with `value` where `mask` (bool, which broadcasts) is true.
+    /// The tensor with `value`, converted to its type, where `mask` (bool, which broadcasts) is true.
     ///
     /// # Panics
     /// If the mask is not bool or the shapes do not broadcast.
@@ -79,7 +79,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn masked_fill(&self, mask: &Tensor, value: impl Operand) -> Tensor {
-        Tensor::where_(mask, value, self)
+        Tensor::where_(mask, value.operand().0.to(self.dtype()), self)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Sources: X. Glorot and Y. Bengio, AISTATS 2010 (xavier); K. He et al., ICCV 2015 (kaiming).
 
 use super::{Float, Generator};
+use crate::op::mistake;
 
 /// The non-linearity that follows a layer: it decides the gain.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,7 +63,7 @@ pub fn calculate_gain(nonlinearity: Nonlinearity) -> f64 {
 #[track_caller]
 pub fn calculate_fan_in_and_fan_out(shape: &[usize]) -> (usize, usize) {
     let [outputs, inputs, kernel @ ..] = shape else {
-        panic!("init: fan in and fan out need a weight of two or more dimensions, got {shape:?}");
+        mistake!("init: fan in and fan out need a weight of two or more dimensions, got {shape:?}");
     };
     let kernel: usize = kernel.iter().product();
     (inputs * kernel, outputs * kernel)
