@@ -183,7 +183,7 @@ pub trait Parameters {
     /// assert!(a.weight.bitwise_eq(&b.weight));
     ///
     /// let error = Linear::new(3, 1).load_state_dict(&a.state_dict()).unwrap_err();
-    /// assert_eq!(error.to_string(), "state_dict does not fit the network: shapes differ: weight is [1, 2], expected [1, 3]");
+    /// assert_eq!(error.to_string(), "state_dict does not fit: shapes differ: weight is [1, 2], expected [1, 3]");
     /// ```
     fn load_state_dict(&self, dict: &StateDict) -> Result<(), StateDictError> {
         let mut own = Vec::new();

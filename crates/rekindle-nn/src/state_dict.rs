@@ -136,7 +136,7 @@ impl fmt::Display for StateDictError {
             .filter(|(_, names)| !names.is_empty())
             .map(|(what, names)| format!("{what}: {}", names.join(", ")))
             .collect();
-        write!(f, "state_dict does not fit the network: {}", parts.join("; "))
+        write!(f, "state_dict does not fit: {}", parts.join("; "))
     }
 }
 

@@ -58,14 +58,18 @@ impl LayerNorm {
 
     /// With or without scales and shifts.
     pub fn elementwise_affine(mut self, on: bool) -> LayerNorm {
+        if on == self.weight.is_some() {
+            return self;
+        }
         let shape = &self.normalized_shape;
         self.weight = on.then(|| parameter(Tensor::ones(shape)));
         self.bias = on.then(|| parameter(Tensor::zeros(shape)));
         self
     }
 
-    /// With or without shifts.
+    /// With or without shifts; there are none without scales either.
     pub fn bias(mut self, on: bool) -> LayerNorm {
+        let on = on && self.weight.is_some();
         self.bias = on.then(|| parameter(Tensor::zeros(&self.normalized_shape)));
         self
     }

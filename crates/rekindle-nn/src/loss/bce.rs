@@ -4,7 +4,7 @@ use super::pointwise::{Formula, paired, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, mistake};
 
 /// `-w (t ln x + (1 - t) ln(1 - x))` for probabilities `x`; logarithms below -100 count as -100.
 /// Gradient: `w (x - t) / max((1 - x) x, 1e-12)`.
@@ -13,7 +13,7 @@ use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, 
 /// [`BCEWithLogitsLoss`] takes the values before the sigmoid and is exact where probabilities round to 0 or 1.
 ///
 /// # Panics
-/// [`forward`](Loss::forward) does if a prediction lies outside [0, 1] or is NaN.
+/// [`forward`](Loss::forward) does if a prediction or a target lies outside [0, 1] or is NaN.
 ///
 /// ```
 /// use rekindle_nn::loss::{BCELoss, Loss};
@@ -38,31 +38,38 @@ impl BCELoss {
 impl Loss for BCELoss {
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
-        match input.dtype() {
-            DType::F32 => check_probabilities::<f32>(input),
-            DType::F64 => check_probabilities::<f64>(input),
-            _ => {}
-        }
+        check(input, "predictions", "input", "; apply .sigmoid() or use BCEWithLogitsLoss");
+        check(target, "targets", "target", "");
         pointwise(OfProbabilities, self.reduction, input, target, self.weight.as_ref())
     }
 }
 
+/// Every element must lie in [0, 1]. Other types are left to the shape and type rule.
 #[track_caller]
-fn check_probabilities<T: Element + Real>(x: &Tensor) {
+fn check(x: &Tensor, what: &str, name: &str, cure: &str) {
+    let outside = match x.dtype() {
+        DType::F32 => outside::<f32>(x),
+        DType::F64 => outside::<f64>(x),
+        _ => None,
+    };
+    if let Some((value, place)) = outside {
+        mistake!(
+            "binary_cross_entropy: {what} must be probabilities, all elements of {name} should be between 0 and 1, \
+             got {value} at {place:?}{cure}"
+        );
+    }
+}
+
+/// The first element that is no probability, and its place.
+fn outside<T: Element + Real>(x: &Tensor) -> Option<(String, Vec<usize>)> {
     let within = |v: T| (T::ZERO..=T::ONE).contains(&v);
     let values = x.data::<T>();
     // The common answer in one branch-free pass; the place is looked for only if there is one.
     if values.iter().fold(true, |ok, &v| ok & (v >= T::ZERO) & (v <= T::ONE)) {
-        return;
+        return None;
     }
-    if let Some(i) = values.iter().position(|&v| !within(v)) {
-        rekindle_tensor::mistake!(
-            "binary_cross_entropy: predictions must be probabilities, all elements of input should be between 0 and 1, got {} \
-             at {:?}; apply .sigmoid() or use BCEWithLogitsLoss",
-            values[i],
-            place(i, x.shape())
-        );
-    }
+    let i = values.iter().position(|&v| !within(v))?;
+    Some((values[i].to_string(), place(i, x.shape())))
 }
 
 /// The index along each dimension of the `i`-th element in row-major order.
@@ -298,6 +305,11 @@ mod tests {
              got 1.5 at [1, 0]; apply .sigmoid() or use BCEWithLogitsLoss"
         );
         assert!(say(tensor([[0.0, f32::NAN], [0.5, 0.5]])).contains("got NaN at [0, 1]"));
+        assert_eq!(
+            message(|| BCELoss::new().forward(&tensor([0.5, 0.5]), &tensor([1.0, 2.0]))),
+            "binary_cross_entropy: targets must be probabilities, all elements of target should be between 0 and 1, \
+             got 2 at [1]"
+        );
     }
 
     #[test]

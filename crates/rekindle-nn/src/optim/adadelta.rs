@@ -3,7 +3,7 @@
 //! `v = ρ·v + (1-ρ)·g²;  d = √(u + eps)/√(v + eps) · g;  u = ρ·u + (1-ρ)·d²;  p -= lr·d`.
 //! Source: M. Zeiler, arXiv:1212.5701, 2012.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, shared, square_average};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters, square_average};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -20,41 +20,39 @@ use rekindle_tensor::{Element, Tensor};
 #[derive(Debug)]
 pub struct Adadelta {
     core: Core,
-    rho: f64,
-    eps: f64,
-    maximize: bool,
 }
 
 impl Adadelta {
     /// With PyTorch's defaults: rho 0.9, eps 1e-6 (its default learning rate is 1).
     ///
     /// # Panics
-    /// If there are no parameters, or one that cannot be trained.
+    /// If there are no parameters, one that cannot be trained, or `lr` is negative.
     #[track_caller]
     pub fn new(params: impl Into<Groups>, lr: f64) -> Adadelta {
-        Adadelta { core: Core::new(params, lr, 0.0, 0.0), rho: 0.9, eps: 1e-6, maximize: false }
+        Adadelta { core: Core::new::<Adadelta>(params, ParamGroup::new([]).lr(lr).rho(0.9).eps(1e-6)) }
     }
+}
 
-    shared!(weight_decay);
-    shared!(eps);
-    shared!(maximize);
-
+setters! {
+    Adadelta:
     /// Sets how slowly the averages of squares change.
-    pub fn rho(mut self, rho: f64) -> Adadelta {
-        self.rho = rho;
-        self
-    }
+    rho: f64;
+    /// Sets what is added to the denominator.
+    eps: f64;
+    /// Sets the pull of every weight towards zero.
+    weight_decay: f64;
+    /// Goes up instead of down.
+    maximize: bool;
 }
 
 impl Rule for Adadelta {
     const STATE: &'static [&'static str] = &["square_avg", "acc_delta"];
 
-    shared!(core);
+    rule!(Adadelta);
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        state.step += 1;
-        let [rate, keep, fresh, eps] = [-group.lr, self.rho, 1.0 - self.rho, self.eps].map(T::from_f64);
-        let direction = Direction::new(group.weight_decay, self.maximize);
+        let [rate, keep, fresh, eps] = [-group.lr, group.rho, 1.0 - group.rho, group.eps].map(T::from_f64);
+        let direction = Direction::new(group.weight_decay, group.maximize);
         let pass = |p: &mut [T], v: &mut [T], u: &mut [T]| {
             map::zip_mut3(
                 p,
@@ -70,7 +68,7 @@ impl Rule for Adadelta {
                 },
             )
         };
-        let (v, u) = (state.tensor(0, p, 0.0), state.tensor(1, p, 0.0));
+        let (v, u) = (state.tensor("square_avg", p, 0.0), state.tensor("acc_delta", p, 0.0));
         p.with_data_mut(|p| v.with_data_mut(|v| u.with_data_mut(|u| pass(p, v, u))));
     }
 }

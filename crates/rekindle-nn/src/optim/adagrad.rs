@@ -3,7 +3,7 @@
 //! `s += g²;  p -= lr/(1 + (t-1)·lr_decay) · g / (√s + eps)`.
 //! Source: J. Duchi, E. Hazan and Y. Singer, JMLR 12, 2011.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, shared};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -20,50 +20,42 @@ use rekindle_tensor::{Element, Tensor};
 #[derive(Debug)]
 pub struct Adagrad {
     core: Core,
-    lr_decay: f64,
-    initial_accumulator_value: f64,
-    eps: f64,
-    maximize: bool,
 }
 
 impl Adagrad {
     /// With PyTorch's defaults: eps 1e-10, no decay (its default learning rate is 0.01).
     ///
     /// # Panics
-    /// If there are no parameters, or one that cannot be trained.
+    /// If there are no parameters, one that cannot be trained, or `lr` is negative.
     #[track_caller]
     pub fn new(params: impl Into<Groups>, lr: f64) -> Adagrad {
-        let core = Core::new(params, lr, 0.0, 0.0);
-        Adagrad { core, lr_decay: 0.0, initial_accumulator_value: 0.0, eps: 1e-10, maximize: false }
+        Adagrad { core: Core::new::<Adagrad>(params, ParamGroup::new([]).lr(lr).eps(1e-10)) }
     }
+}
 
-    shared!(weight_decay);
-    shared!(eps);
-    shared!(maximize);
-
+setters! {
+    Adagrad:
     /// Sets how fast the learning rate falls with the number of steps.
-    pub fn lr_decay(mut self, lr_decay: f64) -> Adagrad {
-        self.lr_decay = lr_decay;
-        self
-    }
-
+    lr_decay: f64;
     /// Sets the sum of squares to start from.
-    pub fn initial_accumulator_value(mut self, value: f64) -> Adagrad {
-        self.initial_accumulator_value = value;
-        self
-    }
+    initial_accumulator_value: f64;
+    /// Sets what is added to the denominator.
+    eps: f64;
+    /// Sets the pull of every weight towards zero.
+    weight_decay: f64;
+    /// Goes up instead of down.
+    maximize: bool;
 }
 
 impl Rule for Adagrad {
     const STATE: &'static [&'static str] = &["sum"];
 
-    shared!(core);
+    rule!(Adagrad);
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        state.step += 1;
-        let rate = -(group.lr / (1.0 + (state.step as f64 - 1.0) * self.lr_decay));
-        let (rate, eps) = (T::from_f64(rate), T::from_f64(self.eps));
-        let direction = Direction::new(group.weight_decay, self.maximize);
+        let rate = -(group.lr / (1.0 + (state.step() as f64 - 1.0) * group.lr_decay));
+        let (rate, eps) = (T::from_f64(rate), T::from_f64(group.eps));
+        let direction = Direction::new(group.weight_decay, group.maximize);
         let pass = |p: &mut [T], s: &mut [T]| {
             map::zip_mut2(
                 p,
@@ -77,7 +69,7 @@ impl Rule for Adagrad {
                 },
             )
         };
-        let sum = state.tensor(0, p, self.initial_accumulator_value);
+        let sum = state.tensor("sum", p, group.initial_accumulator_value);
         p.with_data_mut(|p| sum.with_data_mut(|s| pass(p, s)));
     }
 }

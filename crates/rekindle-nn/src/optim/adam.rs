@@ -5,12 +5,13 @@
 //! Sources: D. Kingma and J. Ba, ICLR 2015; I. Loshchilov and F. Hutter, ICLR 2019; S. Reddi et al., ICLR 2018
 //! (AMSGrad). The order of operations and roundings is PyTorch's.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, shared, square_average};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, square_average};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
 
-const BETA1: f64 = 0.9;
+/// The state tensor that only AMSGrad has.
+const GREATEST: &str = "max_exp_avg_sq";
 
 macro_rules! adam {
     ($(#[$doc:meta])* $Name:ident, decoupled: $decoupled:literal, weight_decay: $weight_decay:literal) => {
@@ -18,58 +19,60 @@ macro_rules! adam {
         #[derive(Debug)]
         pub struct $Name {
             core: Core,
-            beta2: f64,
-            eps: f64,
-            amsgrad: bool,
-            maximize: bool,
         }
 
         impl $Name {
             /// With PyTorch's defaults: betas (0.9, 0.999), eps 1e-8 (its default learning rate is 0.001).
             ///
             /// # Panics
-            /// If there are no parameters, or one that cannot be trained.
+            /// If there are no parameters, one that cannot be trained, or `lr` is negative.
             #[track_caller]
             pub fn new(params: impl Into<Groups>, lr: f64) -> $Name {
-                let core = Core::new(params, lr, $weight_decay, BETA1);
-                $Name { core, beta2: 0.999, eps: 1e-8, amsgrad: false, maximize: false }
-            }
-
-            shared!(betas);
-            shared!(eps);
-            shared!(weight_decay);
-            shared!(maximize);
-
-            /// Divides by the greatest second moment so far (AMSGrad).
-            pub fn amsgrad(mut self, on: bool) -> $Name {
-                self.amsgrad = on;
-                self
+                let defaults = ParamGroup::new([]).lr(lr).betas((0.9, 0.999)).eps(1e-8);
+                $Name { core: Core::new::<$Name>(params, defaults.weight_decay($weight_decay)) }
             }
         }
 
-        impl Rule for $Name {
-            const STATE: &'static [&'static str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+        setters! {
+            $Name:
+            /// Sets how slowly the averages of gradients and of their squares change.
+            betas: (f64, f64);
+            /// Sets what is added to the denominator.
+            eps: f64;
+            /// Sets the pull of every weight towards zero.
+            weight_decay: f64;
+            /// Divides by the greatest second moment so far (AMSGrad).
+            amsgrad: bool;
+            /// Goes up instead of down.
+            maximize: bool;
+        }
 
-            shared!(core);
+        impl Rule for $Name {
+            const STATE: &'static [&'static str] = &["exp_avg", "exp_avg_sq", GREATEST];
+
+            rule!($Name);
+
+            fn needs(group: &ParamGroup, tensor: &str) -> bool {
+                tensor != GREATEST || group.amsgrad
+            }
 
             fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-                state.step += 1;
-                let (t, beta1, beta2) = (state.step as f64, group.momentum, self.beta2);
+                let (t, (beta1, beta2)) = (state.step() as f64, group.betas);
                 let (decay, shrink) = match $decoupled {
                     true => (0.0, 1.0 - group.lr * group.weight_decay),
                     false => (group.weight_decay, 1.0),
                 };
                 let step = Step::<T> {
-                    direction: Direction::new(decay, self.maximize),
+                    direction: Direction::new(decay, group.maximize),
                     shrink: T::from_f64(shrink),
                     fresh1: T::from_f64(1.0 - beta1),
                     fresh2: T::from_f64(1.0 - beta2),
                     keep2: T::from_f64(beta2),
                     rate: T::from_f64(-(group.lr / (1.0 - beta1.powf(t)))),
                     root: T::from_f64((1.0 - beta2.powf(t)).sqrt()),
-                    eps: T::from_f64(self.eps),
+                    eps: T::from_f64(group.eps),
                 };
-                step.take(self.amsgrad, state, p, g);
+                step.take(group.amsgrad, state, p, g);
             }
         }
     };
@@ -141,7 +144,7 @@ impl<T: Real> Step<T> {
     where
         T: Element,
     {
-        let (m, v) = (state.tensor(0, p, 0.0), state.tensor(1, p, 0.0));
+        let (m, v) = (state.tensor("exp_avg", p, 0.0), state.tensor("exp_avg_sq", p, 0.0));
         let plain = |p: &mut [T], m: &mut [T], v: &mut [T]| {
             map::zip_mut3(
                 p,
@@ -171,7 +174,7 @@ impl<T: Real> Step<T> {
             )
         };
         if amsgrad {
-            let w = state.tensor(2, p, 0.0);
+            let w = state.tensor(GREATEST, p, 0.0);
             p.with_data_mut(|p| {
                 m.with_data_mut(|m| v.with_data_mut(|v| w.with_data_mut(|w| greatest(p, m, v, w))))
             });

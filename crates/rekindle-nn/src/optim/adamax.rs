@@ -3,7 +3,7 @@
 //! `m = β₁m + (1-β₁)g;  u = max(β₂u, |g| + eps);  p -= lr/(1-β₁ᵗ) · m / u`.
 //! Source: D. Kingma and J. Ba, ICLR 2015, section 7.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, shared};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -20,38 +20,41 @@ use rekindle_tensor::{Element, Tensor};
 #[derive(Debug)]
 pub struct Adamax {
     core: Core,
-    beta2: f64,
-    eps: f64,
-    maximize: bool,
 }
 
 impl Adamax {
     /// With PyTorch's defaults: betas (0.9, 0.999), eps 1e-8 (its default learning rate is 0.002).
     ///
     /// # Panics
-    /// If there are no parameters, or one that cannot be trained.
+    /// If there are no parameters, one that cannot be trained, or `lr` is negative.
     #[track_caller]
     pub fn new(params: impl Into<Groups>, lr: f64) -> Adamax {
-        Adamax { core: Core::new(params, lr, 0.0, 0.9), beta2: 0.999, eps: 1e-8, maximize: false }
+        Adamax { core: Core::new::<Adamax>(params, ParamGroup::new([]).lr(lr).betas((0.9, 0.999)).eps(1e-8)) }
     }
+}
 
-    shared!(betas);
-    shared!(weight_decay);
-    shared!(eps);
-    shared!(maximize);
+setters! {
+    Adamax:
+    /// Sets how slowly the average of gradients and the greatest magnitude change.
+    betas: (f64, f64);
+    /// Sets what is added to the denominator.
+    eps: f64;
+    /// Sets the pull of every weight towards zero.
+    weight_decay: f64;
+    /// Goes up instead of down.
+    maximize: bool;
 }
 
 impl Rule for Adamax {
     const STATE: &'static [&'static str] = &["exp_avg", "exp_inf"];
 
-    shared!(core);
+    rule!(Adamax);
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        state.step += 1;
-        let beta1 = group.momentum;
-        let rate = T::from_f64(-(group.lr / (1.0 - beta1.powf(state.step as f64))));
-        let [fresh, keep, eps] = [1.0 - beta1, self.beta2, self.eps].map(T::from_f64);
-        let direction = Direction::new(group.weight_decay, self.maximize);
+        let (beta1, beta2) = group.betas;
+        let rate = T::from_f64(-(group.lr / (1.0 - beta1.powf(state.step() as f64))));
+        let [fresh, keep, eps] = [1.0 - beta1, beta2, group.eps].map(T::from_f64);
+        let direction = Direction::new(group.weight_decay, group.maximize);
         let pass = |p: &mut [T], m: &mut [T], u: &mut [T]| {
             map::zip_mut3(
                 p,
@@ -66,7 +69,7 @@ impl Rule for Adamax {
                 },
             )
         };
-        let (m, u) = (state.tensor(0, p, 0.0), state.tensor(1, p, 0.0));
+        let (m, u) = (state.tensor("exp_avg", p, 0.0), state.tensor("exp_inf", p, 0.0));
         p.with_data_mut(|p| m.with_data_mut(|m| u.with_data_mut(|u| pass(p, m, u))));
     }
 }

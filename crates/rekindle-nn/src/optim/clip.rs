@@ -2,7 +2,7 @@
 
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
-use rekindle_tensor::{DType, Element, Tensor};
+use rekindle_tensor::{DType, Element, Tensor, mistake};
 
 /// Scales all gradients together so that their Euclidean norm is at most `max_norm`; returns the norm before.
 ///
@@ -20,28 +20,47 @@ pub fn clip_grad_norm_(params: &[Tensor], max_norm: f64) -> f64 {
 }
 
 /// As [`clip_grad_norm_`] for the norm of order `norm_type`; infinity is the greatest magnitude.
+///
+/// The norm of the gradients' norms, in their type and in PyTorch's order of additions.
+///
+/// # Panics
+/// If `norm_type` is not above 0.
+#[track_caller]
 pub fn clip_grad_norm_of_(params: &[Tensor], max_norm: f64, norm_type: f64) -> f64 {
-    let grads: Vec<Tensor> = params.iter().filter_map(Tensor::grad).collect();
-    let powers = grads.iter().map(|g| match g.dtype() {
-        DType::F64 => powers(&g.data::<f64>(), norm_type),
-        _ => powers(&g.data::<f32>(), norm_type),
-    });
-    let total = match norm_type.is_infinite() {
-        true => powers.fold(0.0, Real::maximum),
-        false => powers.sum::<f64>().powf(norm_type.recip()),
-    };
-    let scale = max_norm / (total + 1e-6);
-    // Written so that a scale that is not a number spreads, as in PyTorch.
-    if scale >= 1.0 {
-        return total;
+    if norm_type.is_nan() || norm_type <= 0.0 {
+        mistake!(
+            "clip_grad_norm_: norm_type must be above 0, got {norm_type}; infinity takes the greatest magnitude"
+        );
     }
-    for g in &grads {
+    let grads: Vec<Tensor> = params.iter().filter_map(Tensor::grad).collect();
+    if grads.iter().any(|g| g.dtype() == DType::F64) {
+        clip::<f64>(&grads, max_norm, norm_type)
+    } else {
+        clip::<f32>(&grads, max_norm, norm_type)
+    }
+}
+
+/// Clips with a total norm of type `T`.
+fn clip<T: Real>(grads: &[Tensor], max_norm: f64, order: f64) -> f64 {
+    let norms = grads.iter().map(|g| match g.dtype() {
+        DType::F64 => T::from_f64(norm(&g.data::<f64>(), order)),
+        _ => T::from_f64(norm(&g.data::<f32>(), order).to_f64()),
+    });
+    let total = norm(&norms.collect::<Vec<T>>(), order);
+    // PyTorch divides a number by a tensor as the reciprocal times the number.
+    let scale = T::ONE / (total + T::from_f64(1e-6)) * T::from_f64(max_norm);
+    // Written so that a scale that is not a number spreads, as in PyTorch.
+    if scale >= T::ONE {
+        return total.to_f64();
+    }
+    let scale = scale.to_f64();
+    for g in grads {
         match g.dtype() {
             DType::F64 => in_place(g, |v: f64| v * scale),
             _ => in_place(g, |v: f32| v * scale as f32),
         }
     }
-    total
+    total.to_f64()
 }
 
 /// Limits every element of all gradients to ±`clip_value`.
@@ -55,7 +74,16 @@ pub fn clip_grad_norm_of_(params: &[Tensor], max_norm: f64, norm_type: f64) -> f
 /// clip_grad_value_(&[p.clone()], 0.5);
 /// assert_eq!(p.grad().unwrap().to_vec::<f32>(), [0.5, -0.25]);
 /// ```
+///
+/// # Panics
+/// If `clip_value` is negative or not a number.
+#[track_caller]
 pub fn clip_grad_value_(params: &[Tensor], clip_value: f64) {
+    if clip_value.is_nan() || clip_value < 0.0 {
+        mistake!(
+            "clip_grad_value_: clip_value must be at least 0, got {clip_value}; it limits to ± its value"
+        );
+    }
     for g in params.iter().filter_map(Tensor::grad) {
         match g.dtype() {
             DType::F64 => in_place(&g, |v: f64| v.clamp(-clip_value, clip_value)),
@@ -68,19 +96,24 @@ fn in_place<T: Real + Element>(g: &Tensor, f: impl Fn(T) -> T + Sync + Copy) {
     g.with_data_mut(|g| map::in_place1(g, f));
 }
 
-/// The sum of the powers of the magnitudes, or the greatest magnitude, in double precision and in a fixed order.
-fn powers<T: Real>(g: &[T], order: f64) -> f64 {
-    let magnitudes = g.iter().map(|v| v.to_f64().abs());
+/// `(sum of |v|^order)^(1/order)`, in the order of additions of `torch.linalg.vector_norm` for f32.
+fn norm<T: Real>(x: &[T], order: f64) -> T {
+    let magnitudes = x.iter().map(|v| v.abs());
     match order {
+        1.0 => magnitudes.fold(T::ZERO, |sum, v| sum + v),
         2.0 => {
-            // Eight sums side by side, because one chain of additions would wait for each.
-            let mut sums = [0.0; 8];
-            for chunk in g.chunks(8) {
-                sums.iter_mut().zip(chunk).for_each(|(s, v)| *s += v.to_f64() * v.to_f64());
+            let (chunks, rest) = x.as_chunks::<8>();
+            let mut sums = [T::ZERO; 8];
+            for chunk in chunks {
+                sums.iter_mut().zip(chunk).for_each(|(s, &v)| *s += v * v);
             }
-            sums.iter().sum()
+            let sum = sums[1..].iter().fold(sums[0], |sum, &s| sum + s);
+            rest.iter().fold(sum, |sum, &v| sum + v * v).sqrt()
         }
-        f64::INFINITY => magnitudes.fold(0.0, Real::maximum),
-        _ => magnitudes.map(|v| v.powf(order)).sum(),
+        f64::INFINITY => magnitudes.fold(T::ZERO, Real::maximum),
+        _ => {
+            let sum = magnitudes.fold(T::ZERO, |sum, v| sum + v.powf(T::from_f64(order)));
+            sum.powf(T::from_f64(order.recip()))
+        }
     }
 }

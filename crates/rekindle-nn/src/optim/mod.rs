@@ -1,4 +1,5 @@
-//! Optimisers, learning-rate schedulers and gradient clipping: `torch.optim`, with its arithmetic to the last bit.
+//! Optimisers, learning-rate schedulers and gradient clipping: `torch.optim`, with its arithmetic to the last bit for
+//! f32 parameters (gradient norms of orders other than 1, 2 and infinity excepted).
 //!
 //! Hyper-parameters are `f64`; every expression of them is evaluated in double precision and rounded once to the
 //! parameter's type. Each step is one pass over the memory of a parameter, its gradient and its state.
@@ -12,6 +13,7 @@ mod group;
 pub mod lr_scheduler;
 mod rmsprop;
 mod sgd;
+mod state;
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
@@ -19,12 +21,13 @@ pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use clip::{clip_grad_norm_, clip_grad_norm_of_, clip_grad_value_};
 pub use group::{Groups, ParamGroup};
+pub use rekindle_kernels::real::Real;
 pub use rmsprop::RMSprop;
 pub use sgd::SGD;
+pub use state::{Core, State};
 
 use crate::state_dict::{StateDict, StateDictError};
-use rekindle_kernels::real::Real;
-use rekindle_tensor::{DType, Element, Tensor, no_grad};
+use rekindle_tensor::{Element, Tensor};
 
 /// Changes parameters by their gradients.
 ///
@@ -48,13 +51,33 @@ pub trait Optimizer {
     /// The groups of parameters with their learning rates.
     fn param_groups(&self) -> &[ParamGroup];
 
-    /// The groups, to change their learning rates and the like.
+    /// The groups, to change their learning rates and other options.
     fn param_groups_mut(&mut self) -> &mut [ParamGroup];
 
-    /// Everything that the next steps depend on, except the parameters themselves.
+    /// One more group, such as layers that are trained from now on.
+    ///
+    /// # Panics
+    /// If a parameter cannot be trained or is in a group already, or if an option is out of its range.
+    ///
+    /// ```
+    /// use rekindle_nn::optim::{Optimizer, ParamGroup, SGD};
+    /// use rekindle_nn::{Linear, Parameters};
+    /// let (head, body) = (Linear::new(8, 1), Linear::new(8, 8));
+    /// let mut optimizer = SGD::new(head.parameters(), 0.1).momentum(0.9);
+    /// optimizer.add_param_group(ParamGroup::new(body.parameters()).lr(0.01));
+    /// assert_eq!(optimizer.param_groups()[1].momentum, 0.9);
+    /// ```
+    fn add_param_group(&mut self, group: ParamGroup);
+
+    /// The names of the options that the optimiser reads from its groups.
+    fn options(&self) -> Vec<&'static str>;
+
+    /// Everything that the next steps depend on, except the parameters themselves: the kind of optimiser, the options
+    /// of every group, and what is remembered of every parameter.
     fn state_dict(&self) -> StateDict;
 
-    /// Takes back what [`state_dict`](Optimizer::state_dict) returned: training goes on to the same bit.
+    /// Takes back what [`state_dict`](Optimizer::state_dict) returned: training goes on to the same bit, also if this
+    /// optimiser was made with other options, which are replaced by the saved ones.
     ///
     /// # Errors
     /// If the state belongs to other parameters or another optimiser; nothing is changed then.
@@ -76,45 +99,35 @@ pub trait Optimizer {
     }
 }
 
-/// Builder methods that several optimisers share, and the accessors of [`Rule`].
-macro_rules! shared {
-    (weight_decay) => {
-        /// Sets the weight decay of the groups that have none of their own.
-        pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-            self.core.groups.iter_mut().for_each(|group| group.default_weight_decay(weight_decay));
-            self
+/// The builder methods of an optimiser, which set options of its groups; and the names of these options.
+macro_rules! setters {
+    ($Optimizer:ident: $($(#[$doc:meta])+ $name:ident: $t:ty;)+) => {
+        impl $Optimizer {
+            const OPTIONS: &'static [&'static str] = &[$(stringify!($name)),+];
+            $(
+                $(#[$doc])+
+                ///
+                /// Groups that set it themselves keep their own.
+                ///
+                /// # Panics
+                /// If it is out of its range or does not go together with the others.
+                #[track_caller]
+                pub fn $name(mut self, $name: $t) -> $Optimizer {
+                    self.core.set::<Self>(stringify!($name), |group| group.$name = $name);
+                    self
+                }
+            )+
         }
     };
-    (momentum) => {
-        /// Sets the momentum of the groups that have none of their own.
-        pub fn momentum(mut self, momentum: f64) -> Self {
-            self.core.groups.iter_mut().for_each(|group| group.default_momentum(momentum));
-            self
-        }
-    };
-    (betas) => {
-        /// Sets how slowly the averages of gradients and of their squares change.
-        pub fn betas(mut self, (beta1, beta2): (f64, f64)) -> Self {
-            self.core.groups.iter_mut().for_each(|group| group.default_momentum(beta1));
-            self.beta2 = beta2;
-            self
-        }
-    };
-    (eps) => {
-        /// Sets what is added to the denominator.
-        pub fn eps(mut self, eps: f64) -> Self {
-            self.eps = eps;
-            self
-        }
-    };
-    (maximize) => {
-        /// Goes up instead of down.
-        pub fn maximize(mut self, on: bool) -> Self {
-            self.maximize = on;
-            self
-        }
-    };
-    (core) => {
+}
+use setters;
+
+/// The name, options and accessors of a [`Rule`].
+macro_rules! rule {
+    ($Optimizer:ident) => {
+        const NAME: &'static str = stringify!($Optimizer);
+        const OPTIONS: &'static [&'static str] = $Optimizer::OPTIONS;
+
         fn core(&self) -> &Core {
             &self.core
         }
@@ -123,12 +136,70 @@ macro_rules! shared {
         }
     };
 }
-use shared;
+use rule;
 
 /// How one kind of optimiser changes one parameter: what distinguishes the files of this module.
 ///
-/// Every `Rule` is an [`Optimizer`]; implement it to write your own.
+/// Every `Rule` is an [`Optimizer`]; implement it to write your own. Options that are fields of [`ParamGroup`] can
+/// be set for each group, are checked and saved.
+///
+/// ```
+/// use rekindle_nn::optim::{Core, Groups, Optimizer, ParamGroup, Real, Rule, State};
+/// use rekindle_nn::parameter;
+/// use rekindle_tensor::{Element, Tensor, tensor};
+///
+/// /// Lion: steps of `lr` along the sign of an average gradient (X. Chen et al., 2023).
+/// struct Lion {
+///     core: Core,
+/// }
+///
+/// impl Lion {
+///     fn new(params: impl Into<Groups>, lr: f64) -> Lion {
+///         Lion { core: Core::new::<Lion>(params, ParamGroup::new([]).lr(lr).betas((0.9, 0.99))) }
+///     }
+/// }
+///
+/// impl Rule for Lion {
+///     const NAME: &'static str = "Lion";
+///     const OPTIONS: &'static [&'static str] = &["betas"];
+///     const STATE: &'static [&'static str] = &["exp_avg"];
+///
+///     fn core(&self) -> &Core {
+///         &self.core
+///     }
+///     fn core_mut(&mut self) -> &mut Core {
+///         &mut self.core
+///     }
+///
+///     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
+///         let [lr, b1, b2] = [group.lr, group.betas.0, group.betas.1].map(T::from_f64);
+///         let average = state.tensor("exp_avg", p, 0.0);
+///         p.with_data_mut(|p: &mut [T]| {
+///             average.with_data_mut(|m: &mut [T]| {
+///                 for ((p, m), &g) in p.iter_mut().zip(m).zip(g) {
+///                     let c = b1 * *m + (T::ONE - b1) * g;
+///                     *p -= if c > T::ZERO { lr } else { -lr };
+///                     *m = b2 * *m + (T::ONE - b2) * g;
+///                 }
+///             })
+///         });
+///     }
+/// }
+///
+/// let p = parameter(tensor([1.0, 1.0]));
+/// let mut optimizer = Lion::new([p.clone()], 0.25);
+/// (&p * tensor([3.0, -0.01])).sum().backward();
+/// optimizer.step();
+/// assert_eq!(p.to_vec::<f32>(), [0.75, 1.25]);
+/// assert!(optimizer.state_dict().get("state.0.exp_avg").is_some());
+/// ```
 pub trait Rule {
+    /// The optimiser's name, which its saved state bears.
+    const NAME: &'static str;
+
+    /// The names of the options that it reads from its groups, beside `lr`.
+    const OPTIONS: &'static [&'static str];
+
     /// The names of the state tensors that a parameter can have, as in PyTorch.
     const STATE: &'static [&'static str];
 
@@ -140,28 +211,20 @@ pub trait Rule {
 
     /// Changes the parameter `p`, whose gradient is `g`.
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]);
-}
 
-/// The groups of an optimiser and the state of every parameter, in the order of the groups.
-#[derive(Debug, Default)]
-pub struct Core {
-    groups: Vec<ParamGroup>,
-    states: Vec<State>,
-}
+    /// Whether a parameter of this group, once changed, always has this state tensor: a saved state without it is
+    /// refused then.
+    fn needs(_group: &ParamGroup, _tensor: &str) -> bool {
+        true
+    }
 
-/// What an optimiser remembers of one parameter.
-#[derive(Debug, Default)]
-pub struct State {
-    /// The number of steps so far.
-    step: u64,
-    /// In the order of [`Rule::STATE`]; allocated when first used.
-    tensors: [Option<Tensor>; 4],
-}
-
-impl State {
-    /// The state tensor `i`, filled with `initial` when first used.
-    fn tensor(&mut self, i: usize, p: &Tensor, initial: f64) -> Tensor {
-        self.tensors[i].get_or_insert_with(|| Tensor::full_of(p.shape(), initial, p.dtype())).clone()
+    /// Whether the options of a group, each within its range, go together; asked when one is set and before
+    /// every step.
+    ///
+    /// # Errors
+    /// With one line that says what does not.
+    fn fits(_group: &ParamGroup) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -197,140 +260,4 @@ fn lerp<T: Real>(m: T, g: T, weight: T) -> T {
 #[inline(always)]
 fn square_average<T: Real>(v: T, g: T, keep: T, fresh: T) -> T {
     (fresh * g).mul_add(g, v * keep)
-}
-
-impl Core {
-    #[track_caller]
-    fn new(groups: impl Into<Groups>, lr: f64, weight_decay: f64, momentum: f64) -> Core {
-        let groups = groups.into().fill(lr, weight_decay, momentum);
-        let count = groups.iter().map(|group| group.params.len()).sum();
-        Core { groups, states: Vec::from_iter(std::iter::repeat_with(State::default).take(count)) }
-    }
-
-    /// Calls `f` with every parameter that has a gradient.
-    fn each(&mut self, mut f: impl FnMut(&ParamGroup, &mut State, &Tensor, &Tensor)) {
-        let mut states = self.states.iter_mut();
-        for group in &self.groups {
-            for (p, state) in group.params.iter().zip(states.by_ref()) {
-                if let Some(grad) = p.grad() {
-                    f(group, state, p, &grad);
-                }
-            }
-        }
-    }
-}
-
-impl<R: Rule> Optimizer for R {
-    #[track_caller]
-    fn step(&mut self) {
-        let mut core = std::mem::take(self.core_mut());
-        no_grad(|| {
-            core.each(|group, state, p, g| match p.dtype() {
-                DType::F64 => self.update::<f64>(group, state, p, &g.data()),
-                _ => self.update::<f32>(group, state, p, &g.data()),
-            });
-        });
-        *self.core_mut() = core;
-    }
-
-    fn param_groups(&self) -> &[ParamGroup] {
-        &self.core().groups
-    }
-
-    fn param_groups_mut(&mut self) -> &mut [ParamGroup] {
-        &mut self.core_mut().groups
-    }
-
-    fn state_dict(&self) -> StateDict {
-        self.core().save(R::STATE)
-    }
-
-    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), StateDictError> {
-        self.core_mut().load(R::STATE, state)
-    }
-}
-
-impl Core {
-    fn save(&self, names: &[&str]) -> StateDict {
-        let mut dict = StateDict::new();
-        let number = |value: f64| Tensor::full_of([], value, DType::F64);
-        for (i, group) in self.groups.iter().enumerate() {
-            for (name, value) in group.clone().numbers() {
-                dict.insert(format!("param_groups.{i}.{name}"), number(*value));
-            }
-            if let Some(lr) = group.initial_lr {
-                dict.insert(format!("param_groups.{i}.initial_lr"), number(lr));
-            }
-        }
-        for (i, state) in self.states.iter().enumerate().filter(|(_, state)| state.step > 0) {
-            dict.insert(format!("state.{i}.step"), Tensor::full([], state.step as i64));
-            for (name, tensor) in names.iter().zip(&state.tensors) {
-                if let Some(tensor) = tensor {
-                    dict.insert(format!("state.{i}.{name}"), tensor.copy());
-                }
-            }
-        }
-        dict
-    }
-
-    fn load(&mut self, names: &[&str], dict: &StateDict) -> Result<(), StateDictError> {
-        let mut reader = Reader::new(dict);
-        let mut groups = self.groups.clone();
-        for (i, group) in groups.iter_mut().enumerate() {
-            for (name, value) in group.numbers() {
-                if let Some(t) = reader.take(&format!("param_groups.{i}.{name}"), &[], true) {
-                    *value = t.item();
-                }
-            }
-            let initial_lr = reader.take(&format!("param_groups.{i}.initial_lr"), &[], false);
-            group.initial_lr = initial_lr.map(Tensor::item);
-        }
-        let params: Vec<Tensor> = groups.iter().flat_map(|group| group.params.clone()).collect();
-        let mut states = Vec::new();
-        for (i, p) in params.iter().enumerate() {
-            let mut state = State::default();
-            if let Some(step) = reader.take(&format!("state.{i}.step"), &[], false) {
-                state.step = step.item::<i64>() as u64;
-            }
-            for (slot, name) in state.tensors.iter_mut().zip(names) {
-                *slot = reader
-                    .take(&format!("state.{i}.{name}"), p.shape(), false)
-                    .map(|t| t.to(p.dtype()).copy());
-            }
-            states.push(state);
-        }
-        reader.finish()?;
-        (self.groups, self.states) = (groups, states);
-        Ok(())
-    }
-}
-
-/// Takes tensors out of a dictionary and keeps account of what does not fit.
-struct Reader<'a> {
-    dict: &'a StateDict,
-    used: Vec<String>,
-    error: StateDictError,
-}
-
-impl<'a> Reader<'a> {
-    fn new(dict: &'a StateDict) -> Reader<'a> {
-        Reader { dict, used: Vec::new(), error: StateDictError::default() }
-    }
-
-    fn take(&mut self, name: &str, shape: &[usize], required: bool) -> Option<&'a Tensor> {
-        self.used.push(name.to_string());
-        match self.dict.get(name) {
-            Some(t) if t.shape() == shape => return Some(t),
-            Some(t) => self.error.shapes.push((name.to_string(), t.shape().to_vec(), shape.to_vec())),
-            None if required => self.error.missing.push(name.to_string()),
-            None => {}
-        }
-        None
-    }
-
-    fn finish(mut self) -> Result<(), StateDictError> {
-        let unknown = self.dict.names().filter(|name| !self.used.iter().any(|used| used == name));
-        self.error.unexpected = unknown.map(String::from).collect();
-        if self.error == StateDictError::default() { Ok(()) } else { Err(self.error) }
-    }
 }

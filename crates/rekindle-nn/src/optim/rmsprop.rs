@@ -3,10 +3,13 @@
 //! `v = α·v + (1-α)·g²;  p -= lr·g / (√v + eps)`; centred: `√(v - a²)` with the average gradient a; with momentum:
 //! `b = μ·b + g / (..);  p -= lr·b`. Source: G. Hinton, Neural Networks for Machine Learning, lecture 6e, 2012.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, shared, square_average};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, square_average};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
+
+const AVERAGE: &str = "grad_avg";
+const BUFFER: &str = "momentum_buffer";
 
 /// RMSprop: gradients divided by a moving average of their magnitude.
 ///
@@ -20,39 +23,33 @@ use rekindle_tensor::{Element, Tensor};
 #[derive(Debug)]
 pub struct RMSprop {
     core: Core,
-    alpha: f64,
-    eps: f64,
-    centered: bool,
-    maximize: bool,
 }
 
 impl RMSprop {
     /// With PyTorch's defaults: alpha 0.99, eps 1e-8, no momentum (its default learning rate is 0.01).
     ///
     /// # Panics
-    /// If there are no parameters, or one that cannot be trained.
+    /// If there are no parameters, one that cannot be trained, or `lr` is negative.
     #[track_caller]
     pub fn new(params: impl Into<Groups>, lr: f64) -> RMSprop {
-        let core = Core::new(params, lr, 0.0, 0.0);
-        RMSprop { core, alpha: 0.99, eps: 1e-8, centered: false, maximize: false }
+        RMSprop { core: Core::new::<RMSprop>(params, ParamGroup::new([]).lr(lr).alpha(0.99).eps(1e-8)) }
     }
+}
 
-    shared!(momentum);
-    shared!(weight_decay);
-    shared!(eps);
-    shared!(maximize);
-
+setters! {
+    RMSprop:
     /// Sets how slowly the average of squares changes.
-    pub fn alpha(mut self, alpha: f64) -> RMSprop {
-        self.alpha = alpha;
-        self
-    }
-
+    alpha: f64;
+    /// Sets what is added to the denominator.
+    eps: f64;
+    /// Sets the pull of every weight towards zero.
+    weight_decay: f64;
+    /// Sets how much of the last step is repeated.
+    momentum: f64;
     /// Divides by an estimate of the gradient's deviation instead of its magnitude.
-    pub fn centered(mut self, on: bool) -> RMSprop {
-        self.centered = on;
-        self
-    }
+    centered: bool;
+    /// Goes up instead of down.
+    maximize: bool;
 }
 
 /// One step's numbers, rounded to the parameter's type.
@@ -86,32 +83,39 @@ impl<T: Real> Step<T> {
 }
 
 impl Rule for RMSprop {
-    const STATE: &'static [&'static str] = &["square_avg", "grad_avg", "momentum_buffer"];
+    const STATE: &'static [&'static str] = &["square_avg", AVERAGE, BUFFER];
 
-    shared!(core);
+    rule!(RMSprop);
+
+    fn needs(group: &ParamGroup, tensor: &str) -> bool {
+        match tensor {
+            AVERAGE => group.centered,
+            BUFFER => group.momentum > 0.0,
+            _ => true,
+        }
+    }
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        state.step += 1;
-        let (centered, heavy) = (self.centered, group.momentum > 0.0);
+        let (centered, heavy) = (group.centered, group.momentum > 0.0);
         let step = Step::<T> {
-            direction: Direction::new(group.weight_decay, self.maximize),
-            keep: T::from_f64(self.alpha),
-            fresh: T::from_f64(1.0 - self.alpha),
-            eps: T::from_f64(self.eps),
+            direction: Direction::new(group.weight_decay, group.maximize),
+            keep: T::from_f64(group.alpha),
+            fresh: T::from_f64(1.0 - group.alpha),
+            eps: T::from_f64(group.eps),
             rate: T::from_f64(-group.lr),
             momentum: T::from_f64(group.momentum),
             centered,
             heavy,
         };
-        let v = state.tensor(0, p, 0.0);
+        let v = state.tensor("square_avg", p, 0.0);
         let used = match (centered, heavy) {
             (false, false) => return two(step, p, &v, g),
             (true, true) => {
-                let (a, b) = (state.tensor(1, p, 0.0), state.tensor(2, p, 0.0));
+                let (a, b) = (state.tensor(AVERAGE, p, 0.0), state.tensor(BUFFER, p, 0.0));
                 return four(step, p, &v, &a, &b, g);
             }
-            (true, false) => state.tensor(1, p, 0.0),
-            (false, true) => state.tensor(2, p, 0.0),
+            (true, false) => state.tensor(AVERAGE, p, 0.0),
+            (false, true) => state.tensor(BUFFER, p, 0.0),
         };
         three(step, p, &v, &used, g);
     }

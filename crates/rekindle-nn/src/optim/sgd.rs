@@ -4,10 +4,12 @@
 //! `g += wd·p;  b = μ·b + (1-d)·g` (at first `b = g`)`;  p -= lr·b`, and `p -= lr·(g + μ·b)` with Nesterov's
 //! momentum. Source: I. Sutskever et al., ICML 2013, in PyTorch's form, where lr multiplies the sum.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, shared};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
+
+const BUFFER: &str = "momentum_buffer";
 
 /// Stochastic gradient descent: `p -= lr·g`, optionally with momentum and weight decay.
 ///
@@ -31,48 +33,58 @@ use rekindle_tensor::{Element, Tensor};
 #[derive(Debug)]
 pub struct SGD {
     core: Core,
-    dampening: f64,
-    nesterov: bool,
-    maximize: bool,
 }
 
 impl SGD {
     /// Plain gradient descent (PyTorch's default learning rate is 0.001).
     ///
     /// # Panics
-    /// If there are no parameters, or one that cannot be trained.
+    /// If there are no parameters, one that cannot be trained, or `lr` is negative.
     #[track_caller]
     pub fn new(params: impl Into<Groups>, lr: f64) -> SGD {
-        SGD { core: Core::new(params, lr, 0.0, 0.0), dampening: 0.0, nesterov: false, maximize: false }
-    }
-
-    shared!(momentum);
-    shared!(weight_decay);
-    shared!(maximize);
-
-    /// Sets the dampening of the momentum: new gradients count `1 - dampening`.
-    pub fn dampening(mut self, dampening: f64) -> SGD {
-        self.dampening = dampening;
-        self
-    }
-
-    /// Uses Nesterov's momentum.
-    pub fn nesterov(mut self, on: bool) -> SGD {
-        self.nesterov = on;
-        self
+        SGD { core: Core::new::<SGD>(params, ParamGroup::new([]).lr(lr)) }
     }
 }
 
-impl Rule for SGD {
-    const STATE: &'static [&'static str] = &["momentum_buffer"];
+setters! {
+    SGD:
+    /// Sets how much of the last step is repeated.
+    momentum: f64;
+    /// Sets the dampening of the momentum: new gradients count `1 - dampening`.
+    dampening: f64;
+    /// Sets the pull of every weight towards zero.
+    weight_decay: f64;
+    /// Uses Nesterov's momentum: set the momentum first, without dampening.
+    nesterov: bool;
+    /// Goes up instead of down.
+    maximize: bool;
+}
 
-    shared!(core);
+impl Rule for SGD {
+    const STATE: &'static [&'static str] = &[BUFFER];
+
+    rule!(SGD);
+
+    /// The buffer is made by the first step with momentum.
+    fn needs(_: &ParamGroup, _: &str) -> bool {
+        false
+    }
+
+    fn fits(group: &ParamGroup) -> Result<(), String> {
+        let ParamGroup { nesterov, momentum, dampening, .. } = *group;
+        if nesterov && (momentum <= 0.0 || dampening != 0.0) {
+            return Err(format!(
+                "sgd: nesterov needs a momentum above 0 and no dampening, got momentum {momentum} and dampening \
+                 {dampening}; call .momentum(0.9) before .nesterov(true)"
+            ));
+        }
+        Ok(())
+    }
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
         let (lr, momentum) = (T::from_f64(-group.lr), T::from_f64(group.momentum));
-        let direction = Direction::new(group.weight_decay, self.maximize);
-        let first = state.step == 0;
-        state.step += 1;
+        let direction = Direction::new(group.weight_decay, group.maximize);
+        let first = !state.has(BUFFER);
         if group.momentum == 0.0 {
             return p.with_data_mut(|p| {
                 map::in_place2(
@@ -85,10 +97,10 @@ impl Rule for SGD {
         }
         let (keep, fresh) = match first {
             true => (T::ZERO, T::ONE),
-            false => (momentum, T::from_f64(1.0 - self.dampening)),
+            false => (momentum, T::from_f64(1.0 - group.dampening)),
         };
-        let nesterov = self.nesterov;
-        let buffer = state.tensor(0, p, 0.0);
+        let nesterov = group.nesterov;
+        let buffer = state.tensor(BUFFER, p, 0.0);
         let step = |p: &mut [T], b: &mut [T]| {
             map::zip_mut2(
                 p,

@@ -39,6 +39,7 @@ fn layers_print_as_in_pytorch() {
         (Box::new(BatchNorm2d::new(16).eps(1e-3).momentum(None).track_running_stats(false)), "BatchNorm2d(16, eps=0.001, momentum=None, affine=True, bias=True, track_running_stats=False)"),
         (Box::new(LayerNorm::new(32)), "LayerNorm((32,), eps=1e-05, elementwise_affine=True, bias=True)"),
         (Box::new(LayerNorm::new([4, 5]).elementwise_affine(false)), "LayerNorm((4, 5), eps=1e-05, elementwise_affine=False, bias=False)"),
+        (Box::new(LayerNorm::new(2).elementwise_affine(false).bias(true)), "LayerNorm((2,), eps=1e-05, elementwise_affine=False, bias=False)"),
         (Box::new(LayerNorm::new(3).bias(false)), "LayerNorm((3,), eps=1e-05, elementwise_affine=True, bias=False)"),
         (Box::new(Embedding::new(10, 3)), "Embedding(10, 3)"),
         (Box::new(Embedding::new(10, 3).padding_idx(0)), "Embedding(10, 3, padding_idx=0)"),

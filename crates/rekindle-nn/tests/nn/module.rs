@@ -168,7 +168,7 @@ fn a_strange_state_dict_is_refused_with_all_differences() {
     let before = net.state_dict();
     assert_eq!(
         net.load_state_dict(&dict).unwrap_err().to_string(),
-        "state_dict does not fit the network: missing: 0.bias; unexpected: fc.weight; \
+        "state_dict does not fit: missing: 0.bias; unexpected: fc.weight; \
          shapes differ: 2.weight is [1, 4], expected [1, 3]"
     );
     let after = net.state_dict();

@@ -4,8 +4,8 @@ use rekindle_nn::optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Optimizer, ParamGroup, RMSprop, SGD, clip_grad_norm_,
     clip_grad_norm_of_,
 };
-use rekindle_nn::{Linear, Parameters, StateDict, parameter};
-use rekindle_tensor::{Tensor, tensor};
+use rekindle_nn::{StateDict, parameter};
+use rekindle_tensor::{Tensor, check, tensor};
 
 type Make = fn(Vec<Tensor>) -> Box<dyn Optimizer>;
 
@@ -127,13 +127,142 @@ fn parameters_without_gradient_stay() {
 
 #[test]
 fn foreign_state_is_refused_and_changes_nothing() {
+    let saved = |mut optimizer: Box<dyn Optimizer>| {
+        let p = optimizer.param_groups()[0].params[0].clone();
+        steps(&p, &mut *optimizer, 0..1);
+        optimizer.state_dict()
+    };
     let p = weights();
-    let mut adam = Adam::new(vec![p.clone()], 0.1);
+    let mut adam = Adam::new([p.clone()], 0.5);
+    let error = adam.load_state_dict(&saved(Box::new(SGD::new([weights()], 0.1)))).unwrap_err();
+    assert!(error.missing.starts_with(&["optimizer.Adam".to_string()]), "{error}");
+    assert!(error.unexpected.starts_with(&["optimizer.SGD".to_string()]), "{error}");
+    let of_adam = saved(Box::new(Adam::new([weights()], 0.1)));
+    let mut adamw = AdamW::new([weights()], 0.5);
+    assert_eq!(
+        adamw.load_state_dict(&of_adam).unwrap_err().to_string(),
+        "state_dict does not fit: missing: optimizer.AdamW; unexpected: optimizer.Adam"
+    );
+    assert_eq!((adam.lr(), adamw.lr()), (0.5, 0.5));
+
+    let more = Adam::new([p.clone(), weights()], 0.1).state_dict();
+    assert_eq!(
+        adam.load_state_dict(&more).unwrap_err().to_string(),
+        "state_dict does not fit: shapes differ: param_groups.0.params is [2], expected [1]"
+    );
+    for lost in ["state.0.exp_avg", "param_groups.0.eps", "param_groups.0.amsgrad"] {
+        let part: StateDict =
+            of_adam.iter().filter(|(n, _)| *n != lost).map(|(n, t)| (n, t.clone())).collect();
+        assert_eq!(adam.load_state_dict(&part).unwrap_err().missing, [lost]);
+    }
+    let before = bits(&p);
     steps(&p, &mut adam, 0..1);
-    let mut sgd = SGD::new(Linear::new(2, 1).parameters(), 0.5);
-    let error = sgd.load_state_dict(&adam.state_dict()).unwrap_err();
-    assert_eq!(error.unexpected, ["state.0.exp_avg", "state.0.exp_avg_sq"]);
-    assert_eq!(sgd.lr(), 0.5);
+    assert_ne!(bits(&p), before, "the optimizer still works");
+}
+
+#[test]
+fn options_are_part_of_the_state() {
+    // Each pair: how the saved optimiser was made, and how the one was that resumes it.
+    let pairs: [(Make, Make); 7] = [
+        (
+            |p| Box::new(SGD::new(p, 0.1).momentum(0.9).nesterov(true).weight_decay(0.1).maximize(true)),
+            |p| Box::new(SGD::new(p, 0.2).dampening(0.5)),
+        ),
+        (|p| Box::new(SGD::new(p, 0.1).momentum(0.9).dampening(0.5)), |p| Box::new(SGD::new(p, 0.1))),
+        (
+            |p| Box::new(Adam::new(p, 0.1).betas((0.5, 0.6)).eps(0.1).amsgrad(true).weight_decay(0.1)),
+            |p| Box::new(Adam::new(p, 0.1).maximize(true)),
+        ),
+        (
+            |p| Box::new(RMSprop::new(p, 0.1).alpha(0.5).centered(true).momentum(0.5).eps(0.1)),
+            |p| Box::new(RMSprop::new(p, 0.1)),
+        ),
+        (
+            |p| Box::new(Adagrad::new(p, 0.1).lr_decay(0.5).eps(0.1).initial_accumulator_value(0.5)),
+            |p| Box::new(Adagrad::new(p, 0.1)),
+        ),
+        (|p| Box::new(Adamax::new(p, 0.1).betas((0.5, 0.6)).eps(0.1)), |p| Box::new(Adamax::new(p, 0.1))),
+        (|p| Box::new(Adadelta::new(p, 0.1).rho(0.5).eps(0.1)), |p| Box::new(Adadelta::new(p, 0.1))),
+    ];
+    for (i, (make, other)) in pairs.into_iter().enumerate() {
+        let (p, q) = (weights(), weights());
+        let mut whole = make(vec![p.clone()]);
+        steps(&p, &mut *whole, 0..5);
+        let mut first = make(vec![q.clone()]);
+        steps(&q, &mut *first, 0..2);
+        let mut second = other(vec![q.clone()]);
+        second.load_state_dict(&first.state_dict()).unwrap();
+        steps(&q, &mut *second, 2..5);
+        assert_eq!(bits(&q), bits(&p), "row {i}");
+    }
+}
+
+#[test]
+fn every_option_can_be_set_for_a_group() {
+    // Each pair: an option set for the group, and the same set for the whole optimiser.
+    type Of = fn(ParamGroup) -> Box<dyn Optimizer>;
+    let pairs: [(Of, Of); 6] = [
+        (
+            |g| Box::new(SGD::new([g.momentum(0.5).dampening(0.25).maximize(true)], 0.1).dampening(0.75)),
+            |g| Box::new(SGD::new([g], 0.1).momentum(0.5).dampening(0.25).maximize(true)),
+        ),
+        (
+            |g| Box::new(SGD::new([g.nesterov(true)], 0.1).momentum(0.5)),
+            |g| Box::new(SGD::new([g], 0.1).momentum(0.5).nesterov(true)),
+        ),
+        (
+            |g| Box::new(Adam::new([g.betas((0.5, 0.75)).eps(0.1).amsgrad(true)], 0.1).eps(0.2)),
+            |g| Box::new(Adam::new([g], 0.1).betas((0.5, 0.75)).eps(0.1).amsgrad(true)),
+        ),
+        (
+            |g| Box::new(RMSprop::new([g.alpha(0.5).centered(true)], 0.1).alpha(0.25)),
+            |g| Box::new(RMSprop::new([g], 0.1).alpha(0.5).centered(true)),
+        ),
+        (
+            |g| Box::new(Adagrad::new([g.lr_decay(0.5).initial_accumulator_value(0.5)], 0.1)),
+            |g| Box::new(Adagrad::new([g], 0.1).lr_decay(0.5).initial_accumulator_value(0.5)),
+        ),
+        (|g| Box::new(Adadelta::new([g.rho(0.5)], 0.1)), |g| Box::new(Adadelta::new([g], 0.1).rho(0.5))),
+    ];
+    for (i, (in_group, in_all)) in pairs.into_iter().enumerate() {
+        let [p, q] = [in_group, in_all].map(|make| {
+            let p = weights();
+            steps(&p, &mut *make(ParamGroup::new([p.clone()])), 0..3);
+            bits(&p)
+        });
+        assert_eq!(p, q, "row {i}");
+    }
+}
+
+#[test]
+fn a_group_can_join_later() {
+    let (p, q) = (weights(), weights());
+    let mut optimizer = Adam::new([p.clone()], 0.1).betas((0.5, 0.75));
+    steps(&p, &mut optimizer, 0..2);
+    optimizer.add_param_group(ParamGroup::new([q.clone()]).lr(0.2));
+    let group = &optimizer.param_groups()[1];
+    assert_eq!((group.lr, group.betas), (0.2, (0.5, 0.75)));
+    p.set_grad(None);
+    steps(&q, &mut optimizer, 0..2);
+    let alone = weights();
+    steps(&alone, &mut Adam::new([alone.clone()], 0.2).betas((0.5, 0.75)), 0..2);
+    assert_eq!(bits(&q), bits(&alone));
+    let again = check(|| optimizer.add_param_group(ParamGroup::new([q]))).unwrap_err();
+    assert_eq!(again, "optimizer: parameter 2 appears twice; put it in one group only");
+    assert_eq!(optimizer.param_groups().len(), 2);
+}
+
+#[test]
+fn momentum_that_is_switched_on_later_starts_with_the_whole_gradient() {
+    // torch.optim.SGD([p], lr=1, dampening=0.5), one step, group["momentum"] = 0.9, one step: -2.
+    let p = parameter(tensor([0.0]));
+    let mut optimizer = SGD::new([p.clone()], 1.0).dampening(0.5);
+    for momentum in [0.0, 0.9] {
+        optimizer.param_groups_mut()[0].momentum = momentum;
+        p.set_grad(Some(tensor([1.0])));
+        optimizer.step();
+    }
+    assert_eq!(p.item::<f32>(), -2.0);
 }
 
 #[test]
@@ -160,4 +289,30 @@ fn clipping_matches_pytorch_and_spreads_nan() {
     p.set_grad(Some(tensor([f64::NAN, 1.0, 1.0, 1.0, 1.0])));
     assert!(clip_grad_norm_(&params, 1.0).is_nan());
     assert!(p.grad().unwrap().to_vec::<f32>().iter().all(|v| v.is_nan()));
+}
+
+#[test]
+fn gradient_norms_have_pytorchs_bits() {
+    let draws = |n: usize, seed: u64| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u32 << 24) as f32 * 2.0 - 1.0
+        };
+        Tensor::from_vec((0..n).map(|_| next()).collect(), n)
+    };
+    // The norm of all three gradients and the last element of each after clipping to 1.5.
+    let table: [(f64, u32, [u32; 3]); 3] = [
+        (1.0, 0x4403227a, [0x3b2b712a, 0x3b188f74, 0x3aafbd56]),
+        (2.0, 0x4195fefd, [0x3d95e248, 0x3d856064, 0x3d19a41d]),
+        (f64::INFINITY, 0x3f7f9ada, [0x3f6a2ffe, 0x3f506536, 0x3ef00ed0]),
+    ];
+    for (order, norm, last) in table {
+        let params: Vec<Tensor> = [1000, 37, 3].iter().map(|&n| parameter(Tensor::zeros([n]))).collect();
+        params.iter().zip(1..).for_each(|(p, seed)| p.set_grad(Some(draws(p.numel(), seed))));
+        let got = clip_grad_norm_of_(&params, 1.5, order);
+        assert_eq!((got as f32).to_bits(), norm, "order {order}: {got}");
+        let tail = |p: &Tensor| p.grad().unwrap().to_vec::<f32>().last().unwrap().to_bits();
+        assert_eq!(params.iter().map(tail).collect::<Vec<_>>(), last, "order {order}");
+    }
 }

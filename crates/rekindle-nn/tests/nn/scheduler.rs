@@ -3,7 +3,7 @@
 use rekindle_nn::optim::lr_scheduler::*;
 use rekindle_nn::optim::{Adam, Optimizer, SGD};
 use rekindle_nn::{StateDict, parameter};
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{Tensor, check};
 
 type Make = fn(&mut dyn Optimizer) -> Box<dyn LRScheduler>;
 
@@ -119,7 +119,7 @@ fn one_cycle_moves_the_momentum_too() {
     }
     let mut adam = Adam::new(vec![parameter(Tensor::zeros([1]))], 0.1);
     OneCycleLR::new(&mut adam, 0.5, 9);
-    assert_close(adam.param_groups()[0].momentum, 0.95, "beta1");
+    assert_close(adam.param_groups()[0].betas.0, 0.95, "beta1");
 }
 
 #[test]
@@ -128,6 +128,22 @@ fn a_cycle_has_an_end() {
     let mut optimizer = sgd();
     let mut scheduler = OneCycleLR::new(&mut optimizer, 0.5, 2);
     (0..3).for_each(|_| scheduler.step(&mut optimizer));
+}
+
+#[test]
+fn a_cycle_without_steps_in_a_part_is_refused() {
+    let with = |total_steps, pct_start, three_phase| {
+        let options = OneCycle { pct_start, three_phase, ..OneCycle::default() };
+        check(|| _ = OneCycleLR::with(&mut sgd(), 0.5, total_steps, options)).err()
+    };
+    // PyTorch divides by zero here, at the first or at a later step.
+    assert_eq!(
+        with(10, 0.1, false).unwrap(),
+        "one_cycle_lr: part 1 of the cycle has no steps: total_steps is 10, pct_start 0.1; choose pct_start so that \
+         every part has at least one"
+    );
+    assert!(with(10, 1.0, false).unwrap().contains("part 2 of the cycle has no steps"));
+    assert!(with(10, 0.2, false).is_none() && with(10, 0.4, true).is_none());
 }
 
 #[test]

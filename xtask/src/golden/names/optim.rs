@@ -1,7 +1,7 @@
 //! `torch.optim`.
 
 use super::Entry;
-use crate::golden::fault::{Result, failed};
+use crate::golden::fault::{Result, failed, unsupported};
 use crate::golden::value::{Args, FromValue, Object, Value, with_object};
 use rekindle_nn::optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Groups, Optimizer, ParamGroup, RMSprop, SGD,
@@ -115,17 +115,48 @@ fn first(a: &mut Args, lr: f64) -> Result<(Groups, f64)> {
     Ok((groups, a.or(1, "lr", lr)?))
 }
 
+/// A group with the options that its dictionary names; one that is not known makes the program unsupported.
 fn param_group(value: &Value) -> Result<ParamGroup> {
     let Value::Dict(pairs) = value else { return failed("params: neither tensors nor groups") };
-    let get = |key: &str| pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v);
-    let params = get("params").and_then(Vec::<Tensor>::from_value).unwrap_or_default();
-    let group = ParamGroup::new(params);
-    let group = get("lr").and_then(Value::as_float).map_or(group.clone(), |lr| group.lr(lr));
-    Ok(get("weight_decay").and_then(Value::as_float).map_or(group.clone(), |wd| group.weight_decay(wd)))
+    let mut group = ParamGroup::new([]);
+    for (key, value) in pairs.iter() {
+        group = option(group, key, value)?;
+    }
+    Ok(group)
+}
+
+fn option(mut group: ParamGroup, key: &str, value: &Value) -> Result<ParamGroup> {
+    fn read<T: FromValue>(key: &str, value: &Value) -> Result<T> {
+        T::from_value(value).map_or_else(|| failed(format!("params: {key} has another type")), Ok)
+    }
+    Ok(match key {
+        "params" => {
+            group.params = read(key, value)?;
+            group
+        }
+        "lr" => group.lr(read(key, value)?),
+        "momentum" => group.momentum(read(key, value)?),
+        "dampening" => group.dampening(read(key, value)?),
+        "nesterov" => group.nesterov(read(key, value)?),
+        "betas" => group.betas(pair(read(key, value)?)?),
+        "eps" => group.eps(read(key, value)?),
+        "weight_decay" => group.weight_decay(read(key, value)?),
+        "amsgrad" => group.amsgrad(read(key, value)?),
+        "alpha" => group.alpha(read(key, value)?),
+        "centered" => group.centered(read(key, value)?),
+        "lr_decay" => group.lr_decay(read(key, value)?),
+        "rho" => group.rho(read(key, value)?),
+        "maximize" => group.maximize(read(key, value)?),
+        _ => return unsupported(format!("parameter group: {key}")),
+    })
 }
 
 fn betas(a: &mut Args) -> Result<(f64, f64)> {
-    match a.or::<Vec<f64>>(2, "betas", vec![0.9, 0.999])?[..] {
+    pair(a.or(2, "betas", vec![0.9, 0.999])?)
+}
+
+fn pair(betas: Vec<f64>) -> Result<(f64, f64)> {
+    match betas[..] {
         [one, two] => Ok((one, two)),
         _ => failed("betas: two numbers"),
     }
@@ -133,12 +164,12 @@ fn betas(a: &mut Args) -> Result<(f64, f64)> {
 
 /// What programs read of a group.
 fn group(g: &ParamGroup) -> Value {
-    let initial_lr = g.initial_lr.unwrap_or(g.lr);
     let pairs = [
-        ("lr", g.lr),
-        ("initial_lr", initial_lr),
-        ("weight_decay", g.weight_decay),
-        ("momentum", g.momentum),
+        ("lr", g.lr.into()),
+        ("initial_lr", g.initial_lr.unwrap_or(g.lr).into()),
+        ("weight_decay", g.weight_decay.into()),
+        ("momentum", g.momentum.into()),
+        ("betas", Value::list(vec![g.betas.0.into(), g.betas.1.into()])),
     ];
-    Value::Dict(Rc::new(pairs.into_iter().map(|(k, v)| (k.to_string(), v.into())).collect()))
+    Value::Dict(Rc::new(pairs.map(|(k, v): (&str, Value)| (k.to_string(), v)).into()))
 }

@@ -2,6 +2,7 @@
 
 use super::{Clock, Schedule, attach, clock, set};
 use crate::optim::Optimizer;
+use rekindle_tensor::mistake;
 use std::f64::consts::PI;
 
 /// Lets the learning rate fall along half a cosine to `eta_min` in `t_max` steps (and rise again after).
@@ -27,7 +28,9 @@ impl CosineAnnealingLR {
     /// If `t_max` is 0.
     #[track_caller]
     pub fn new(optimizer: &mut dyn Optimizer, t_max: u64, eta_min: f64) -> CosineAnnealingLR {
-        assert!(t_max > 0, "cosine_annealing_lr: t_max must be at least 1, got 0");
+        if t_max == 0 {
+            mistake!("cosine_annealing_lr: t_max must be at least 1, got 0");
+        }
         attach(CosineAnnealingLR { clock: Clock::default(), t_max: t_max as f64, eta_min }, optimizer)
     }
 }
@@ -82,10 +85,11 @@ impl CosineAnnealingWarmRestarts {
         eta_min: f64,
     ) -> CosineAnnealingWarmRestarts {
         let (t_0, t_mult) = (t_0 as f64, t_mult as f64);
-        assert!(
-            t_0 > 0.0 && t_mult > 0.0,
-            "cosine_annealing_warm_restarts: t_0 and t_mult must be at least 1"
-        );
+        if t_0 == 0.0 || t_mult == 0.0 {
+            mistake!(
+                "cosine_annealing_warm_restarts: t_0 and t_mult must be at least 1, got {t_0} and {t_mult}"
+            );
+        }
         let clock = Clock::default();
         attach(CosineAnnealingWarmRestarts { clock, t_0, t_mult, eta_min, t_cur: 0.0, t_i: t_0 }, optimizer)
     }
@@ -96,7 +100,9 @@ impl CosineAnnealingWarmRestarts {
     /// If `epoch` is negative.
     #[track_caller]
     pub fn step_to(&mut self, optimizer: &mut dyn Optimizer, epoch: f64) {
-        assert!(epoch >= 0.0, "cosine_annealing_warm_restarts: epoch must not be negative, got {epoch}");
+        if epoch.is_nan() || epoch < 0.0 {
+            mistake!("cosine_annealing_warm_restarts: epoch must not be negative, got {epoch}");
+        }
         let (t_0, t_mult) = (self.t_0, self.t_mult);
         (self.t_cur, self.t_i) = match () {
             _ if epoch < t_0 => (epoch, t_0),

@@ -2,6 +2,7 @@
 
 use super::{Clock, Schedule, attach, clock};
 use crate::optim::Optimizer;
+use rekindle_tensor::mistake;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,7 +28,9 @@ impl StepLR {
     /// If `step_size` is 0.
     #[track_caller]
     pub fn new(optimizer: &mut dyn Optimizer, step_size: u64, gamma: f64) -> StepLR {
-        assert!(step_size > 0, "step_lr: step_size must be at least 1, got 0");
+        if step_size == 0 {
+            mistake!("step_lr: step_size must be at least 1, got 0");
+        }
         attach(StepLR { clock: Clock::default(), step_size, gamma }, optimizer)
     }
 }
@@ -122,7 +125,14 @@ pub struct ConstantLR {
 
 impl ConstantLR {
     /// PyTorch's defaults: a third, for 5 steps.
+    ///
+    /// # Panics
+    /// If `factor` is not in \[0, 1\].
+    #[track_caller]
     pub fn new(optimizer: &mut dyn Optimizer, factor: f64, total_iters: u64) -> ConstantLR {
+        if !(0.0..=1.0).contains(&factor) {
+            mistake!("constant_lr: factor must lie in [0, 1], got {factor}");
+        }
         attach(ConstantLR { clock: Clock::default(), factor, total_iters }, optimizer)
     }
 }
@@ -167,7 +177,11 @@ impl LinearLR {
         total_iters: u64,
     ) -> LinearLR {
         let fits = start_factor > 0.0 && start_factor <= 1.0 && (0.0..=1.0).contains(&end_factor);
-        assert!(fits, "linear_lr: factors must lie in (0, 1], got {start_factor} to {end_factor}");
+        if !fits {
+            mistake!(
+                "linear_lr: start_factor must lie in (0, 1] and end_factor in [0, 1], got {start_factor} and {end_factor}"
+            );
+        }
         let total_iters = total_iters as f64;
         attach(
             LinearLR { clock: Clock::default(), start: start_factor, end: end_factor, total_iters },

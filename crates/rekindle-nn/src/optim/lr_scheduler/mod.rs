@@ -14,9 +14,10 @@ pub use factors::{ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, Po
 pub use one_cycle::{Anneal, OneCycle, OneCycleLR};
 pub use plateau::ReduceLROnPlateau;
 
-use super::{Optimizer, ParamGroup, Reader};
+use super::state::Reader;
+use super::{Optimizer, ParamGroup};
 use crate::state_dict::{StateDict, StateDictError};
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Tensor, mistake};
 
 /// Changes the learning rates of an optimiser as training goes on.
 ///
@@ -52,7 +53,43 @@ pub trait LRScheduler {
 
 /// How one kind of scheduler sets the learning rate: what distinguishes them.
 ///
-/// Every `Schedule` is an [`LRScheduler`].
+/// Every `Schedule` is an [`LRScheduler`]; implement it to write your own, and end its constructor with [`attach`].
+///
+/// ```
+/// use rekindle_nn::optim::lr_scheduler::{Clock, LRScheduler, Schedule, attach};
+/// use rekindle_nn::optim::{Optimizer, SGD};
+/// use rekindle_nn::{Linear, Parameters};
+///
+/// /// Divides the first rate by the root of the number of steps.
+/// #[derive(Clone)]
+/// struct InverseSqrtLR {
+///     clock: Clock,
+/// }
+///
+/// impl InverseSqrtLR {
+///     fn new(optimizer: &mut dyn Optimizer) -> InverseSqrtLR {
+///         attach(InverseSqrtLR { clock: Clock::default() }, optimizer)
+///     }
+/// }
+///
+/// impl Schedule for InverseSqrtLR {
+///     fn clock(&self) -> &Clock {
+///         &self.clock
+///     }
+///     fn clock_mut(&mut self) -> &mut Clock {
+///         &mut self.clock
+///     }
+///     fn lr(&self, t: u64, _lr: f64, base_lr: f64) -> f64 {
+///         base_lr / (t as f64 + 1.0).sqrt()
+///     }
+/// }
+///
+/// let mut optimizer = SGD::new(Linear::new(2, 1).parameters(), 0.1);
+/// let mut scheduler = InverseSqrtLR::new(&mut optimizer);
+/// (0..3).for_each(|_| scheduler.step(&mut optimizer));
+/// assert_eq!(optimizer.lr(), 0.05);
+/// assert_eq!(scheduler.clock().last_epoch(), 3);
+/// ```
 pub trait Schedule {
     /// The count of steps and the first rates.
     fn clock(&self) -> &Clock;
@@ -82,8 +119,21 @@ pub struct Clock {
     base_lrs: Vec<f64>,
 }
 
-/// Gives a scheduler its first rates and sets those of step 0.
-fn attach<S: Schedule>(mut scheduler: S, optimizer: &mut dyn Optimizer) -> S {
+impl Clock {
+    /// The number of steps so far.
+    pub fn last_epoch(&self) -> u64 {
+        self.last_epoch
+    }
+
+    /// The first learning rate of every group.
+    pub fn base_lrs(&self) -> &[f64] {
+        &self.base_lrs
+    }
+}
+
+/// Gives a new scheduler the optimiser's first rates and sets those of step 0; see [`Schedule`].
+#[track_caller]
+pub fn attach<S: Schedule>(mut scheduler: S, optimizer: &mut dyn Optimizer) -> S {
     let groups = optimizer.param_groups_mut();
     let base_lrs = groups.iter_mut().map(|group| *group.initial_lr.get_or_insert(group.lr)).collect();
     *scheduler.clock_mut() = Clock { last_epoch: 0, base_lrs };
@@ -96,7 +146,7 @@ fn attach<S: Schedule>(mut scheduler: S, optimizer: &mut dyn Optimizer) -> S {
 fn set(scheduler: &impl Schedule, optimizer: &mut dyn Optimizer) {
     let (clock, groups) = (scheduler.clock(), optimizer.param_groups_mut());
     if clock.base_lrs.len() != groups.len() {
-        panic!(
+        mistake!(
             "lr_scheduler: made for {} parameter groups, given an optimizer with {}; pass the same one",
             clock.base_lrs.len(),
             groups.len()

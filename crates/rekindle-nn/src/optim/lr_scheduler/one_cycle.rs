@@ -2,9 +2,16 @@
 
 use super::{Clock, Schedule, attach, clock};
 use crate::optim::{Optimizer, ParamGroup};
+use rekindle_tensor::mistake;
 use std::f64::consts::PI;
 
 /// The shape of the way between two learning rates.
+///
+/// ```
+/// use rekindle_nn::optim::lr_scheduler::{Anneal, OneCycle};
+/// let options = OneCycle { anneal: Anneal::Linear, ..OneCycle::default() };
+/// assert_ne!(options.anneal, Anneal::Cos);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anneal {
     /// Half a cosine.
@@ -23,6 +30,12 @@ impl Anneal {
 }
 
 /// The options of [`OneCycleLR`], with PyTorch's defaults.
+///
+/// ```
+/// use rekindle_nn::optim::lr_scheduler::OneCycle;
+/// let options = OneCycle { three_phase: true, ..OneCycle::default() };
+/// assert_eq!((options.pct_start, options.div_factor), (0.3, 25.0));
+/// ```
 #[derive(Clone, Debug)]
 pub struct OneCycle {
     /// The part of the steps that the rise takes: 0.3.
@@ -91,7 +104,7 @@ impl OneCycleLR {
     /// With PyTorch's defaults.
     ///
     /// # Panics
-    /// If `total_steps` is 0.
+    /// As [`with`](OneCycleLR::with).
     #[track_caller]
     pub fn new(optimizer: &mut dyn Optimizer, max_lr: f64, total_steps: u64) -> OneCycleLR {
         OneCycleLR::with(optimizer, max_lr, total_steps, OneCycle::default())
@@ -100,7 +113,8 @@ impl OneCycleLR {
     /// With the given options.
     ///
     /// # Panics
-    /// If `total_steps` is 0 or `pct_start` not in \[0, 1\].
+    /// If `total_steps` is 0 or `pct_start` not in \[0, 1\]; if a part of the cycle would have no steps, as the rise
+    /// of 10 steps with `pct_start` 0.1; if `cycle_momentum` is on and the optimiser has neither momentum nor betas.
     #[track_caller]
     pub fn with(
         optimizer: &mut dyn Optimizer,
@@ -108,12 +122,42 @@ impl OneCycleLR {
         total_steps: u64,
         options: OneCycle,
     ) -> OneCycleLR {
-        assert!(total_steps > 0, "one_cycle_lr: total_steps must be at least 1, got 0");
+        if total_steps == 0 {
+            mistake!("one_cycle_lr: total_steps must be at least 1, got 0");
+        }
         let part = options.pct_start;
-        assert!((0.0..=1.0).contains(&part), "one_cycle_lr: pct_start must lie in [0, 1], got {part}");
+        if !(0.0..=1.0).contains(&part) {
+            mistake!("one_cycle_lr: pct_start must lie in [0, 1], got {part}");
+        }
+        let has_momentum = optimizer.options().iter().any(|&name| name == "momentum" || name == "betas");
+        if options.cycle_momentum && !has_momentum {
+            mistake!(
+                "one_cycle_lr: the optimizer has neither momentum nor betas; set cycle_momentum to false"
+            );
+        }
         let initial_lr = max_lr / options.div_factor;
+        let scheduler = OneCycleLR { clock: Clock::default(), max_lr, total_steps, options };
+        scheduler.check_phases();
         optimizer.param_groups_mut().iter_mut().for_each(|group| group.initial_lr = Some(initial_lr));
-        attach(OneCycleLR { clock: Clock::default(), max_lr, total_steps, options }, optimizer)
+        attach(scheduler, optimizer)
+    }
+
+    /// Where a phase has no steps, the way through it is 0 of 0 steps.
+    #[track_caller]
+    fn check_phases(&self) {
+        let mut start = 0.0;
+        for (i, phase) in self.phases().iter().enumerate() {
+            if phase.end == start {
+                mistake!(
+                    "one_cycle_lr: part {} of the cycle has no steps: total_steps is {}, pct_start {}; choose \
+                     pct_start so that every part has at least one",
+                    i + 1,
+                    self.total_steps,
+                    self.options.pct_start
+                );
+            }
+            start = phase.end;
+        }
     }
 
     fn phases(&self) -> Vec<Phase> {
@@ -141,7 +185,7 @@ impl OneCycleLR {
     #[track_caller]
     fn at(&self, t: u64) -> (Phase, f64) {
         if t > self.total_steps {
-            panic!(
+            mistake!(
                 "one_cycle_lr: step {t} of a cycle of {} steps; give total_steps for all",
                 self.total_steps
             );
@@ -166,7 +210,9 @@ impl Schedule for OneCycleLR {
     fn adjust(&self, t: u64, group: &mut ParamGroup) {
         if self.options.cycle_momentum {
             let (phase, part) = self.at(t);
+            // The optimiser reads one of them.
             group.momentum = self.options.anneal.between(phase.momentum.0, phase.momentum.1, part);
+            group.betas.0 = group.momentum;
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Reduction of the learning rate when a metric stops improving.
 
-use crate::optim::{Optimizer, Reader};
+use crate::optim::Optimizer;
+use crate::optim::state::Reader;
 use crate::state_dict::{StateDict, StateDictError};
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Tensor, mistake};
 
 /// Multiplies the learning rate by `factor` when a metric has not improved for more than `patience` epochs.
 ///
@@ -69,7 +70,9 @@ impl ReduceLROnPlateau {
     /// If `factor` is not below 1.
     #[track_caller]
     pub fn factor(mut self, factor: f64) -> Self {
-        assert!(factor < 1.0, "reduce_lr_on_plateau: factor must be below 1, got {factor}");
+        if factor.is_nan() || factor >= 1.0 {
+            mistake!("reduce_lr_on_plateau: factor must be below 1, got {factor}");
+        }
         self.factor = factor;
         self
     }
