@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the numbers stopped being finite.
 
+mod output;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 
 /// Train, judge and use neural-network classifiers, with PyTorch's words and PyTorch's numbers.
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(name = "rekindle", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,9 +27,12 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            output::finish();
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
-            eprintln!("error: {}", failure.message);
+            output::complain(failure.message);
             ExitCode::from(failure.code)
         }
     }

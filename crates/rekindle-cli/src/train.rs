@@ -1,6 +1,7 @@
 //! `rekindle train`: runs a recipe and shows what comes of it.
 
 use crate::Failure;
+use crate::output::say;
 use rekindle::nn::Parameters;
 use rekindle::train::{CIRCLES, Recipe, Row, Trained, run as train};
 use std::path::PathBuf;
@@ -51,9 +52,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let trained = train(&recipe, args.data.as_deref(), &mut |row| {
         if args.json {
-            println!("{}", json(row));
+            say!("{}", json(row));
         } else if table {
-            println!("{}", line(row));
+            say!("{}", line(row));
         }
     })?;
     if !args.json {
@@ -63,19 +64,24 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn print_head(recipe: &Recipe) {
-    println!("{}", recipe.name);
-    println!("net        {}", recipe.net.join(", "));
-    println!("loss       {}", recipe.loss);
-    println!("optimizer  {}", recipe.optimizer);
+    say!("{}", recipe.name);
+    say!("net        {}", recipe.net.join(", "));
+    say!("loss       {}", recipe.loss);
+    say!("optimizer  {}", recipe.optimizer);
     let batches = match (recipe.batch_size, recipe.shuffle) {
         (None, _) => "full batches".to_string(),
         (Some(n), false) => format!("batches of {n} in order"),
         (Some(n), true) => format!("batches of {n}, shuffled"),
     };
-    println!("seed       {}, {} epochs, {batches}\n", recipe.seed, recipe.epochs);
-    println!(
+    say!("seed       {}, {} epochs, {batches}\n", recipe.seed, recipe.epochs);
+    say!(
         "{:>6} {:>11} {:>10} {:>10} {:>9} {:>8}",
-        "epoch", "train_loss", "train_acc", "test_loss", "test_acc", "time"
+        "epoch",
+        "train_loss",
+        "train_acc",
+        "test_loss",
+        "test_acc",
+        "time"
     );
 }
 
@@ -102,12 +108,12 @@ fn json(row: &Row) -> serde_json::Value {
 fn print_end(trained: &Trained, blank: bool) {
     let Some(last) = trained.rows.last() else { return };
     if blank {
-        println!();
+        say!("");
     }
     let n = trained.data.test.len();
     let judged = match last.test_acc {
         Some(acc) => format!("{:.0} of {n} test samples right (accuracy {acc:.4})", acc * n as f64),
         None => format!("loss {:.5} on {n} test samples", last.test_loss),
     };
-    println!("{judged}; {} parameters, {:.1} s", trained.net.num_parameters(), last.seconds);
+    say!("{judged}; {} parameters, {:.1} s", trained.net.num_parameters(), last.seconds);
 }

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The most numbers that a layer of a recipe may hold, half a gigabyte in f32, and the largest whole number that an
+/// argument may be. A recipe is read from a file, and no file may make the program take all memory.
+pub(crate) const LIMIT: usize = 1 << 27;
+
 /// A name with positional and named arguments.
 ///
 /// ```
@@ -18,10 +22,11 @@ pub struct Call {
     named: BTreeMap<String, Arg>,
 }
 
-/// An argument: a number, a truth value, or `None`.
+/// An argument: a number, a pair of numbers, a truth value, or `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Arg {
     Number(f64),
+    Pair(f64, f64),
     Bool(bool),
     None,
 }
@@ -32,7 +37,13 @@ impl Arg {
             "true" | "True" => Some(Arg::Bool(true)),
             "false" | "False" => Some(Arg::Bool(false)),
             "None" | "none" => Some(Arg::None),
-            _ => text.parse().ok().map(Arg::Number),
+            _ => {
+                match text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).and_then(|t| t.split_once(','))
+                {
+                    Some((a, b)) => Some(Arg::Pair(a.trim().parse().ok()?, b.trim().parse().ok()?)),
+                    None => text.parse().ok().map(Arg::Number),
+                }
+            }
         }
     }
 }
@@ -41,6 +52,7 @@ impl fmt::Display for Arg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Arg::Number(v) => write!(f, "{v}"),
+            Arg::Pair(a, b) => write!(f, "({a}, {b})"),
             Arg::Bool(v) => write!(f, "{v}"),
             Arg::None => f.write_str("None"),
         }
@@ -76,7 +88,10 @@ impl Call {
             return Err(format!("`{text}` is not a name with arguments such as `Linear(784, 32)`"));
         }
         let mut call = Call { name: name.to_string(), args: Vec::new(), named: BTreeMap::new() };
-        for part in inside.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        for part in parts(inside) {
+            if part.is_empty() {
+                return Err(format!("`{text}`: an argument between two commas is missing"));
+            }
             let (key, value) = match part.split_once('=') {
                 Some((k, v)) => (Some(k.trim()), v.trim()),
                 None => (None, part),
@@ -97,8 +112,14 @@ impl Call {
         Ok(call)
     }
 
-    /// Reads the arguments by PyTorch's parameter names; what was not read by the end is an error.
-    pub fn arguments<'a>(&'a self, names: &'static [&'static str]) -> Result<Arguments<'a>, String> {
+    /// The arguments by PyTorch's parameter names, in PyTorch's order.
+    ///
+    /// # Errors
+    /// If there are too many arguments, or one has a name that is not among `names`, or is given twice.
+    pub(crate) fn arguments<'a>(&'a self, names: &'static [&'static str]) -> Result<Arguments<'a>, String> {
+        if names.is_empty() && !(self.args.is_empty() && self.named.is_empty()) {
+            return Err(format!("`{self}`: {} takes no arguments in a recipe", self.name));
+        }
         if self.args.len() > names.len() {
             return Err(format!(
                 "`{self}`: {} takes at most {} arguments: {}",
@@ -124,8 +145,22 @@ impl Call {
     }
 }
 
+/// The text between parentheses, cut at its commas; those of a pair do not count, and one may stand at the end.
+fn parts(inside: &str) -> Vec<&str> {
+    let mut depth = 0i32;
+    let at_comma = |c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    };
+    let mut parts: Vec<&str> = inside.split(at_comma).map(str::trim).collect();
+    if inside.trim().is_empty() || (parts.len() > 1 && parts.last() == Some(&"")) {
+        parts.pop();
+    }
+    parts
+}
+
 /// The arguments of a call, looked up by name.
-pub struct Arguments<'a> {
+pub(crate) struct Arguments<'a> {
     call: &'a Call,
     names: &'static [&'static str],
 }
@@ -170,27 +205,71 @@ impl Arguments<'_> {
         }
     }
 
-    /// A whole number, or the default.
-    ///
-    /// # Errors
-    /// If it is not a whole number.
-    pub fn count(&self, name: &str, default: usize) -> Result<usize, String> {
+    /// A pair of numbers, or the default.
+    pub fn pair(&self, name: &str, default: (f64, f64)) -> Result<(f64, f64), String> {
         match self.get(name) {
             None => Ok(default),
-            Some(Arg::Number(v)) if (0.0..1e9).contains(&v) && v.fract() == 0.0 => Ok(v as usize),
-            Some(other) => Err(format!("`{}`: {name} must be a whole number, not {other}", self.call)),
+            Some(Arg::Pair(a, b)) if a.is_finite() && b.is_finite() => Ok((a, b)),
+            Some(other) => {
+                Err(format!("`{}`: {name} must be a pair such as {default:?}, not {other}", self.call))
+            }
         }
     }
 
+    /// A dimension, negative ones counted from the last, or the default.
+    pub fn dim(&self, name: &str, default: isize) -> Result<isize, String> {
+        match self.number(name, default as f64)? {
+            v if v.fract() == 0.0 && v.abs() < 64.0 => Ok(v as isize),
+            v => Err(format!("`{}`: {name} must be a dimension such as 1 or -1, not {v}", self.call)),
+        }
+    }
+
+    /// A whole number from `least` to [`LIMIT`], or the default.
+    fn whole(&self, name: &str, least: usize, default: Option<usize>) -> Result<usize, String> {
+        let wrong = |other: &dyn fmt::Display| {
+            Err(format!(
+                "`{}`: {name} must be a whole number from {least} to {LIMIT}, not {other}",
+                self.call
+            ))
+        };
+        match (self.get(name), default) {
+            (Some(Arg::Number(v)), _) if v.fract() == 0.0 && (least as f64..=LIMIT as f64).contains(&v) => {
+                Ok(v as usize)
+            }
+            (Some(other), _) => wrong(&other),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(format!("`{}`: {name} is missing", self.call)),
+        }
+    }
+
+    /// A whole number of at least 0, or the default.
+    pub fn count(&self, name: &str, default: usize) -> Result<usize, String> {
+        self.whole(name, 0, Some(default))
+    }
+
+    /// A whole number of at least 1, or the default.
+    pub fn positive(&self, name: &str, default: usize) -> Result<usize, String> {
+        self.whole(name, 1, Some(default))
+    }
+
     /// A whole number of at least 1, which must be given.
-    ///
-    /// # Errors
-    /// If it is missing or not such a number.
     pub fn size(&self, name: &str) -> Result<usize, String> {
-        match self.count(name, 0)? {
-            0 if self.get(name).is_none() => Err(format!("`{}`: {name} is missing", self.call)),
-            0 => Err(format!("`{}`: {name} must be at least 1", self.call)),
-            n => Ok(n),
+        self.whole(name, 1, None)
+    }
+
+    /// The [`size`](Self::size)s of something that holds their product of numbers, at most [`LIMIT`].
+    pub fn sizes<const N: usize>(&self, names: [&str; N]) -> Result<[usize; N], String> {
+        let mut sizes = [0; N];
+        for (size, name) in sizes.iter_mut().zip(names) {
+            *size = self.size(name)?;
+        }
+        match sizes.iter().try_fold(1usize, |product, &n| product.checked_mul(n)) {
+            Some(product) if product <= LIMIT => Ok(sizes),
+            _ => Err(format!(
+                "`{}`: {} is more than {LIMIT} numbers, the most that one layer of a recipe may hold",
+                self.call,
+                sizes.map(|n| n.to_string()).join(" x ")
+            )),
         }
     }
 
@@ -209,6 +288,9 @@ impl Arguments<'_> {
 
 /// `; did you mean ..?` with the nearest of the valid names, when one is near.
 pub(crate) fn nearest(word: &str, names: &[&str]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
     let best = names.iter().min_by_key(|n| distance(&word.to_lowercase(), &n.to_lowercase()));
     match best {
         Some(n) if distance(&word.to_lowercase(), &n.to_lowercase()) <= 2 => format!("; did you mean `{n}`?"),
@@ -258,5 +340,37 @@ mod tests {
         );
         assert_eq!(says("SGD(1, 2, 3)"), "`SGD(1, 2, 3)`: SGD takes at most 2 arguments: lr, momentum");
         assert!(says("1 + 1").contains("not a name with arguments"));
+        assert_eq!(says("SGD(,,2,,1,)"), "`SGD(,,2,,1,)`: an argument between two commas is missing");
+        let none = Call::parse("ReLU(inplace=true)").unwrap();
+        let e = none.arguments(&[]).err().unwrap();
+        assert_eq!(e, "`ReLU(inplace=true)`: ReLU takes no arguments in a recipe");
+    }
+
+    #[test]
+    fn a_comma_may_stand_at_the_end_and_inside_a_pair() {
+        let call = Call::parse("Adam(0.1, (0.8, 0.9),)").unwrap();
+        let args = call.arguments(&["lr", "betas"]).unwrap();
+        assert_eq!((args.number("lr", 0.0), args.pair("betas", (0.9, 0.99))), (Ok(0.1), Ok((0.8, 0.9))));
+        assert_eq!(call.to_string(), "Adam(0.1, (0.8, 0.9))");
+        assert!(
+            args.pair("lr", (0.9, 0.999))
+                .unwrap_err()
+                .ends_with("lr must be a pair such as (0.9, 0.999), not 0.1")
+        );
+    }
+
+    #[test]
+    fn whole_numbers_have_bounds_and_products_too() {
+        let call = Call::parse("L(0, 1.5, 10000, 1e300)").unwrap();
+        let args = call.arguments(&["a", "b", "c", "d", "e"]).unwrap();
+        assert_eq!((args.count("a", 7), args.positive("e", 7)), (Ok(0), Ok(7)));
+        for (name, says) in
+            [("a", "from 1 to 134217728, not 0"), ("b", "not 1.5"), ("d", "not 1000"), ("e", "e is missing")]
+        {
+            assert!(args.size(name).unwrap_err().contains(says), "{name}");
+        }
+        assert_eq!(args.sizes(["c"]), Ok([10000]));
+        let e = args.sizes(["c", "c", "c"]).unwrap_err();
+        assert!(e.contains("10000 x 10000 x 10000 is more than 134217728 numbers"), "{e}");
     }
 }

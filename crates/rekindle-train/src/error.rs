@@ -1,5 +1,6 @@
 //! What can go wrong with a recipe or its data.
 
+use rekindle_tensor::check;
 use std::path::PathBuf;
 
 /// An error of a training run: a recipe that cannot be read or built, or data that cannot be loaded.
@@ -21,14 +22,31 @@ pub enum Error {
     Data(#[from] rekindle_data::Error),
     /// The numbers stopped being finite.
     #[error(
-        "epoch {epoch}: the loss is {loss}; no update was applied after that. Lower the learning rate ({lr}) or check the data"
+        "epoch {epoch}, step {step}: {tensor} is not finite, and nothing was updated after that; lower the learning rate ({lr}) or check the data"
     )]
     NotFinite {
         /// The epoch, counted from 1.
         epoch: usize,
-        /// The loss as it was computed.
-        loss: f64,
+        /// The step within the epoch, counted from 1.
+        step: usize,
+        /// The first tensor that is not finite, such as `the gradient of 0.weight`.
+        tensor: String,
         /// The learning rate.
         lr: f64,
     },
+}
+
+impl Error {
+    /// The same error with the place of the mistake in front of it.
+    pub(crate) fn at(self, place: impl std::fmt::Display) -> Error {
+        match self {
+            Error::Recipe(message) => Error::Recipe(format!("{place}: {message}")),
+            other => other,
+        }
+    }
+}
+
+/// Runs `f`; what is a mistake in Rust code, such as a shape that does not fit, is an error of the recipe here.
+pub(crate) fn guarded<T>(f: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    check(f).unwrap_or_else(|message| Err(Error::Recipe(message)))
 }

@@ -1,94 +1,58 @@
-//! Nets and optimisers from a recipe's words: one line of a table for each.
+//! Nets from a recipe's words: one line of a table for each layer.
 
-use crate::call::{Arguments, Call, nearest};
-use rekindle_nn::optim::{Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD};
-use rekindle_nn::{self as nn, Module, Sequential};
-use rekindle_tensor::Tensor;
-
-/// A word that recipes may use: its name, PyTorch's parameter names in PyTorch's order, and how to build it.
-struct Word<B> {
-    name: &'static str,
-    parameters: &'static [&'static str],
-    build: B,
-}
-
-type BuildLayer = fn(&Arguments<'_>) -> Result<Box<dyn Module>, String>;
-type BuildOptimizer = fn(&Arguments<'_>, Vec<Tensor>) -> Result<Box<dyn Optimizer>, String>;
-
-const fn layer(
-    name: &'static str,
-    parameters: &'static [&'static str],
-    build: BuildLayer,
-) -> Word<BuildLayer> {
-    Word { name, parameters, build }
-}
-
-const fn optimizer(
-    name: &'static str,
-    parameters: &'static [&'static str],
-    build: BuildOptimizer,
-) -> Word<BuildOptimizer> {
-    Word { name, parameters, build }
-}
+use crate::call::Call;
+use crate::word::{Word, build, word};
+use rekindle_nn::{self as nn, Module, Parameters, Sequential};
 
 const POOL: &[&str] = &["kernel_size", "stride", "padding"];
 const CONV: &[&str] =
     &["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"];
 
 #[rustfmt::skip] // One line for each word.
-const LAYERS: &[Word<BuildLayer>] = &[
-    layer("Linear", &["in_features", "out_features", "bias"], |a| Ok(Box::new(
-        nn::Linear::new(a.size("in_features")?, a.size("out_features")?).bias(a.flag("bias", true)?)))),
-    layer("Conv2d", CONV, |a| Ok(Box::new(
-        nn::Conv2d::new(a.size("in_channels")?, a.size("out_channels")?, a.size("kernel_size")?)
-            .stride(a.count("stride", 1)?.max(1)).padding(a.count("padding", 0)?)
-            .dilation(a.count("dilation", 1)?.max(1)).groups(a.count("groups", 1)?.max(1)).bias(a.flag("bias", true)?)))),
-    layer("MaxPool2d", POOL, |a| Ok(Box::new(
-        nn::MaxPool2d::new(a.size("kernel_size")?).stride(a.count("stride", a.size("kernel_size")?)?.max(1))
-            .padding(a.count("padding", 0)?)))),
-    layer("AvgPool2d", POOL, |a| Ok(Box::new(
-        nn::AvgPool2d::new(a.size("kernel_size")?).stride(a.count("stride", a.size("kernel_size")?)?.max(1))
-            .padding(a.count("padding", 0)?)))),
-    layer("AdaptiveAvgPool2d", &["output_size"], |a| Ok(Box::new(nn::AdaptiveAvgPool2d::new(a.size("output_size")?)))),
-    layer("BatchNorm1d", &["num_features"], |a| Ok(Box::new(nn::BatchNorm1d::new(a.size("num_features")?)))),
-    layer("BatchNorm2d", &["num_features"], |a| Ok(Box::new(nn::BatchNorm2d::new(a.size("num_features")?)))),
-    layer("LayerNorm", &["normalized_shape"], |a| Ok(Box::new(nn::LayerNorm::new(a.size("normalized_shape")?)))),
-    layer("Dropout", &["p"], |a| Ok(Box::new(nn::Dropout::new(a.probability("p", 0.5)?)))),
-    layer("Dropout2d", &["p"], |a| Ok(Box::new(nn::Dropout2d::new(a.probability("p", 0.5)?)))),
-    layer("Flatten", &[], |_| Ok(Box::new(nn::Flatten::new()))),
-    layer("ReLU", &[], |_| Ok(Box::new(nn::ReLU))),
-    layer("LeakyReLU", &["negative_slope"], |a| Ok(Box::new(nn::LeakyReLU::new(a.number("negative_slope", 0.01)?)))),
-    layer("GELU", &[], |_| Ok(Box::new(nn::GELU::new()))),
-    layer("SiLU", &[], |_| Ok(Box::new(nn::SiLU))),
-    layer("Sigmoid", &[], |_| Ok(Box::new(nn::Sigmoid))),
-    layer("Tanh", &[], |_| Ok(Box::new(nn::Tanh))),
-    layer("Softmax", &["dim"], |a| Ok(Box::new(nn::Softmax::new(a.number("dim", 1.0)? as isize)))),
-    layer("LogSoftmax", &["dim"], |a| Ok(Box::new(nn::LogSoftmax::new(a.number("dim", 1.0)? as isize)))),
-    layer("Identity", &[], |_| Ok(Box::new(nn::Identity))),
+const LAYERS: &[Word<(), Box<dyn Module>>] = &[
+    word("Linear", &["in_features", "out_features", "bias"], |a, ()| {
+        let [inputs, outputs] = a.sizes(["in_features", "out_features"])?;
+        Ok(Box::new(nn::Linear::new(inputs, outputs).bias(a.flag("bias", true)?)))
+    }),
+    word("Conv2d", CONV, |a, ()| {
+        let [inputs, outputs, kernel, _] = a.sizes(["in_channels", "out_channels", "kernel_size", "kernel_size"])?;
+        Ok(Box::new(nn::Conv2d::new(inputs, outputs, kernel)
+            .stride(a.positive("stride", 1)?).padding(a.count("padding", 0)?)
+            .dilation(a.positive("dilation", 1)?).groups(a.positive("groups", 1)?).bias(a.flag("bias", true)?)))
+    }),
+    word("MaxPool2d", POOL, |a, ()| Ok(Box::new(nn::MaxPool2d::new(a.size("kernel_size")?)
+        .stride(a.positive("stride", a.size("kernel_size")?)?).padding(a.count("padding", 0)?)))),
+    word("AvgPool2d", POOL, |a, ()| Ok(Box::new(nn::AvgPool2d::new(a.size("kernel_size")?)
+        .stride(a.positive("stride", a.size("kernel_size")?)?).padding(a.count("padding", 0)?)))),
+    word("AdaptiveAvgPool2d", &["output_size"], |a, ()| Ok(Box::new(nn::AdaptiveAvgPool2d::new(a.size("output_size")?)))),
+    word("BatchNorm1d", &["num_features"], |a, ()| Ok(Box::new(nn::BatchNorm1d::new(a.size("num_features")?)))),
+    word("BatchNorm2d", &["num_features"], |a, ()| Ok(Box::new(nn::BatchNorm2d::new(a.size("num_features")?)))),
+    word("LayerNorm", &["normalized_shape"], |a, ()| Ok(Box::new(nn::LayerNorm::new(a.size("normalized_shape")?)))),
+    word("Dropout", &["p"], |a, ()| Ok(Box::new(nn::Dropout::new(a.probability("p", 0.5)?)))),
+    word("Dropout2d", &["p"], |a, ()| Ok(Box::new(nn::Dropout2d::new(a.probability("p", 0.5)?)))),
+    word("Flatten", &[], |_, ()| Ok(Box::new(nn::Flatten::new()))),
+    word("ReLU", &[], |_, ()| Ok(Box::new(nn::ReLU))),
+    word("LeakyReLU", &["negative_slope"], |a, ()| Ok(Box::new(nn::LeakyReLU::new(a.number("negative_slope", 0.01)?)))),
+    word("GELU", &[], |_, ()| Ok(Box::new(nn::GELU::new()))),
+    word("SiLU", &[], |_, ()| Ok(Box::new(nn::SiLU))),
+    word("Sigmoid", &[], |_, ()| Ok(Box::new(nn::Sigmoid))),
+    word("Tanh", &[], |_, ()| Ok(Box::new(nn::Tanh))),
+    word("Softmax", &["dim"], |a, ()| Ok(Box::new(nn::Softmax::new(a.dim("dim", 1)?)))),
+    word("LogSoftmax", &["dim"], |a, ()| Ok(Box::new(nn::LogSoftmax::new(a.dim("dim", 1)?)))),
+    word("Identity", &[], |_, ()| Ok(Box::new(nn::Identity))),
 ];
 
-#[rustfmt::skip] // One line for each word.
-const OPTIMIZERS: &[Word<BuildOptimizer>] = &[
-    optimizer("SGD", &["lr", "momentum", "dampening", "weight_decay", "nesterov"], |a, params| Ok(Box::new(
-        SGD::new(params, a.rate("lr", 1e-3)?).momentum(a.number("momentum", 0.0)?)
-            .dampening(a.number("dampening", 0.0)?).weight_decay(a.number("weight_decay", 0.0)?)
-            .nesterov(a.flag("nesterov", false)?)))),
-    optimizer("Adam", &["lr", "beta1", "beta2", "eps", "weight_decay", "amsgrad"], |a, params| Ok(Box::new(
-        Adam::new(params, a.rate("lr", 1e-3)?).betas((a.number("beta1", 0.9)?, a.number("beta2", 0.999)?))
-            .eps(a.number("eps", 1e-8)?).weight_decay(a.number("weight_decay", 0.0)?).amsgrad(a.flag("amsgrad", false)?)))),
-    optimizer("AdamW", &["lr", "beta1", "beta2", "eps", "weight_decay", "amsgrad"], |a, params| Ok(Box::new(
-        AdamW::new(params, a.rate("lr", 1e-3)?).betas((a.number("beta1", 0.9)?, a.number("beta2", 0.999)?))
-            .eps(a.number("eps", 1e-8)?).weight_decay(a.number("weight_decay", 1e-2)?).amsgrad(a.flag("amsgrad", false)?)))),
-    optimizer("RMSprop", &["lr", "alpha", "eps", "weight_decay", "momentum", "centered"], |a, params| Ok(Box::new(
-        RMSprop::new(params, a.rate("lr", 1e-2)?).alpha(a.number("alpha", 0.99)?).eps(a.number("eps", 1e-8)?)
-            .weight_decay(a.number("weight_decay", 0.0)?).momentum(a.number("momentum", 0.0)?)
-            .centered(a.flag("centered", false)?)))),
-    optimizer("Adagrad", &["lr", "lr_decay", "weight_decay", "eps"], |a, params| Ok(Box::new(
-        Adagrad::new(params, a.rate("lr", 1e-2)?).lr_decay(a.number("lr_decay", 0.0)?)
-            .weight_decay(a.number("weight_decay", 0.0)?).eps(a.number("eps", 1e-10)?)))),
-];
+/// The most weights that the net of a recipe may have: 1 GiB in f32.
+const MOST_WEIGHTS: usize = 1 << 28;
 
 /// Builds the net of a recipe; the initial weights are drawn in the order of the layers.
+///
+/// ```
+/// let net = rekindle_train::build_net(&["Linear(2, 10)".into(), "ReLU".into(), "Linear(10, 1)".into()]).unwrap();
+/// assert_eq!(net.len(), 3);
+/// let e = rekindle_train::build_net(&["Linaer(2, 1)".into()]).err().unwrap();
+/// assert_eq!(e, "net: there is no `Linaer`; did you mean `Linear`?");
+/// ```
 ///
 /// # Errors
 /// One line that names the layer and what does not fit.
@@ -96,36 +60,50 @@ pub fn build_net(layers: &[String]) -> Result<Sequential, String> {
     if layers.is_empty() {
         return Err("net: there are no layers; list them as in net = [\"Linear(2, 1)\"]".into());
     }
-    let build = |text: &String| {
-        let call = Call::parse(text).map_err(|e| format!("net: {e}"))?;
-        let word = find("net", LAYERS, &call)?;
-        call.arguments(word.parameters).and_then(|a| (word.build)(&a)).map_err(|e| format!("net: {e}"))
+    let (mut net, mut weights) = (Vec::new(), 0);
+    for text in layers {
+        let layer = build("net", LAYERS, text, ())?;
+        weights += layer.num_parameters();
+        if weights > MOST_WEIGHTS {
+            return Err(format!(
+                "net: with `{text}` it has more than {MOST_WEIGHTS} weights, the most of a recipe"
+            ));
+        }
+        net.push(layer);
+    }
+    Ok(Sequential::from(net))
+}
+
+/// How many numbers the layer `text` gives for an input, at most. Only these words can give many more than they take.
+pub(crate) fn output_numbers(text: &str, input: &[usize]) -> u128 {
+    let product = |sizes: &[usize]| sizes.iter().map(|&n| n as u128).product::<u128>();
+    let grown = |word: &Word<(), Box<dyn Module>>, call: &Call| {
+        let a = call.arguments(word.parameters).ok()?;
+        let of = |name: &str| a.count(name, 0).ok().map(|n| n as u128);
+        match (word.name, input) {
+            ("Linear", [rows @ .., _]) => Some(product(rows) * of("out_features")?),
+            ("AdaptiveAvgPool2d", [n, c, ..]) => Some(product(&[*n, *c]) * of("output_size")?.pow(2)),
+            ("Conv2d" | "MaxPool2d" | "AvgPool2d", [n, c, h, w]) => {
+                let channels = of("out_channels").filter(|&c| c > 0).unwrap_or(*c as u128);
+                let padded = |size: usize| Some(size as u128 + 2 * of("padding")?);
+                Some(*n as u128 * channels * padded(*h)? * padded(*w)?)
+            }
+            _ => None,
+        }
     };
-    layers.iter().map(build).collect::<Result<Vec<_>, _>>().map(Sequential::from)
-}
-
-/// Builds the optimiser of a recipe for the given parameters.
-///
-/// # Errors
-/// One line that names what does not fit.
-pub fn build_optimizer(text: &str, params: Vec<Tensor>) -> Result<Box<dyn Optimizer>, String> {
-    let call = Call::parse(text).map_err(|e| format!("optimizer: {e}"))?;
-    let word = find("optimizer", OPTIMIZERS, &call)?;
-    call.arguments(word.parameters)
-        .and_then(|a| (word.build)(&a, params))
-        .map_err(|e| format!("optimizer: {e}"))
-}
-
-fn find<'a, B>(what: &str, words: &'a [Word<B>], call: &Call) -> Result<&'a Word<B>, String> {
-    words.iter().find(|w| w.name == call.name).ok_or_else(|| {
-        let names: Vec<&str> = words.iter().map(|w| w.name).collect();
-        format!("{what}: there is no `{}`{}", call.name, nearest(&call.name, &names))
-    })
+    let call = Call::parse(text).ok();
+    let word =
+        call.as_ref().and_then(|call| LAYERS.iter().find(|word| word.name == call.name).zip(Some(call)));
+    word.and_then(|(word, call)| grown(word, call)).unwrap_or(product(input))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn says(text: &str) -> String {
+        build_net(&[text.to_string()]).err().unwrap()
+    }
 
     #[test]
     fn every_layer_word_builds_with_its_first_arguments() {
@@ -135,6 +113,7 @@ mod tests {
                 "Conv2d" => "Conv2d(1, 2, 3)".to_string(),
                 name if word.parameters.is_empty() => name.to_string(),
                 name if name.starts_with("Dropout") || name == "LeakyReLU" => format!("{name}(0.5)"),
+                name if name.ends_with("Softmax") => format!("{name}(-1)"),
                 name => format!("{name}(2)"),
             };
             assert_eq!(
@@ -145,12 +124,29 @@ mod tests {
     }
 
     #[test]
-    fn unknown_words_get_the_nearest_name() {
-        let e = build_net(&["Linaer(2, 1)".into()]).err().unwrap();
-        assert_eq!(e, "net: there is no `Linaer`; did you mean `Linear`?");
-        let e = build_optimizer("Adm", Vec::new()).err().unwrap();
-        assert_eq!(e, "optimizer: there is no `Adm`; did you mean `Adam`?");
-        let e = build_optimizer("SGD(lr=-1)", Vec::new()).err().unwrap();
-        assert_eq!(e, "optimizer: `SGD(lr=-1)`: lr must be above 0, not -1");
+    fn options_that_no_layer_can_have_are_errors_not_other_options() {
+        assert!(says("Conv2d(1, 2, 3, stride=0)").contains("stride must be a whole number from 1"));
+        assert!(says("Conv2d(1, 2, 3, dilation=0)").contains("dilation must be a whole number from 1"));
+        assert!(says("Conv2d(1, 2, 3, groups=0)").contains("groups must be a whole number from 1"));
+        assert!(says("MaxPool2d(2, stride=0)").contains("stride must be a whole number from 1"));
+        assert!(says("Softmax(0.7)").contains("dim must be a dimension such as 1 or -1, not 0.7"));
+        let groups = says("Conv2d(4, 6, 3, groups=4)");
+        assert!(groups.contains("4 groups do not divide 4 input and 6 output channels"), "{groups}");
+    }
+
+    #[test]
+    fn the_sizes_of_outputs_are_known_before_they_are_computed() {
+        assert_eq!(output_numbers("Linear(784, 32)", &[5, 784]), 5 * 32);
+        assert_eq!(output_numbers("Conv2d(1, 64, 5, padding=2)", &[2, 1, 28, 28]), 2 * 64 * 32 * 32);
+        assert_eq!(output_numbers("MaxPool2d(3, padding=1)", &[2, 4, 8, 8]), 2 * 4 * 10 * 10);
+        assert_eq!(output_numbers("AdaptiveAvgPool2d(30000000)", &[2, 4, 8, 8]), 8 * 30_000_000u128.pow(2));
+        assert_eq!(output_numbers("ReLU", &[2, 4]), 8);
+    }
+
+    #[test]
+    fn nets_that_do_not_fit_in_memory_are_errors() {
+        assert!(says("Linear(999999999, 999999999)").contains("whole number from 1 to 134217728"));
+        assert!(says("Linear(100000, 100000)").contains("more than 134217728 numbers"));
+        assert!(says("Conv2d(1000, 1000, 1000)").contains("more than 134217728 numbers"));
     }
 }

@@ -10,19 +10,25 @@
 
 mod call;
 mod error;
+mod finite;
+mod fit;
 mod layers;
 mod objective;
+mod optimizers;
 mod recipe;
 mod run;
 mod source;
+mod toml_error;
+mod word;
 
 pub use call::Call;
 pub use error::Error;
 pub use layers::build_net;
 pub use objective::{Decision, Objective};
-pub use recipe::{Measured, Recipe, Report, Source, Targets};
+pub use optimizers::build_optimizer;
+pub use recipe::{Measured, Recipe, Report};
 pub use run::{Row, Trained, evaluate, run};
-pub use source::{Part, Split, load};
+pub use source::{Blobs, Data, Images, Part, Source, Synthetic, Targets, load};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.
 pub const CIRCLES: &str = include_str!("../../../recipes/circles.toml");

@@ -1,17 +1,17 @@
 //! The loss of a recipe together with what its outputs mean: when is a prediction right?
 
-use crate::call::{Call, nearest};
+use crate::word::{Word, build, word};
 use rekindle_nn::loss::{
-    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, SmoothL1Loss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, SmoothL1Loss,
 };
 use rekindle_tensor::Tensor;
 
 /// How outputs are turned into decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// One output, a probability: the class is 1 above 0.5.
+    /// An output is a probability: its class is 1 above 0.5.
     Probability,
-    /// One output, a logit: the class is 1 above 0.
+    /// An output is a logit: its class is 1 above 0.
     Logit,
     /// One output for each class: the class is that of the largest.
     Largest,
@@ -20,6 +20,15 @@ pub enum Decision {
 }
 
 /// A loss and how its outputs are read.
+///
+/// ```
+/// use rekindle_tensor::tensor;
+/// use rekindle_train::Objective;
+///
+/// let objective = Objective::build("BCEWithLogitsLoss").unwrap();
+/// let (logits, y) = (tensor([[-1.0], [2.0], [3.0]]), tensor([[0.0], [0.0], [1.0]]));
+/// assert_eq!(objective.correct(&logits, &y), Some(2));
+/// ```
 pub struct Objective {
     /// The loss.
     pub loss: Box<dyn Loss>,
@@ -27,8 +36,22 @@ pub struct Objective {
     pub decision: Decision,
 }
 
-const LOSSES: &[&str] =
-    &["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"];
+#[rustfmt::skip] // One line for each word.
+const LOSSES: &[Word<(), Objective>] = &[
+    word("BCELoss", &[], |_, ()| of(BCELoss::new(), Decision::Probability)),
+    word("BCEWithLogitsLoss", &[], |_, ()| of(BCEWithLogitsLoss::new(), Decision::Logit)),
+    word("CrossEntropyLoss", &["label_smoothing"], |a, ()| of(
+        CrossEntropyLoss::new().label_smoothing(a.probability("label_smoothing", 0.0)?), Decision::Largest)),
+    word("NLLLoss", &[], |_, ()| of(NLLLoss::new(), Decision::Largest)),
+    word("MSELoss", &[], |_, ()| of(MSELoss::new(), Decision::None)),
+    word("L1Loss", &[], |_, ()| of(L1Loss::new(), Decision::None)),
+    word("SmoothL1Loss", &[], |_, ()| of(SmoothL1Loss::new(), Decision::None)),
+    word("HuberLoss", &[], |_, ()| of(HuberLoss::new(), Decision::None)),
+];
+
+fn of(loss: impl Loss + 'static, decision: Decision) -> Result<Objective, String> {
+    Ok(Objective { loss: Box::new(loss), decision })
+}
 
 impl Objective {
     /// Builds the loss that a recipe names.
@@ -36,41 +59,58 @@ impl Objective {
     /// # Errors
     /// One line with the nearest valid name if there is no such loss.
     pub fn build(text: &str) -> Result<Objective, String> {
-        let call = Call::parse(text)?;
-        let plain = || call.arguments(&[]);
-        let (loss, decision): (Box<dyn Loss>, _) = match call.name.as_str() {
-            "BCELoss" => (plain().map(|_| Box::new(BCELoss::new()) as _)?, Decision::Probability),
-            "BCEWithLogitsLoss" => {
-                (plain().map(|_| Box::new(BCEWithLogitsLoss::new()) as _)?, Decision::Logit)
-            }
-            "CrossEntropyLoss" => {
-                let a = call.arguments(&["label_smoothing"])?;
-                (
-                    Box::new(CrossEntropyLoss::new().label_smoothing(a.number("label_smoothing", 0.0)?)),
-                    Decision::Largest,
-                )
-            }
-            "MSELoss" => (plain().map(|_| Box::new(MSELoss::new()) as _)?, Decision::None),
-            "L1Loss" => (plain().map(|_| Box::new(L1Loss::new()) as _)?, Decision::None),
-            "SmoothL1Loss" => (plain().map(|_| Box::new(SmoothL1Loss::new()) as _)?, Decision::None),
-            "HuberLoss" => (plain().map(|_| Box::new(HuberLoss::new()) as _)?, Decision::None),
-            other => return Err(format!("loss: there is no `{other}`{}", nearest(other, LOSSES))),
-        };
-        Ok(Objective { loss, decision })
+        build("loss", LOSSES, text, ())
     }
 
-    /// How many of the outputs lead to the right class; `None` for regression.
+    /// Whether a target is a yes or no for each output, not the number of a class.
+    pub fn is_binary(&self) -> bool {
+        matches!(self.decision, Decision::Probability | Decision::Logit)
+    }
+
+    /// How many samples are right; `None` for regression. A sample with several yes-or-no outputs is right if all of
+    /// them are, so that the count never exceeds the number of samples.
     pub fn correct(&self, outputs: &Tensor, targets: &Tensor) -> Option<usize> {
         let outputs = outputs.detach();
         let right = match self.decision {
             Decision::Probability => outputs.gt(0.5).eq(targets),
             Decision::Logit => outputs.gt(0.0).eq(targets),
-            Decision::Largest if targets.dim() == 2 => {
+            Decision::Largest if targets.dim() == outputs.dim() => {
                 outputs.argmax_dim(1, false).eq(targets.argmax_dim(1, false))
             }
             Decision::Largest => outputs.argmax_dim(1, false).eq(targets),
             Decision::None => return None,
         };
+        let right = if right.dim() > 1 { right.flatten(1, -1).all_dim(1, false) } else { right };
         Some(right.sum().item::<i64>() as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rekindle_tensor::tensor;
+
+    #[test]
+    fn a_sample_is_right_when_its_whole_row_is() {
+        let logits = tensor([[1.0, -1.0, -1.0], [1.0, 1.0, -1.0], [-1.0, -1.0, 2.0]]);
+        let one_hot = tensor([0, 1, 2]).one_hot(3).float();
+        let correct = |loss: &str, x: &Tensor, y: &Tensor| Objective::build(loss).unwrap().correct(x, y);
+        assert_eq!(correct("BCEWithLogitsLoss", &logits, &one_hot), Some(2));
+        assert_eq!(correct("BCELoss", &logits.sigmoid(), &one_hot), Some(2));
+        assert_eq!(correct("CrossEntropyLoss", &logits, &one_hot), Some(2));
+        assert_eq!(correct("CrossEntropyLoss", &logits, &tensor([0, 0, 2])), Some(3));
+        assert_eq!(correct("MSELoss", &logits, &one_hot), None);
+    }
+
+    #[test]
+    fn every_loss_word_builds_and_mistakes_are_named() {
+        assert!(LOSSES.iter().all(|word| Objective::build(word.name).is_ok()));
+        let says = |text: &str| Objective::build(text).err().unwrap();
+        assert_eq!(says("BCELos"), "loss: there is no `BCELos`; did you mean `BCELoss`?");
+        assert!(
+            says("CrossEntropyLoss(label_smoothing=2)")
+                .contains("label_smoothing must be from 0 to 1, not 2")
+        );
+        assert_eq!(says("MSELoss(2)"), "loss: `MSELoss(2)`: MSELoss takes no arguments in a recipe");
     }
 }

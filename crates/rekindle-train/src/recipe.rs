@@ -1,10 +1,28 @@
 //! The recipe: what to train, on what, and how, in one TOML file.
 
 use crate::error::Error;
+use crate::layers::build_net;
+use crate::objective::Objective;
+use crate::source::Source;
+use rekindle_tensor::random::{Generator, with_generator};
 use serde::Deserialize;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The longest recipe file that is read.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// A training run, complete and repeatable. See `recipes/` for one of each kind.
+///
+/// ```
+/// use rekindle_train::{CIRCLES, Recipe};
+/// let recipe = Recipe::from_toml(CIRCLES)?;
+/// assert_eq!((recipe.epochs, recipe.loss.as_str()), (2000, "BCEWithLogitsLoss"));
+///
+/// let e = Recipe::from_toml(&CIRCLES.replace("epochs", "epochz")).unwrap_err().to_string();
+/// assert_eq!(e, "line 5, column 1: unknown field `epochz`; did you mean `epochs`?");
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -30,84 +48,18 @@ pub struct Recipe {
     /// Which epochs are reported, and how they are measured.
     #[serde(default)]
     pub report: Report,
-}
-
-/// Where the data comes from.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "source", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Source {
-    /// scikit-learn's two concentric circles.
-    Circles(Synthetic),
-    /// scikit-learn's two half moons.
-    Moons(Synthetic),
-    /// scikit-learn's isotropic blobs.
-    Blobs(Blobs),
-    /// The straight line `y = 0.7 x + 0.3` of lecture 02 on `arange(0, 1, 0.01)`, the first 80 points to train on.
-    Line {},
-    /// Handwritten digits.
-    Mnist(Images),
-    /// Zalando's articles.
-    FashionMnist(Images),
-}
-
-/// The parameters of circles and moons.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Synthetic {
-    /// Number of points.
-    pub samples: usize,
-    /// Standard deviation of the noise.
-    pub noise: f64,
-    /// The seed of the points and of the split.
-    pub random_state: u32,
-    /// The fraction of points that is kept for testing.
-    pub test_size: f64,
-}
-
-/// The parameters of blobs.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Blobs {
-    /// Number of points.
-    pub samples: usize,
-    /// Number of classes.
-    pub centers: usize,
-    /// Number of features.
-    pub features: usize,
-    /// Standard deviation within a class.
-    pub cluster_std: f64,
-    /// The seed of the points and of the split.
-    pub random_state: u32,
-    /// The fraction of points that is kept for testing.
-    pub test_size: f64,
-}
-
-/// The choices for image data sets.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Images {
-    /// Only these classes, one after the other and numbered in this order; all classes in the files' order without it.
-    pub classes: Option<Vec<usize>>,
-    /// Whether each image is given as one row of pixels.
-    #[serde(default)]
-    pub flatten: bool,
-    /// How the labels are given to the loss.
-    #[serde(default)]
-    pub targets: Targets,
-}
-
-/// How class labels are given to the loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Targets {
-    /// As the loss expects them: floats 0 and 1 for binary losses, class indices for the others.
-    #[default]
-    Auto,
-    /// One-hot rows of floats.
-    OneHot,
+    /// The file that the recipe was read from, for messages.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// What is reported of a run.
+///
+/// ```
+/// use rekindle_train::Report;
+/// let report = Report { every: 4, first: Some(1), ..Report::default() };
+/// assert_eq!((1..=10).filter(|&epoch| report.includes(epoch)).collect::<Vec<_>>(), [1, 5, 9]);
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Report {
@@ -148,77 +100,80 @@ impl Recipe {
     /// Reads a recipe from TOML text.
     ///
     /// # Errors
-    /// With line and column if a key is unknown or missing or a value does not fit.
+    /// With line and column if a key is unknown or missing or a value has the wrong type; with the key if no run can
+    /// use a value.
     pub fn from_toml(text: &str) -> Result<Recipe, Error> {
         let recipe: Recipe =
-            toml::from_str(text).map_err(|e| Error::Recipe(e.to_string().trim_end().to_string()))?;
+            toml::from_str(text).map_err(|e| Error::Recipe(crate::toml_error::line(text, &e)))?;
         recipe.check().map_err(Error::Recipe)?;
         Ok(recipe)
     }
 
-    /// Reads a recipe from a file.
+    /// Reads a recipe from a file of at most 1 MiB.
     ///
     /// # Errors
     /// If the file cannot be read or is not a recipe; the message names the file.
     pub fn from_file(path: &Path) -> Result<Recipe, Error> {
-        let text = std::fs::read_to_string(path).map_err(|cause| Error::Read { path: path.into(), cause })?;
-        Recipe::from_toml(&text).map_err(|e| match e {
-            Error::Recipe(message) => Error::Recipe(format!("{}: {message}", path.display())),
-            other => other,
-        })
+        let read = |path: &Path| {
+            let mut bytes = Vec::new();
+            std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read(path).map_err(|cause| Error::Read { path: path.into(), cause })?;
+        let text = if bytes.len() as u64 > MOST_BYTES {
+            Err(Error::Recipe("longer than 1 MiB; is this a recipe?".into()))
+        } else {
+            String::from_utf8(bytes).map_err(|e| {
+                let at = e.utf8_error().valid_up_to();
+                Error::Recipe(format!("byte {at}: not UTF-8; save the file as UTF-8 text"))
+            })
+        };
+        let recipe = text.and_then(|text| Recipe::from_toml(&text)).map_err(|e| e.at(path.display()))?;
+        Ok(Recipe { file: Some(path.into()), ..recipe })
     }
 
-    /// Values that no run can use.
-    fn check(&self) -> Result<(), String> {
-        let wrong = |key: &str, value: String, hint: &str| Err(format!("{key} = {value}: {hint}"));
-        if self.report.every == 0 {
-            return wrong("report.every", "0".into(), "it must be at least 1");
+    /// Values that no run can use, and words that do not exist.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let at_least_one = "it must be at least 1";
+        let wrong = [
+            (self.epochs == 0, "epochs = 0", at_least_one),
+            (self.report.every == 0, "report.every = 0", at_least_one),
+            (self.report.first == Some(0), "report.first = 0", "epochs count from 1"),
+            (
+                self.batch_size == Some(0),
+                "batch_size = 0",
+                "it must be at least 1; leave it out for full batches",
+            ),
+            (
+                self.shuffle && self.batch_size.is_none(),
+                "shuffle = true",
+                "full batches have no order; set batch_size",
+            ),
+        ];
+        if let Some((_, value, cure)) = wrong.iter().find(|(wrong, ..)| *wrong) {
+            return Err(format!("{value}: {cure}"));
         }
-        if self.report.first == Some(0) {
-            return wrong("report.first", "0".into(), "epochs count from 1");
-        }
-        if self.batch_size == Some(0) {
-            return wrong("batch_size", "0".into(), "it must be at least 1; leave it out for full batches");
-        }
-        if self.shuffle && self.batch_size.is_none() {
-            return wrong("shuffle", "true".into(), "full batches have no order; set batch_size");
-        }
-        match &self.data {
-            Source::Circles(s) | Source::Moons(s) => check_split(s.samples, s.test_size)?,
-            Source::Blobs(b) => check_split(b.samples, b.test_size)?,
-            _ => {}
-        }
-        Ok(())
+        let objective = Objective::build(&self.loss)?;
+        self.data.check(&objective)?;
+        // The words of the net; what they draw here is not taken from anybody.
+        let net = with_generator(&mut Generator::seeded(0), || build_net(&self.net))?;
+        crate::build_optimizer(&self.optimizer, rekindle_nn::Parameters::parameters(&net)).map(drop)
     }
-}
-
-fn check_split(samples: usize, test_size: f64) -> Result<(), String> {
-    let test = (test_size * samples as f64).ceil();
-    if !(0.0 < test_size && test_size < 1.0) || test < 1.0 || test >= samples as f64 {
-        return Err(format!(
-            "data.test_size = {test_size}: of {samples} samples it leaves nothing to train on or to test; use a fraction between 0 and 1"
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn unknown_keys_are_errors_with_a_place() {
-        let text = crate::CIRCLES.replace("epochs", "epoch");
-        let e = Recipe::from_toml(&text).unwrap_err().to_string();
-        assert!(e.contains("line") && e.contains("unknown field `epoch`"), "{e}");
+    fn says(from: &str, to: &str) -> String {
+        assert!(crate::CIRCLES.contains(from), "the recipe has {from:?}");
+        Recipe::from_toml(&crate::CIRCLES.replace(from, to)).unwrap_err().to_string()
     }
 
     #[test]
     fn values_that_no_run_can_use_are_refused() {
-        let says = |from: &str, to: &str| {
-            Recipe::from_toml(&crate::CIRCLES.replace(from, to)).unwrap_err().to_string()
-        };
         assert!(says("test_size = 0.2", "test_size = 2.0").starts_with("data.test_size = 2"));
+        assert!(says("test_size = 0.2", "test_size = nan").starts_with("data.test_size = NaN"));
         assert!(
             says("seed = 42", "seed = 42\nbatch_size = 0")
                 .starts_with("batch_size = 0: it must be at least 1")
@@ -227,6 +182,45 @@ mod tests {
             says("seed = 42", "seed = 42\nshuffle = true")
                 .starts_with("shuffle = true: full batches have no order")
         );
+        assert!(says("epochs = 2000", "epochs = 0").starts_with("epochs = 0: it must be at least 1"));
+        assert!(says("every = 100", "every = 0").starts_with("report.every = 0"));
+        assert!(says("first = 1", "first = 0").starts_with("report.first = 0: epochs count from 1"));
+        for noise in ["-0.1", "nan", "inf"] {
+            assert!(
+                says("noise = 0.03", &format!("noise = {noise}")).contains("it must be at least 0"),
+                "{noise}"
+            );
+        }
+        let samples = says("samples = 1000", "samples = 1000000000000000");
+        assert!(samples.starts_with("data.samples = 1000000000000000: at most"), "{samples}");
+    }
+
+    #[test]
+    fn words_that_do_not_exist_are_refused_before_any_data_is_loaded() {
+        assert!(says("\"ReLU\"", "\"ReLUU\"").contains("net: there is no `ReLUU`"));
+        assert!(says("SGD(lr=0.1)", "SGD(lr=fast)").contains("optimizer: `SGD(lr=fast)`"));
+        assert!(says("BCEWithLogitsLoss", "BCE").contains("loss: there is no `BCE`"));
+    }
+
+    #[test]
+    fn the_file_is_named_and_must_be_short_text() {
+        let path = std::env::temp_dir().join(format!("rekindle-recipe-{}.toml", std::process::id()));
+        let says = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let e = Recipe::from_file(&path).unwrap_err().to_string();
+            e.strip_prefix(&format!("{}: ", path.display()))
+                .map(str::to_string)
+                .unwrap_or_else(|| panic!("no file in {e}"))
+        };
+        assert_eq!(says(b"name = \"\xff\""), "byte 8: not UTF-8; save the file as UTF-8 text");
+        assert_eq!(says(&vec![b'#'; (MOST_BYTES + 1) as usize]), "longer than 1 MiB; is this a recipe?");
+        assert!(
+            says(crate::CIRCLES.replace("SGD(", "SDG(").as_bytes())
+                .starts_with("optimizer: there is no `SDG`")
+        );
+        std::fs::write(&path, crate::CIRCLES).unwrap();
+        assert_eq!(Recipe::from_file(&path).unwrap().file.as_deref(), Some(path.as_path()));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
@@ -234,5 +228,17 @@ mod tests {
         let epochs = |r: Report| (1..=10).filter(|&e| r.includes(e)).collect::<Vec<_>>();
         assert_eq!(epochs(Report { every: 4, ..Report::default() }), [4, 8]);
         assert_eq!(epochs(Report { every: 4, first: Some(1), ..Report::default() }), [1, 5, 9]);
+    }
+
+    #[test]
+    fn every_recipe_of_the_repository_is_valid() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+        let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        assert!(files.len() >= 18, "{files:?}");
+        for file in files {
+            // Reading builds the net, the loss and the optimiser.
+            let recipe = Recipe::from_file(&file).unwrap_or_else(|e| panic!("{e}"));
+            assert!(!recipe.name.is_empty());
+        }
     }
 }

@@ -1,0 +1,100 @@
+//! Whether net, loss and data fit one another, found out before anything is trained.
+
+use crate::error::Error;
+use crate::layers::output_numbers;
+use crate::objective::{Decision, Objective};
+use crate::recipe::Recipe;
+use crate::source::{Data, Part};
+use rekindle_nn::{Module, Parameters, Sequential};
+use rekindle_tensor::random::{self, Generator};
+use rekindle_tensor::{Tensor, check, no_grad};
+
+/// Rows of the pieces in which data is evaluated.
+pub(crate) const PIECE: usize = 16 * 1024;
+
+/// The most numbers that the layers of a net may give in one step together: 8 GiB in f32.
+const MOST_ACTIVATIONS: u128 = 1 << 31;
+
+/// Holds net, loss and data against each other: one sample in evaluation mode, the last batch in training mode, and
+/// all targets. The default generator and the net's buffers are afterwards as they were.
+pub(crate) fn check_fit(
+    recipe: &Recipe,
+    net: &Sequential,
+    objective: &Objective,
+    data: &Data,
+) -> Result<(), Error> {
+    let outputs = one_sample(recipe, net, data)?;
+    last_batch(recipe, net, &data.train)?;
+    for (name, part) in [("training", &data.train), ("test", &data.test)] {
+        targets(objective, &outputs, part).map_err(|e| {
+            let classes = outputs.shape().get(1).copied().unwrap_or(1);
+            let hint = match objective.decision {
+                Decision::Largest => {
+                    format!("; the net has {classes} outputs, and it needs one for each class")
+                }
+                _ => String::new(),
+            };
+            Error::Recipe(format!("loss: it does not fit the net and the {name} data: {e}{hint}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// The outputs for one sample. Layer by layer, so that the sizes are known before memory is taken.
+fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, Error> {
+    net.eval();
+    let train = &data.train;
+    let mut x = train.x.narrow(0, 0, 1);
+    let shape = x.shape()[1..].to_vec();
+    let rows = recipe.batch_size.unwrap_or(usize::MAX).min(train.len());
+    let (mut all, mut widest) = (0, 0);
+    for (i, (layer, text)) in net.iter().zip(&recipe.net).enumerate() {
+        let numbers = output_numbers(text, x.shape());
+        (all, widest) = (all + numbers, numbers.max(widest));
+        let evaluated = 2 * widest * PIECE.min(train.len().max(data.test.len())) as u128;
+        if (all * rows as u128).max(evaluated) > MOST_ACTIVATIONS {
+            return Err(Error::Recipe(format!(
+                "net: with layer {i}, `{text}`, {rows} samples give more than {MOST_ACTIVATIONS} numbers in one step; use smaller layers or a smaller batch_size"
+            )));
+        }
+        x = check(|| no_grad(|| layer.forward(&x))).map_err(|e| {
+            Error::Recipe(format!(
+                "net: layer {i}, `{text}`, does not fit the data, whose samples have the shape {shape:?}: {e}"
+            ))
+        })?;
+    }
+    Ok(x)
+}
+
+/// The last batch may be smaller than the others: batch normalisation cannot train on one sample.
+fn last_batch(recipe: &Recipe, net: &Sequential, train: &Part) -> Result<(), Error> {
+    let rows = match recipe.batch_size.map(|size| (size, train.len() % size)) {
+        None => train.len().min(2),
+        Some((size, 0)) => size,
+        Some((_, rest)) => rest,
+    };
+    let buffers: Vec<(Tensor, Tensor)> =
+        net.named_buffers().into_iter().map(|(_, b)| (b.clone(), b.copy())).collect();
+    net.train();
+    let x = train.x.narrow(0, train.len() - rows, rows);
+    let fits = random::with_generator(&mut Generator::seeded(0), || check(|| no_grad(|| net.forward(&x))));
+    buffers.iter().for_each(|(buffer, before)| _ = buffer.copy_(before));
+    fits.map(drop).map_err(|e| {
+        Error::Recipe(format!(
+            "net: it does not fit the last batch, which has {rows} of the {} training samples: {e}",
+            train.len()
+        ))
+    })
+}
+
+/// All targets of a part, against outputs that any loss takes: halves.
+fn targets(objective: &Objective, outputs: &Tensor, part: &Part) -> Result<(), String> {
+    let mut shape = outputs.shape().to_vec();
+    for start in (0..part.len()).step_by(PIECE) {
+        shape[0] = PIECE.min(part.len() - start);
+        let (halves, y) =
+            (Tensor::full_of(shape.as_slice(), 0.5, outputs.dtype()), part.y.narrow(0, start, shape[0]));
+        check(|| objective.loss.forward(&halves, &y))?;
+    }
+    Ok(())
+}
