@@ -137,7 +137,7 @@ const TILE: usize = 1024;
 /// as several rows.
 ///
 /// # Panics
-/// If a whole operand is not as long as `y`, or `y` is not whole rows of a repeated one.
+/// If both operands are repeated, a whole one is not as long as `y`, or `y` is not whole rows of a repeated one.
 ///
 /// ```
 /// use rekindle_kernels::map::{Source, binary_broadcast};
@@ -162,7 +162,7 @@ pub fn binary_broadcast<A, B, C>(
     }
     let (a, b) = (Tiled::new(a, len), Tiled::new(b, len));
     let unit = a.period * b.period;
-    assert!(a.period == 1 || b.period == 1, "map: one operand at most is a repeated row");
+    assert!(!(a.repeated && b.repeated), "map: one operand at most is repeated");
     let step = a.step.min(b.step);
     let y = Disjoint::new(y);
     for_each_range(len, unit, |r| {

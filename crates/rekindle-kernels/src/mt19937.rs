@@ -72,7 +72,7 @@ impl Mt19937 {
     /// of words left in the block, as PyTorch stores them. `None` for a position that no generator can have.
     pub fn from_parts(state: [u32; N], next: usize, left: usize) -> Option<Self> {
         let fresh = (next, left) == (0, 1);
-        (fresh || ((1..=N).contains(&next) && next + left == N + 1)).then_some(Mt19937 { state, next, left })
+        (fresh || ((1..=N).contains(&next) && left == N + 1 - next)).then_some(Mt19937 { state, next, left })
     }
 
     /// The words of the current block, before tempering.

@@ -9,8 +9,11 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, Sub, Su
 ///
 /// The f32 functions are within 1 ulp of the exact value ([`Real::sigmoid`]: 2). But for `sin`, `cos` and `powf` they
 /// are free of branches and tables, so that a loop over them vectorises, and give the same bits on every machine.
+///
+/// Nothing else can implement it: kernels count on the size and the bits of the two types.
 pub trait Real:
-    Copy
+    Sealed
+    + Copy
     + PartialEq
     + PartialOrd
     + Default
@@ -159,6 +162,13 @@ macro_rules! common {
         )*
     };
 }
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+use sealed::Sealed;
 
 impl Real for f64 {
     common!(f64);

@@ -113,6 +113,9 @@ where
 {
     check(x.len(), y.len(), outer, len, inner);
     assert!(len > 0 || y.is_empty(), "arg: nothing to choose from in a dimension of size 0");
+    if y.is_empty() {
+        return;
+    }
     let y = Disjoint::new(y);
     if inner == 1 {
         return for_each_row(outer, len, |rows| {

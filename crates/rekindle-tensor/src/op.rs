@@ -25,6 +25,17 @@ macro_rules! mistake {
 }
 pub(crate) use mistake;
 
+/// `assert!` for what the caller must keep to.
+macro_rules! require {
+    ($holds:expr, $($message:tt)*) => {
+        match $holds {
+            true => {}
+            false => $crate::op::mistake!($($message)*),
+        }
+    };
+}
+pub(crate) use require;
+
 /// What is known of a tensor before it is computed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meta {

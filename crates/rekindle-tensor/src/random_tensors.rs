@@ -195,11 +195,13 @@ impl Tensor {
         f32: impl FnOnce(&mut Generator, &mut [f32]),
         f64: impl FnOnce(&mut Generator, &mut [f64]),
     ) -> &Tensor {
+        if !self.dtype().is_float() {
+            mistake!("{op}: needs a floating tensor, got {}; convert with .float()", self.dtype());
+        }
         let x = self.in_memory_order(op);
         with_default(|g| match x.dtype() {
             DType::F32 => x.with_data_mut(|x| f32(g, x)),
-            DType::F64 => x.with_data_mut(|x| f64(g, x)),
-            other => mistake!("{op}: needs a floating tensor, got {other}; convert with .float()"),
+            _ => x.with_data_mut(|x| f64(g, x)),
         });
         self
     }

@@ -1,5 +1,6 @@
 //! Shapes, strides, broadcasting, and the argument types that let users write `[2, 3]`, `-1` or `[0, 1]`.
 
+use crate::op::mistake;
 use smallvec::SmallVec;
 use std::fmt;
 use std::ops::Deref;
@@ -16,11 +17,12 @@ impl Shape {
     ///
     /// # Panics
     /// If the product does not fit in `usize`.
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.0
-            .iter()
-            .try_fold(1usize, |n, &d| n.checked_mul(d))
-            .unwrap_or_else(|| crate::mistake!("shape: {self:?} has more elements than memory can address"))
+        match self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) {
+            Some(n) => n,
+            None => mistake!("shape: {self:?} has more elements than memory can address"),
+        }
     }
 
     /// Strides of the row-major (C order) layout.

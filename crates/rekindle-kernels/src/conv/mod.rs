@@ -101,6 +101,21 @@ impl Conv2dShape {
         (self.in_channels / self.groups, self.out_channels / self.groups)
     }
 
+    /// Whether every number of elements below, padding included, fits in `usize`.
+    fn is_addressable(&self) -> bool {
+        let padded = |size: usize, padding: usize| padding.checked_mul(2)?.checked_add(size);
+        let reach = |kernel: usize, dilation: usize| dilation.checked_mul(kernel);
+        let product =
+            |sizes: &[Option<usize>]| sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size?));
+        let (height, width) = (padded(self.size.0, self.padding.0), padded(self.size.1, self.padding.1));
+        let taps = [Some(self.in_channels), Some(self.kernel.0), Some(self.kernel.1)];
+        product(&[Some(self.batch), Some(self.in_channels), height, width]).is_some()
+            && product(&[Some(self.batch), Some(self.out_channels), height, width]).is_some()
+            && product(&taps).is_some_and(|taps| taps.checked_mul(self.out_channels).is_some())
+            && reach(self.kernel.0, self.dilation.0).is_some()
+            && reach(self.kernel.1, self.dilation.1).is_some()
+    }
+
     #[track_caller]
     fn check(&self, x: usize, w: usize, y: usize) {
         assert!(self.groups > 0, "conv2d: groups must be positive");
@@ -114,6 +129,7 @@ impl Conv2dShape {
         assert!(self.kernel.0 > 0 && self.kernel.1 > 0, "conv2d: the kernel must not be empty");
         assert!(self.stride.0 > 0 && self.stride.1 > 0, "conv2d: the stride must be positive");
         assert!(self.dilation.0 > 0 && self.dilation.1 > 0, "conv2d: the dilation must be positive");
+        assert!(self.is_addressable(), "conv2d: sizes exceed what memory can address: {self:?}");
         let (ex, ew, ey) = (self.x_len(), self.w_len(), self.y_len());
         assert!(x == ex, "conv2d: the input has {x} elements, expected {ex} for {self:?}");
         assert!(w == ew, "conv2d: the weight has {w} elements, expected {ew} for {self:?}");

@@ -51,7 +51,7 @@ pub fn gemm<T: Real>(
 ) {
     check_extent("a", a.len(), (m, k), a_strides);
     check_extent("b", b.len(), (k, n), b_strides);
-    assert!(c.len() == m * n, "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
+    assert!(m.checked_mul(n) == Some(c.len()), "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
     assert!(bias.is_none_or(|v| v.len() == n), "gemm: the bias must have {n} elements");
     let kernels = Kernels::get(dispatch::isa());
     if k == 0 || m == 0 || n == 0 {
@@ -90,10 +90,11 @@ fn check_extent(name: &str, len: usize, shape: (usize, usize), strides: (usize, 
     if shape.0 == 0 || shape.1 == 0 {
         return;
     }
-    let needed = (shape.0 - 1) * strides.0 + (shape.1 - 1) * strides.1 + 1;
+    let last = |size: usize, stride: usize| (size - 1).checked_mul(stride);
+    let reach = last(shape.0, strides.0).zip(last(shape.1, strides.1)).and_then(|(i, j)| i.checked_add(j));
     assert!(
-        needed <= len,
-        "gemm: {name} has {len} elements, but shape {shape:?} with strides {strides:?} reaches {needed}"
+        reach.is_some_and(|reach| reach < len),
+        "gemm: {name} has {len} elements, too few for shape {shape:?} with strides {strides:?}"
     );
 }
 

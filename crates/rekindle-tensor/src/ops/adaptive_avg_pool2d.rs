@@ -42,9 +42,11 @@ impl Op for AdaptiveAvgPool {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let (planes, size) = self.planes(&ctx.metas[0].shape);
-        smallvec![Some(match_float!(self.name, ctx.grad.dtype(), T => filled::<T>(&ctx.metas[0].shape, |dx| {
-            adaptive_avg_backward(planes, size, self.out, &ctx.grad.data::<T>(), dx);
-        })))]
+        smallvec![Some(
+            match_float!(self.name, ctx.grad.dtype(), T => filled::<T>(&ctx.metas[0].shape, |dx| {
+                adaptive_avg_backward(planes, size, self.out, &ctx.grad.data::<T>(), dx);
+            }))
+        )]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
@@ -87,6 +89,6 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[0, 3, 4, 4]])
             .large(&[&[4, 8, 48, 48]]),
         Sample::new("adaptive_avg_pool2d to one", |x| x[0].adaptive_avg_pool2d([1, 1])).on(&[&[2, 4, 3]]),
-        Sample::new("adaptive_avg_pool1d", |x| x[0].adaptive_avg_pool1d(3)).on(&[&[2, 2, 7]]),
+        Sample::new("adaptive_avg_pool1d", |x| x[0].adaptive_avg_pool1d(3)).on(&[&[2, 2, 7]]).on(&[&[1, 1, 1]]).on(&[&[0, 2, 5]]),
     ]
 }

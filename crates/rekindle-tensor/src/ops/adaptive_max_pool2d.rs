@@ -28,8 +28,10 @@ impl AdaptiveMaxPool {
         let mut indices = Vec::with_capacity(planes * oh * ow);
         for (plane, i, j) in (0..planes * oh * ow).map(|k| (k / (oh * ow), k / ow % oh, k % ow)) {
             let columns = window(j, w, ow);
-            let elements = window(i, h, oh).flat_map(|r| columns.clone().map(move |s| (plane * h + r) * w + s));
-            let best = elements.reduce(|a, b| if x[b] > x[a] || (x[b].is_nan() && !x[a].is_nan()) { b } else { a });
+            let elements =
+                window(i, h, oh).flat_map(|r| columns.clone().map(move |s| (plane * h + r) * w + s));
+            let best =
+                elements.reduce(|a, b| if x[b] > x[a] || (x[b].is_nan() && !x[a].is_nan()) { b } else { a });
             indices.push(best.unwrap_or(0) as i64);
         }
         indices
@@ -58,10 +60,12 @@ impl Op for AdaptiveMaxPool {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let indices = ctx.saved[0].data::<i64>();
-        smallvec![Some(match_float!(self.name(), ctx.grad.dtype(), T => filled::<T>(&ctx.metas[0].shape, |dx| {
-            dx.fill(0.0);
-            indices.iter().zip(&*ctx.grad.data::<T>()).for_each(|(&i, &g)| dx[i as usize] += g);
-        })))]
+        smallvec![Some(
+            match_float!(self.name(), ctx.grad.dtype(), T => filled::<T>(&ctx.metas[0].shape, |dx| {
+                dx.fill(0.0);
+                indices.iter().zip(&*ctx.grad.data::<T>()).for_each(|(&i, &g)| dx[i as usize] += g);
+            }))
+        )]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing

@@ -81,7 +81,9 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::unary("any", |x| x.gt(1.9).any()),
         Sample::new("all over a dim", |x| x[0].gt(-1.5).all_dim(0, true)).on(&[&[2, 3]]).on(&[&[0, 3]]),
-        Sample::new("any over a dim", |x| x[0].gt(1.5).any_dim(1, false)).on(&[&[2, 3]]).large(&[&[300, 400]]),
+        Sample::new("any over a dim", |x| x[0].gt(1.5).any_dim(1, false))
+            .on(&[&[2, 3]])
+            .large(&[&[300, 400]]),
     ]
 }
 

@@ -25,7 +25,9 @@ impl Op for Arg {
         Ok(Meta { shape: self.over.result(&x[0].shape), dtype: DType::I64 })
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        let Some(&dim) = self.over.dims.first() else { return Tensor::full_of(&out.shape, 0, DType::I64).into() };
+        let Some(&dim) = self.over.dims.first() else {
+            return Tensor::full_of(&out.shape, 0, DType::I64).into();
+        };
         let (outer, len, inner) = x[0].shape_owned().split_at(dim);
         filled(&out.shape, |y| {
             match_dtype!(x[0].dtype(), T => {
@@ -99,7 +101,9 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::new("argmax", |x| x[0].argmax()).on(&[&[3, 4]]).on(&[&[1]]).on(&[&[]]),
         Sample::new("argmin over a dim", |x| x[0].argmin_dim(0, true)).on(&[&[3, 4]]).on(&[&[2, 0]]),
-        Sample::new("argmax over the last dim", |x| x[0].argmax_dim(-1, false)).on(&[&[3, 4]]).large(&[&[5000, 10]]),
+        Sample::new("argmax over the last dim", |x| x[0].argmax_dim(-1, false))
+            .on(&[&[3, 4]])
+            .large(&[&[5000, 10]]),
     ]
 }
 

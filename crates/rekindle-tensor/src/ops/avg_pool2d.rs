@@ -18,7 +18,11 @@ impl Op for AvgPool {
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         if self.0.options.dilation != [1, 1] {
-            return Err(format!("{}: an average takes no dilation, got {:?}", self.name(), self.0.options.dilation));
+            return Err(format!(
+                "{}: an average takes no dilation, got {:?}",
+                self.name(),
+                self.0.options.dilation
+            ));
         }
         self.0.infer(&x[0])
     }
@@ -69,16 +73,23 @@ impl Tensor {
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
-    let pool = |name: &'static str, options: PoolOptions<2>| Sample::new(name, move |x| x[0].avg_pool2d(options));
+    let pool =
+        |name: &'static str, options: PoolOptions<2>| Sample::new(name, move |x| x[0].avg_pool2d(options));
     let overlapping = PoolOptions { stride: [2, 1], padding: [1, 1], ..PoolOptions::new([3, 2]) };
     vec![
-        pool("avg_pool2d", PoolOptions::new([2, 2])).on(&[&[2, 3, 4, 6]]).on(&[&[0, 1, 2, 2]]).on(&[&[3, 5, 5]]).large(&[&[4, 8, 48, 48]]),
+        pool("avg_pool2d", PoolOptions::new([2, 2]))
+            .on(&[&[2, 3, 4, 6]])
+            .on(&[&[0, 1, 2, 2]])
+            .on(&[&[3, 5, 5]])
+            .large(&[&[4, 8, 48, 48]]),
         pool("avg_pool2d, overlapping", overlapping).on(&[&[1, 2, 5, 4]]).on(&[&[1, 1, 1, 1]]),
         pool("avg_pool2d, padding not counted", PoolOptions { count_include_pad: false, ..overlapping })
             .on(&[&[1, 2, 5, 4]]),
-        pool("avg_pool2d, clipped", PoolOptions { ceil_mode: true, ..PoolOptions::new([2, 3]) }).on(&[&[1, 2, 5, 5]]),
+        pool("avg_pool2d, clipped", PoolOptions { ceil_mode: true, ..PoolOptions::new([2, 3]) })
+            .on(&[&[1, 2, 5, 5]]),
         Sample::new("avg_pool1d", |x| x[0].avg_pool1d(PoolOptions { stride: [2], ..PoolOptions::new([3]) }))
             .on(&[&[2, 3, 9]])
+            .on(&[&[0, 1, 4]])
             .on(&[&[1, 3]]),
     ]
 }

@@ -33,7 +33,14 @@ pub struct BatchNormOptions<'a> {
 
 impl Default for BatchNormOptions<'_> {
     fn default() -> Self {
-        BatchNormOptions { running: None, weight: None, bias: None, training: false, momentum: 0.1, eps: 1e-5 }
+        BatchNormOptions {
+            running: None,
+            weight: None,
+            bias: None,
+            training: false,
+            momentum: 0.1,
+            eps: 1e-5,
+        }
     }
 }
 
@@ -62,7 +69,8 @@ impl BatchNorm {
         let n = shape.count() as f64;
         let g: Vec<T> = sums[0].iter().map(|g| <T as Real>::from_f64(g / n)).collect();
         let square = |r: T| r.to_f64() * r.to_f64();
-        let gx: Vec<T> = sums[1].iter().zip(&*r).map(|(gx, &r)| <T as Real>::from_f64(gx / n * square(r))).collect();
+        let gx: Vec<T> =
+            sums[1].iter().zip(&*r).map(|(gx, &r)| <T as Real>::from_f64(gx / n * square(r))).collect();
         filled(&x.shape_owned(), |dx| backward(shape, &x.data::<T>(), &dy, &m, &g, &gx, &s, dx))
     }
 
@@ -203,10 +211,15 @@ impl Tensor {
                 (constants(m.iter().copied(), dtype), constants(v.iter().map(deviation), dtype))
             }
             (false, Some((m, v))) => (m.detach(), constants(v.to_f64_vec().iter().map(deviation), dtype)),
-            (false, None) => mistake!("batch_norm: evaluation needs running statistics; pass them or use training: true"),
+            (false, None) => {
+                mistake!("batch_norm: evaluation needs running statistics; pass them or use training: true")
+            }
         };
         let constant = |v: f64| Tensor::full_of([shape.channels], v, dtype);
-        let (w, b) = (weight.cloned().unwrap_or_else(|| constant(1.0)), bias.cloned().unwrap_or_else(|| constant(0.0)));
+        let (w, b) = (
+            weight.cloned().unwrap_or_else(|| constant(1.0)),
+            bias.cloned().unwrap_or_else(|| constant(0.0)),
+        );
         apply(BatchNorm { training }, &[self, &mean, &scale, &w, &b])
     }
 
@@ -235,12 +248,19 @@ impl Tensor {
 pub(crate) fn normalize_slices(x: &Tensor, groups: usize, eps: f64) -> Tensor {
     let length = x.numel() / groups.max(1);
     let slices = x.reshape([1, groups, length]);
-    slices.normalized(BatchNormOptions { training: true, eps, ..Default::default() }).reshape(&x.shape_owned())
+    slices
+        .normalized(BatchNormOptions { training: true, eps, ..Default::default() })
+        .reshape(&x.shape_owned())
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
     let affine = |x: &[Tensor]| {
-        x[0].batch_norm(BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), training: true, ..Default::default() })
+        x[0].batch_norm(BatchNormOptions {
+            weight: Some(&x[1]),
+            bias: Some(&x[2]),
+            training: true,
+            ..Default::default()
+        })
     };
     let evaluation = |x: &[Tensor]| {
         let var = x[1].detach().exp();
@@ -263,8 +283,15 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[3, 1], &[1], &[1]])
             .large(&[&[32, 16, 10, 10], &[16], &[16]])
             .large(&[&[1500, 40], &[40], &[40]]),
-        Sample::new("batch_norm without affine", |x| x[0].batch_norm(BatchNormOptions { training: true, ..Default::default() })).on(&[&[4, 2, 2]]),
-        Sample::new("batch_norm in evaluation", evaluation(3)).on(&[&[2, 3, 3, 2], &[3], &[3]]).on(&[&[1, 3], &[3], &[3]]),
+        Sample::new("batch_norm without affine", |x| {
+            x[0].batch_norm(BatchNormOptions { training: true, ..Default::default() })
+        })
+        .on(&[&[4, 2, 2]]),
+        Sample::new("batch_norm in evaluation", evaluation(3)).on(&[&[2, 3, 3, 2], &[3], &[3]]).on(&[
+            &[1, 3],
+            &[3],
+            &[3],
+        ]),
     ]
 }
 
@@ -277,7 +304,12 @@ mod tests {
     fn running_statistics_move_towards_mean_and_unbiased_variance() {
         let (mean, var) = (tensor([1.0, 0.0]), tensor([1.0, 2.0]));
         let x = tensor([[1.0, 10.0], [3.0, 10.0], [5.0, 10.0]]);
-        x.batch_norm(BatchNormOptions { running: Some((&mean, &var)), training: true, momentum: 0.5, ..Default::default() });
+        x.batch_norm(BatchNormOptions {
+            running: Some((&mean, &var)),
+            training: true,
+            momentum: 0.5,
+            ..Default::default()
+        });
         assert_eq!(mean.to_vec::<f32>(), [2.0, 5.0]);
         assert_eq!(var.to_vec::<f32>(), [2.5, 1.0]);
     }
@@ -289,14 +321,18 @@ mod tests {
         let centred = &x[0] - x[0].mean_dim([0, 2], true);
         let var = (&centred * &centred).mean_dim([0, 2], true);
         let expected = (centred / (var + 1e-5).sqrt() * w + b).to_vec::<f64>();
-        let options = BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), training: true, ..Default::default() };
+        let options =
+            BatchNormOptions { weight: Some(&x[1]), bias: Some(&x[2]), training: true, ..Default::default() };
         let got = x[0].batch_norm(options).to_vec::<f64>();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 
     #[test]
     fn misuse_is_explained() {
-        let one = check(|| Tensor::zeros([1, 3]).batch_norm(BatchNormOptions { training: true, ..Default::default() })).unwrap_err();
+        let one = check(|| {
+            Tensor::zeros([1, 3]).batch_norm(BatchNormOptions { training: true, ..Default::default() })
+        })
+        .unwrap_err();
         assert_eq!(
             one,
             "batch_norm: needs more than one value per channel while training, got [1, 3]; use .eval() or a larger batch"

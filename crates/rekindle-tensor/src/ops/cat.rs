@@ -20,7 +20,10 @@ impl Op for Cat {
         let bare = |m: &Meta| (m.shape.len() > self.0).then(|| m.shape.with(self.0, 0));
         for m in &x[1..] {
             if m.dtype != first.dtype {
-                return Err(format!("cat: element types differ: {} and {}; convert with .to(..)", first.dtype, m.dtype));
+                return Err(format!(
+                    "cat: element types differ: {} and {}; convert with .to(..)",
+                    first.dtype, m.dtype
+                ));
             }
             if bare(m).is_none() || bare(m) != bare(first) {
                 return Err(format!(
@@ -29,7 +32,10 @@ impl Op for Cat {
                 ));
             }
         }
-        Ok(Meta { shape: first.shape.with(self.0, x.iter().map(|m| m.shape[self.0]).sum()), dtype: first.dtype })
+        Ok(Meta {
+            shape: first.shape.with(self.0, x.iter().map(|m| m.shape[self.0]).sum()),
+            dtype: first.dtype,
+        })
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         let (_, len, inner) = out.shape.split_at(self.0);
@@ -101,7 +107,11 @@ impl Tensor {
         let tensors: Vec<&Tensor> = tensors.iter().map(Borrow::borrow).collect();
         let Some(first) = tensors.first() else { mistake!("stack: needs at least one tensor, got none") };
         if let Some(other) = tensors.iter().find(|t| t.shape() != first.shape()) {
-            mistake!("stack: shapes differ: {:?} and {:?}; cat joins along an existing dimension", first.shape(), other.shape());
+            mistake!(
+                "stack: shapes differ: {:?} and {:?}; cat joins along an existing dimension",
+                first.shape(),
+                other.shape()
+            );
         }
         let dim = match dim_index("stack", dim, first.dim() + 1) {
             Ok(dim) => dim as isize,
@@ -159,12 +169,14 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("cat", |x| Tensor::cat(&[&x[0], &x[1], &x[0]], 1))
             .on(&[&[2, 3], &[2, 1]])
             .on(&[&[2, 0, 3], &[2, 2, 3]])
-            .on(&[&[0, 1], &[0, 2]]),
+            .on(&[&[0, 1], &[0, 2]])
+            .large(&[&[300, 200], &[300, 100]]),
         Sample::new("stack", |x| Tensor::stack(&[&x[0], &x[1]], -1)).on(&[&[2, 3], &[2, 3]]).on(&[&[], &[]]),
         Sample::new("split", |x| Tensor::cat(&x[0].split(2, 0).iter().rev().collect::<Vec<_>>(), 0))
             .on(&[&[5, 2]])
             .on(&[&[0, 2]]),
-        Sample::new("unbind", |x| Tensor::stack(&x[0].unbind(1).iter().rev().collect::<Vec<_>>(), 0)).on(&[&[2, 3]]),
+        Sample::new("unbind", |x| Tensor::stack(&x[0].unbind(1).iter().rev().collect::<Vec<_>>(), 0))
+            .on(&[&[2, 3]]),
     ]
 }
 
@@ -173,7 +185,9 @@ mod tests {
     use crate::{Tensor, tensor};
 
     #[test]
-    #[should_panic(expected = "cat: [2, 3] and [3, 3] cannot be joined along dimension 1; the other dimensions must agree")]
+    #[should_panic(
+        expected = "cat: [2, 3] and [3, 3] cannot be joined along dimension 1; the other dimensions must agree"
+    )]
     fn sizes_must_agree_elsewhere() {
         Tensor::cat(&[&Tensor::zeros([2, 3]), &Tensor::zeros([3, 3])], 1);
     }

@@ -1,6 +1,6 @@
 //! Comparisons with tensors and numbers: eq, ne, lt, le, gt, ge.
 
-use super::elementwise::{broadcasting, no_grads, binary};
+use super::elementwise::{binary, broadcasting, no_grads};
 use crate::dtype::{DType, match_dtype};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
@@ -129,7 +129,8 @@ impl Tensor {
     /// assert!(tensor([1.0]).allclose(&tensor([1.000001]), 1e-5, 1e-8));
     /// ```
     pub fn allclose(&self, other: &Tensor, rtol: f64, atol: f64) -> bool {
-        let close = |(a, b): (&f64, &f64)| a == b || (b.is_finite() && (a - b).abs() <= atol + rtol * b.abs());
+        let close =
+            |(a, b): (&f64, &f64)| a == b || (b.is_finite() && (a - b).abs() <= atol + rtol * b.abs());
         self.shape() == other.shape() && self.to_f64_vec().iter().zip(&other.to_f64_vec()).all(close)
     }
 }

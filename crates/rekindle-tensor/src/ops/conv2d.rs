@@ -38,7 +38,9 @@ impl<const D: usize> Default for ConvOptions<D> {
 impl<const D: usize> ConvOptions<D> {
     /// The same over an image of height 1 if `D` is 1.
     pub(crate) fn over_images(&self) -> ConvOptions<2> {
-        let pair = |values: [usize; D], first: usize| if D == 2 { [values[0], values[1]] } else { [first, values[0]] };
+        let pair = |values: [usize; D], first: usize| {
+            if D == 2 { [values[0], values[1]] } else { [first, values[0]] }
+        };
         ConvOptions {
             stride: pair(self.stride, 1),
             padding: pair(self.padding, 0),
@@ -76,12 +78,16 @@ pub(crate) fn images(n: usize, c: usize, (h, w): (usize, usize), dims: usize) ->
 pub(crate) fn check_operands(op: &str, m: &[Meta], out_channels: usize) -> Result<(), String> {
     if !m[0].dtype.is_float() || m.iter().any(|t| t.dtype != m[0].dtype) {
         let types: Vec<String> = m.iter().map(|t| t.dtype.to_string()).collect();
-        return Err(format!("{op}: element types differ: {}; convert the input with .float()", types.join(", ")));
+        return Err(format!(
+            "{op}: element types differ: {}; convert the input with .float()",
+            types.join(", ")
+        ));
     }
     match m.get(2) {
-        Some(b) if b.shape[..] != [out_channels] => {
-            Err(format!("{op}: the bias is {:?} for {out_channels} output channels; it needs [{out_channels}]", b.shape))
-        }
+        Some(b) if b.shape[..] != [out_channels] => Err(format!(
+            "{op}: the bias is {:?} for {out_channels} output channels; it needs [{out_channels}]",
+            b.shape
+        )),
         _ => Ok(()),
     }
 }
@@ -98,7 +104,10 @@ impl Conv {
     fn geometry(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape, String> {
         let ConvOptions { stride, padding, dilation, groups } = self.options;
         self.options.check(self.name)?;
-        let fits = w.len() == self.dims + 2 && x.len() == self.dims + 2 && x[1] == w[1] * groups && w[0].is_multiple_of(groups);
+        let fits = w.len() == self.dims + 2
+            && x.len() == self.dims + 2
+            && x[1] == w[1] * groups
+            && w[0].is_multiple_of(groups);
         if !fits || w.contains(&0) {
             return Err(self.mismatch(x, w));
         }
@@ -146,7 +155,9 @@ impl Conv {
         } else {
             format!("the input must be {want} with C = {channels}")
         };
-        format!("{op}: input {x:?} does not fit weight {w:?} with groups {groups} ({channels} input channels); {hint}")
+        format!(
+            "{op}: input {x:?} does not fit weight {w:?} with groups {groups} ({channels} input channels); {hint}"
+        )
     }
 }
 
@@ -168,7 +179,8 @@ impl Op for Conv {
         .into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        let shape = self.geometry(&ctx.metas[0].shape, &ctx.metas[1].shape).expect("the shape rule accepted it");
+        let shape =
+            self.geometry(&ctx.metas[0].shape, &ctx.metas[1].shape).expect("the shape rule accepted it");
         match_float!(self.name, ctx.grad.dtype(), T => {
             let dy = ctx.grad.data::<T>();
             let mut grads: Grads = smallvec![
@@ -290,12 +302,19 @@ mod tests {
         };
         let (inputs, outputs) = (w.shape()[1], out[1] / o.groups);
         let mut y = Vec::new();
-        for (i, bias) in (0..out.iter().product()).map(|i| (i, b.data::<f64>()[i / (out[2] * out[3]) % out[1]])) {
-            let (n, k, r, s) = (i / (out[1] * out[2] * out[3]), i / (out[2] * out[3]) % out[1], i / out[3] % out[2], i % out[3]);
+        for (i, bias) in
+            (0..out.iter().product()).map(|i| (i, b.data::<f64>()[i / (out[2] * out[3]) % out[1]]))
+        {
+            let (n, k, r, s) = (
+                i / (out[1] * out[2] * out[3]),
+                i / (out[2] * out[3]) % out[1],
+                i / out[3] % out[2],
+                i % out[3],
+            );
             let mut sum = bias;
-            for (c, p, q) in (0..inputs * w.shape()[2] * w.shape()[3])
-                .map(|t| (t / (w.shape()[2] * w.shape()[3]), t / w.shape()[3] % w.shape()[2], t % w.shape()[3]))
-            {
+            for (c, p, q) in (0..inputs * w.shape()[2] * w.shape()[3]).map(|t| {
+                (t / (w.shape()[2] * w.shape()[3]), t / w.shape()[3] % w.shape()[2], t % w.shape()[3])
+            }) {
                 let (u, v) = (r * o.stride[0] + p * o.dilation[0], s * o.stride[1] + q * o.dilation[1]);
                 let (u, v) = (u.wrapping_sub(o.padding[0]), v.wrapping_sub(o.padding[1]));
                 if u < x.shape()[2] && v < x.shape()[3] {
@@ -327,8 +346,14 @@ mod tests {
             "conv2d: input [8, 28, 28] does not fit weight [16, 1, 5, 5] with groups 1 (1 input channels); add the \
              channel dimension with .unsqueeze(1)?"
         );
-        assert!(say(&[8, 32, 32, 3], &[16, 3, 5, 5]).ends_with("come before height and width: .permute([0, 3, 1, 2])?"));
-        assert!(say(&[8, 784], &[16, 1, 5, 5]).ends_with("the input must be [N, C, height, width]; .reshape(..)?"));
+        assert!(
+            say(&[8, 32, 32, 3], &[16, 3, 5, 5])
+                .ends_with("come before height and width: .permute([0, 3, 1, 2])?")
+        );
+        assert!(
+            say(&[8, 784], &[16, 1, 5, 5])
+                .ends_with("the input must be [N, C, height, width]; .reshape(..)?")
+        );
         assert_eq!(
             say(&[8, 1, 3, 3], &[16, 1, 5, 5]),
             "conv2d: the kernel [5, 5] with dilation [1, 1] exceeds the input [3, 3] with padding [0, 0]; pad more?"

@@ -28,14 +28,21 @@ impl ConvTranspose {
         let (op, extra) = (self.name, self.output_padding);
         self.options.check(op)?;
         let dims = self.dims + 2;
-        if w.len() != dims || x.len() != dims || x[1] != w[0] || !w[0].is_multiple_of(groups) || w.contains(&0) {
+        if w.len() != dims
+            || x.len() != dims
+            || x[1] != w[0]
+            || !w[0].is_multiple_of(groups)
+            || w.contains(&0)
+        {
             return Err(format!(
                 "{op}: input {x:?} does not fit weight {w:?} with groups {groups}; they are [N, C, ..] and \
                  [C, out_channels / groups, ..] of {dims} dimensions"
             ));
         }
         if (0..2).any(|d| extra[d] >= stride[d].max(dilation[d])) {
-            return Err(format!("{op}: output_padding {extra:?} must be smaller than stride {stride:?} or dilation {dilation:?}"));
+            return Err(format!(
+                "{op}: output_padding {extra:?} must be smaller than stride {stride:?} or dilation {dilation:?}"
+            ));
         }
         let (from, kernel) = (size(x), size(w));
         let along = |d: usize, n: usize, k: usize| {
@@ -43,7 +50,9 @@ impl ConvTranspose {
             reach.checked_sub(2 * padding[d]).filter(|&n| n > 0)
         };
         let (Some(h), Some(w_out)) = (along(0, from.0, kernel.0), along(1, from.1, kernel.1)) else {
-            return Err(format!("{op}: nothing is left of input {x:?} after cutting the padding {padding:?}"));
+            return Err(format!(
+                "{op}: nothing is left of input {x:?} after cutting the padding {padding:?}"
+            ));
         };
         Ok(Conv2dShape {
             batch: x[0],
@@ -82,7 +91,8 @@ impl Op for ConvTranspose {
         .into())
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        let shape = self.convolution(&ctx.metas[0].shape, &ctx.metas[1].shape).expect("the shape rule accepted it");
+        let shape =
+            self.convolution(&ctx.metas[0].shape, &ctx.metas[1].shape).expect("the shape rule accepted it");
         match_float!(self.name, ctx.grad.dtype(), T => {
             let dy = ctx.grad.data::<T>();
             let mut grads: Grads = smallvec![
@@ -149,7 +159,12 @@ impl Tensor {
         output_padding: [usize; 1],
     ) -> Tensor {
         let output_padding = [0, output_padding[0]];
-        let op = ConvTranspose { name: "conv_transpose1d", dims: 1, options: options.over_images(), output_padding };
+        let op = ConvTranspose {
+            name: "conv_transpose1d",
+            dims: 1,
+            options: options.over_images(),
+            output_padding,
+        };
         run(op, self, weight, bias)
     }
 }
@@ -166,16 +181,20 @@ pub(crate) fn samples() -> Vec<Sample> {
     let options = ConvOptions { stride: [2, 3], padding: [1, 0], dilation: [1, 2], groups: 2 };
     let sequence = ConvOptions { stride: [2], padding: [1], ..Default::default() };
     vec![
-        Sample::new("conv_transpose2d", |x| x[0].conv_transpose2d(&x[1], x.get(2), ConvOptions::default(), [0, 0]))
-            .on(&[&[2, 3, 3, 2], &[3, 2, 2, 3], &[2]])
-            .on(&[&[1, 1, 1, 1], &[1, 1, 2, 1]])
-            .on(&[&[0, 1, 2, 2], &[1, 2, 2, 2], &[2]])
-            .large(&[&[4, 8, 24, 24], &[8, 4, 3, 3], &[4]]),
+        Sample::new("conv_transpose2d", |x| {
+            x[0].conv_transpose2d(&x[1], x.get(2), ConvOptions::default(), [0, 0])
+        })
+        .on(&[&[2, 3, 3, 2], &[3, 2, 2, 3], &[2]])
+        .on(&[&[1, 1, 1, 1], &[1, 1, 2, 1]])
+        .on(&[&[0, 1, 2, 2], &[1, 2, 2, 2], &[2]])
+        .large(&[&[4, 8, 24, 24], &[8, 4, 3, 3], &[4]]),
         Sample::new("conv_transpose2d with options", move |x| {
             x[0].conv_transpose2d(&x[1], x.get(2), options, [1, 2])
         })
         .on(&[&[1, 4, 3, 2], &[4, 3, 3, 2], &[6]]),
         Sample::new("conv_transpose1d", move |x| x[0].conv_transpose1d(&x[1], x.get(2), sequence, [1]))
-            .on(&[&[2, 3, 4], &[3, 2, 3], &[2]]),
+            .on(&[&[2, 3, 4], &[3, 2, 3], &[2]])
+            .on(&[&[1, 1, 3], &[1, 1, 2]])
+            .on(&[&[0, 2, 3], &[2, 1, 2]]),
     ]
 }

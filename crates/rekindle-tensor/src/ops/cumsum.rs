@@ -1,7 +1,7 @@
 //! Running sum along one dimension.
 
 use super::elementwise::filled;
-use crate::dtype::{Number, DType, match_number};
+use crate::dtype::{DType, Number, match_number};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;

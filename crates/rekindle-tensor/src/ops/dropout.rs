@@ -132,7 +132,11 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn dropout(&self, p: f64) -> Tensor {
-        if draws("dropout", self, p) { apply(Dropout { p, whole_channels: false }, &[self]) } else { self.clone() }
+        if draws("dropout", self, p) {
+            apply(Dropout { p, whole_channels: false }, &[self])
+        } else {
+            self.clone()
+        }
     }
 
     /// Dropout of whole channels: one draw for each `[sample, channel]` of `[N, C, ..]`. PyTorch's `F.dropout1d` and
@@ -143,7 +147,10 @@ impl Tensor {
     #[track_caller]
     pub fn feature_dropout(&self, p: f64) -> Tensor {
         if self.dim() < 2 {
-            mistake!("feature_dropout: needs [N, C, ..], got {:?}; use .dropout(p) for single elements", self.shape());
+            mistake!(
+                "feature_dropout: needs [N, C, ..], got {:?}; use .dropout(p) for single elements",
+                self.shape()
+            );
         }
         if draws("feature_dropout", self, p) {
             apply(Dropout { p, whole_channels: true }, &[self])
@@ -173,14 +180,18 @@ fn draws(op: &str, x: &Tensor, p: f64) -> bool {
 
 pub(crate) fn samples() -> Vec<Sample> {
     use crate::random::{Generator, with_generator};
-    let seeded = |f: fn(&Tensor) -> Tensor| move |x: &[Tensor]| with_generator(&mut Generator::seeded(1), || f(&x[0]));
+    let seeded =
+        |f: fn(&Tensor) -> Tensor| move |x: &[Tensor]| with_generator(&mut Generator::seeded(1), || f(&x[0]));
     // One long dimension only: other strides mean another order of draws.
     let long = |s: Sample| s.on(&[&[9]]).on(&[&[1]]).on(&[&[0, 3]]).on(&[&[1, 7]]).large(&[&[40000]]);
     vec![
         long(Sample::new("dropout", seeded(|x| x.dropout(0.4)))),
         long(Sample::new("dropout of everything", seeded(|x| x.dropout(1.0)))),
         long(Sample::new("alpha_dropout", seeded(|x| x.alpha_dropout(0.4)))),
-        Sample::new("feature_dropout", seeded(|x| x.feature_dropout(0.5))).on(&[&[1, 6, 3]]).on(&[&[5, 1, 2, 2]]),
+        Sample::new("feature_dropout", seeded(|x| x.feature_dropout(0.5)))
+            .on(&[&[1, 6, 3]])
+            .on(&[&[5, 1, 2, 2]])
+            .on(&[&[0, 2, 2]]),
     ]
 }
 

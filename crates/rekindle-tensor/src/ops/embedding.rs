@@ -27,7 +27,10 @@ impl Op for Embedding {
             ));
         }
         if indices.dtype != DType::I64 {
-            return Err(format!("embedding: indices must be i64, got {}; convert them with .long()", indices.dtype));
+            return Err(format!(
+                "embedding: indices must be i64, got {}; convert them with .long()",
+                indices.dtype
+            ));
         }
         Ok(Meta::new([&indices.shape[..], &table.shape[1..]].concat(), table.dtype))
     }
@@ -73,7 +76,10 @@ impl Tensor {
         if indices.dtype() == DType::I64 {
             let outside = |&i: &i64| i < 0 || i as usize >= rows;
             if let Some(&i) = indices.data::<i64>().iter().find(|i| outside(i)) {
-                mistake!("embedding: index {i} is out of range for {rows} rows; they are 0 to {}", rows as i64 - 1);
+                mistake!(
+                    "embedding: index {i} is out of range for {rows} rows; they are 0 to {}",
+                    rows as i64 - 1
+                );
             }
         }
         apply(Embedding { padding_idx }, &[self, indices])
@@ -84,8 +90,15 @@ pub(crate) fn samples() -> Vec<Sample> {
     let indices = Tensor::from_vec(vec![1i64, 0, 1, 2], [2, 2]);
     let none = Tensor::from_vec(Vec::<i64>::new(), [0]);
     vec![
-        Sample::new("embedding", |x| x[0].embedding(&x[1], None)).on(&[&[3, 4]]).on(&[&[5, 1]]).with(&[indices]),
-        Sample::new("embedding of nothing", |x| x[0].embedding(&x[1], None)).on(&[&[3, 2]]).on(&[&[0, 2]]).with(&[none]),
+        Sample::new("embedding", |x| x[0].embedding(&x[1], None))
+            .on(&[&[3, 4]])
+            .on(&[&[5, 1]])
+            .large(&[&[300, 400]])
+            .with(&[indices]),
+        Sample::new("embedding of nothing", |x| x[0].embedding(&x[1], None))
+            .on(&[&[3, 2]])
+            .on(&[&[0, 2]])
+            .with(&[none]),
     ]
 }
 

@@ -17,9 +17,12 @@ impl Op for Expand {
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         let (from, to) = (&x[0].shape, &self.0);
-        let fits = to.len() >= from.len() && from.iter().rev().zip(to.iter().rev()).all(|(f, t)| f == t || *f == 1);
+        let fits =
+            to.len() >= from.len() && from.iter().rev().zip(to.iter().rev()).all(|(f, t)| f == t || *f == 1);
         if !fits {
-            return Err(format!("expand: {from:?} does not repeat to {to:?}; sizes must be equal or 1, aligned at the right"));
+            return Err(format!(
+                "expand: {from:?} does not repeat to {to:?}; sizes must be equal or 1, aligned at the right"
+            ));
         }
         Ok(Meta { shape: to.clone(), dtype: x[0].dtype })
     }

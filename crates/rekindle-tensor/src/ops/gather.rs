@@ -2,7 +2,7 @@
 
 use super::elementwise::{filled, no_grads};
 use super::index_select::{check_index, dim_of};
-use crate::dtype::{Number, Element, match_dtype, match_number};
+use crate::dtype::{Element, Number, match_dtype, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -198,11 +198,27 @@ pub(crate) fn samples() -> Vec<Sample> {
     let empty = [Tensor::from_vec(Vec::<i64>::new(), [0, 1])];
     let distinct = [Tensor::from_vec(vec![3i64, 0, 2, 1], [2, 2])];
     vec![
-        Sample::new("gather", |x| x[0].gather(1, &x[1])).on(&[&[2, 3]]).on(&[&[2, 5]]).on(&[&[4, 3]]).with(&columns),
+        Sample::new("gather", |x| x[0].gather(1, &x[1]))
+            .on(&[&[2, 3]])
+            .on(&[&[2, 5]])
+            .on(&[&[4, 3]])
+            .with(&columns),
         Sample::new("gather columns", |x| x[0].gather(0, &x[1])).on(&[&[3, 3]]).on(&[&[3, 4]]).with(&columns),
         Sample::new("gather nothing", |x| x[0].gather(1, &x[1])).on(&[&[0, 1]]).with(&empty),
-        Sample::new("scatter_add", |x| x[0].scatter_add(1, &x[2], &x[1])).on(&[&[2, 3], &[2, 3]]).with(&columns),
-        Sample::new("scatter", |x| x[0].scatter(1, &x[2], &x[1])).on(&[&[2, 4], &[2, 2]]).with(&distinct),
+        Sample::new("scatter_add", |x| x[0].scatter_add(1, &x[2], &x[1]))
+            .on(&[&[2, 3], &[2, 3]])
+            .on(&[&[2, 5], &[2, 3]])
+            .with(&columns),
+        Sample::new("scatter_add nothing", |x| x[0].scatter_add(1, &x[2], &x[1]))
+            .on(&[&[0, 1], &[0, 1]])
+            .with(&empty),
+        Sample::new("scatter nothing", |x| x[0].scatter(1, &x[2], &x[1]))
+            .on(&[&[0, 1], &[0, 1]])
+            .with(&empty),
+        Sample::new("scatter", |x| x[0].scatter(1, &x[2], &x[1]))
+            .on(&[&[2, 4], &[2, 2]])
+            .on(&[&[2, 7], &[2, 2]])
+            .with(&distinct),
         Sample::new("scatter a number", |x| x[0].scatter(1, &x[1], 1.5)).on(&[&[2, 4]]).with(&distinct),
         Sample::new("gather many rows", |x| x[0].gather(1, &x[0].argmax_dim(1, true)))
             .on(&[&[3, 4]])
@@ -220,8 +236,10 @@ mod tests {
         let index = tensor([[[2, 0, 1, 1]], [[0, 0, 2, 1]]]);
         let y = x.gather(1, &index).to_vec::<i64>();
         let (x, k) = (x.to_vec::<i64>(), index.to_vec::<i64>());
-        let expected: Vec<i64> =
-            (0..2).flat_map(|o| (0..4).map(move |i| (o, i))).map(|(o, i)| x[o * 12 + k[o * 4 + i] as usize * 4 + i]).collect();
+        let expected: Vec<i64> = (0..2)
+            .flat_map(|o| (0..4).map(move |i| (o, i)))
+            .map(|(o, i)| x[o * 12 + k[o * 4 + i] as usize * 4 + i])
+            .collect();
         assert_eq!(y, expected);
     }
 

@@ -45,5 +45,8 @@ unary_float! {
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
-    vec![Sample::unary("gelu", |x| x.gelu()).large(&[&[300, 400]]), Sample::unary("gelu_tanh", |x| x.gelu_tanh())]
+    vec![
+        Sample::unary("gelu", |x| x.gelu()).large(&[&[300, 400]]),
+        Sample::unary("gelu_tanh", |x| x.gelu_tanh()),
+    ]
 }

@@ -20,9 +20,18 @@ impl Tensor {
     /// assert_eq!(y.to_vec::<f32>(), [-1.0, 1.0, -1.0, 1.0]);
     /// ```
     #[track_caller]
-    pub fn group_norm(&self, groups: usize, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f64) -> Tensor {
+    pub fn group_norm(
+        &self,
+        groups: usize,
+        weight: Option<&Tensor>,
+        bias: Option<&Tensor>,
+        eps: f64,
+    ) -> Tensor {
         if self.dim() < 2 || groups == 0 || !self.size(1).is_multiple_of(groups) {
-            mistake!("group_norm: the channels of {:?} do not divide into {groups} groups; it needs [N, C, ..]", self.shape());
+            mistake!(
+                "group_norm: the channels of {:?} do not divide into {groups} groups; it needs [N, C, ..]",
+                self.shape()
+            );
         }
         let normalized = normalize_slices(self, self.size(0) * groups, eps);
         affine(normalized, "group_norm", weight, bias)
@@ -42,7 +51,10 @@ impl Tensor {
     #[track_caller]
     pub fn instance_norm(&self, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f64) -> Tensor {
         if self.dim() < 3 || self.shape()[2..].iter().product::<usize>() == 1 {
-            mistake!("instance_norm: needs [N, C, ..] with more than one element per channel, got {:?}", self.shape());
+            mistake!(
+                "instance_norm: needs [N, C, ..] with more than one element per channel, got {:?}",
+                self.shape()
+            );
         }
         let normalized = normalize_slices(self, self.size(0) * self.size(1), eps);
         affine(normalized, "instance_norm", weight, bias)

@@ -1,7 +1,7 @@
 //! Rows (or slices along any dimension) chosen by index, and its mirror image, adding to chosen rows.
 
 use super::elementwise::{filled, no_grads};
-use crate::dtype::{Number, DType, Element, match_dtype, match_number};
+use crate::dtype::{DType, Element, Number, match_dtype, match_number};
 use crate::op::{Context, Grads, Meta, Op, Output, apply, mistake};
 use crate::shape::{Shape, dim_index};
 use crate::tensor::Tensor;
@@ -105,7 +105,10 @@ pub(crate) fn check_index(op: &str, index: &Tensor, dim: usize, shape: &[usize])
     }
     let size = shape.get(dim).copied().unwrap_or(1);
     if let Some(bad) = index.data::<i64>().iter().find(|&&i| i < 0 || i as usize >= size) {
-        mistake!("{op}: index {bad} is out of range for dimension {dim} of {shape:?}; use 0 to {}", size as i64 - 1);
+        mistake!(
+            "{op}: index {bad} is out of range for dimension {dim} of {shape:?}; use 0 to {}",
+            size as i64 - 1
+        );
     }
 }
 
@@ -263,11 +266,16 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[2, 4], &[2, 3]])
             .on(&[&[3], &[3]])
             .on(&[&[0, 3], &[0, 3]])
+            .on(&[&[1, 3], &[1, 3]])
             .with(&index)
             .large(&[&[9000, 4], &[9000, 3]]),
         Sample::new("flip", |x| x[0].flip([0, -1])).on(&[&[2, 1, 3]]).on(&[&[0, 2]]),
         Sample::new("masked_select", |x| x[0].masked_select(&x[1])).on(&[&[2, 3]]).on(&[&[1]]).with(&mask),
-        Sample::new("index_mask", |x| x[0].index_mask(&x[1])).on(&[&[3, 2]]).on(&[&[3]]).on(&[&[3, 0]]).with(&mask),
+        Sample::new("index_mask", |x| x[0].index_mask(&x[1]))
+            .on(&[&[3, 2]])
+            .on(&[&[3]])
+            .on(&[&[3, 0]])
+            .with(&mask),
     ]
 }
 

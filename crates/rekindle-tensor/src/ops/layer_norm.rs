@@ -59,8 +59,9 @@ impl LayerNorm {
             map::in_place2(&mut h, &dy, |h: T, dy: T| h * dy);
             filled::<T>(&self.normalized, |dw| reduce::sum_rows(&h, rows.channels, rows.inner, dw))
         });
-        let db = ctx.needs[2]
-            .then(|| filled::<T>(&self.normalized, |db| reduce::sum_rows(&dy, rows.channels, rows.inner, db)));
+        let db = ctx.needs[2].then(|| {
+            filled::<T>(&self.normalized, |db| reduce::sum_rows(&dy, rows.channels, rows.inner, db))
+        });
         smallvec![dx, dw, db]
     }
 
@@ -134,7 +135,10 @@ impl Tensor {
     ) -> Tensor {
         let normalized = normalized.into();
         let constant = |v: f64| Tensor::full_of(&normalized, v, self.dtype());
-        let (w, b) = (weight.cloned().unwrap_or_else(|| constant(1.0)), bias.cloned().unwrap_or_else(|| constant(0.0)));
+        let (w, b) = (
+            weight.cloned().unwrap_or_else(|| constant(1.0)),
+            bias.cloned().unwrap_or_else(|| constant(0.0)),
+        );
         apply(LayerNorm { normalized, eps }, &[self, &w, &b])
     }
 }

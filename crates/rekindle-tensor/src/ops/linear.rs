@@ -1,9 +1,9 @@
 //! The affine map of a layer, with the bias added inside the matrix product.
 
-use crate::op::mistake;
 use super::elementwise::filled;
 use super::matmul::Matrix;
 use crate::dtype::match_float;
+use crate::op::mistake;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -26,11 +26,17 @@ impl Op for Linear {
         if let Some(b) = m.get(2)
             && b.shape[..] != w[..1]
         {
-            return Err(format!("linear: the bias {:?} does not fit the weight {w:?}; it needs [{}]", b.shape, w[0]));
+            return Err(format!(
+                "linear: the bias {:?} does not fit the weight {w:?}; it needs [{}]",
+                b.shape, w[0]
+            ));
         }
         if !m[0].dtype.is_float() || m.iter().any(|t| t.dtype != m[0].dtype) {
             let types: Vec<String> = m.iter().map(|t| t.dtype.to_string()).collect();
-            return Err(format!("linear: element types differ: {}; convert the input with .float()", types.join(", ")));
+            return Err(format!(
+                "linear: element types differ: {}; convert the input with .float()",
+                types.join(", ")
+            ));
         }
         Ok(Meta { shape: x.with(1, w[0]), dtype: m[0].dtype })
     }
@@ -87,7 +93,11 @@ impl Tensor {
         if !matrix && (self.dim() == 0 || weight.dim() != 2 || self.size(-1) != weight.size(1)) {
             mistake!("{}", mismatch(self.shape(), weight.shape()));
         }
-        let x = if matrix { self.clone() } else { self.reshape([self.shape()[..self.dim() - 1].iter().product(), weight.size(1)]) };
+        let x = if matrix {
+            self.clone()
+        } else {
+            self.reshape([self.shape()[..self.dim() - 1].iter().product(), weight.size(1)])
+        };
         // Not in a closure: it would hide the caller's line.
         let y = match bias {
             Some(b) => apply(Linear, &[&x, weight, b]),
@@ -110,7 +120,9 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[1, 1], &[1, 1], &[1]])
             .on(&[&[0, 4], &[3, 4], &[3]])
             .on(&[&[4], &[3, 4], &[3]])
-            .on(&[&[2, 3, 4], &[5, 4], &[5]]),
+            .on(&[&[2, 3, 4], &[5, 4], &[5]])
+            .on(&[&[2, 3, 0], &[5, 0], &[5]])
+            .large(&[&[300, 130], &[70, 130], &[70]]),
         Sample::new("linear without bias", |x| x[0].linear(&x[1], None)).on(&[&[5, 4], &[3, 4]]),
     ]
 }

@@ -1,6 +1,6 @@
 //! Logic on truth values; numbers count as true unless they are 0.
 
-use super::elementwise::{broadcasting, no_grads, binary};
+use super::elementwise::{binary, broadcasting, no_grads};
 use crate::dtype::DType;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;

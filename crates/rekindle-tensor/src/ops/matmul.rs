@@ -1,8 +1,8 @@
 //! Matrix products: vectors, matrices and batches of matrices.
 
-use crate::op::mistake;
 use super::elementwise::filled;
 use crate::dtype::{DType, Element};
+use crate::op::mistake;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::shape::{Dims, Shape, broadcast};
 use crate::tensor::Tensor;
@@ -43,7 +43,11 @@ impl Op for Matmul {
 }
 
 fn inner_mismatch(a: &[usize], b: &[usize], ka: usize, kb: usize) -> String {
-    let hint = if b.last() == Some(&ka) { "transpose the right side?" } else { "check which dimension is contracted" };
+    let hint = if b.last() == Some(&ka) {
+        "transpose the right side?"
+    } else {
+        "check which dimension is contracted"
+    };
     format!("matmul: inner dimensions differ: {a:?} x {b:?} ({ka} vs {kb}); {hint}")
 }
 
@@ -85,7 +89,17 @@ fn product<T: Real + Element>(a: &Tensor, b: &Tensor, out: &Shape) -> Tensor {
     let (a, b) = (a.data::<T>(), b.data::<T>());
     filled(out, |c| {
         for (i, c) in c.chunks_exact_mut((m * n).max(1)).enumerate() {
-            gemm(m, n, k, &a[i * m * k..(i + 1) * m * k], (k, 1), &b[i * k * n..(i + 1) * k * n], (n, 1), c, None);
+            gemm(
+                m,
+                n,
+                k,
+                &a[i * m * k..(i + 1) * m * k],
+                (k, 1),
+                &b[i * k * n..(i + 1) * k * n],
+                (n, 1),
+                c,
+                None,
+            );
         }
     })
 }
@@ -106,10 +120,18 @@ impl Tensor {
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         if self.dim() == 0 || other.dim() == 0 {
-            mistake!("matmul: {:?} x {:?}: a scalar has no rows; multiply with *", self.shape(), other.shape());
+            mistake!(
+                "matmul: {:?} x {:?}: a scalar has no rows; multiply with *",
+                self.shape(),
+                other.shape()
+            );
         }
         if self.dtype() != other.dtype() || !self.dtype().is_float() {
-            mistake!("matmul: {} x {}: needs two tensors of one floating type; convert with .to(..)", self.dtype(), other.dtype());
+            mistake!(
+                "matmul: {} x {}: needs two tensors of one floating type; convert with .to(..)",
+                self.dtype(),
+                other.dtype()
+            );
         }
         let a = if self.dim() == 1 { self.unsqueeze(0) } else { self.clone() };
         let b = if other.dim() == 1 { other.unsqueeze(1) } else { other.clone() };
@@ -158,7 +180,6 @@ fn batched(a: &Tensor, b: &Tensor) -> Tensor {
     apply(Matmul, &[&full(a), &full(b)])
 }
 
-
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::new("matmul", |x| x[0].matmul(&x[1]))
@@ -173,7 +194,10 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[2, 3, 0], &[0, 5]])
             .on(&[&[2, 3, 4], &[2, 4, 5]])
             .on(&[&[3, 4], &[2, 4, 5]])
-            .on(&[&[2, 1, 3, 4], &[5, 4, 2]]),
+            .on(&[&[2, 1, 3, 4], &[5, 4, 2]])
+            .large(&[&[200, 130], &[130, 90]])
+            .large(&[&[4, 100, 70], &[4, 70, 60]])
+            .large(&[&[3000], &[3000, 20]]),
     ]
 }
 

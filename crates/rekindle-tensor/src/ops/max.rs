@@ -181,8 +181,11 @@ impl Tensor {
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::new("max", |x| x[0].max()).on(&[&[3, 4]]).on(&[&[1]]).on(&[&[]]).large(&[&[300, 400]]),
-        Sample::new("min", |x| x[0].min()).on(&[&[3, 4]]),
-        Sample::new("amax", |x| x[0].amax([0, 2], false)).on(&[&[2, 3, 4]]).on(&[&[2, 0, 1]]),
+        Sample::new("min", |x| x[0].min()).on(&[&[3, 4]]).on(&[&[1]]).on(&[&[]]),
+        Sample::new("amax", |x| x[0].amax([0, 2], false))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[2, 0, 1]])
+            .large(&[&[40, 50, 40]]),
         Sample::new("amin", |x| x[0].amin(-1, true)).on(&[&[2, 3, 4]]).on(&[&[0, 1]]).large(&[&[300, 400]]),
         Sample::new("max over a dim", |x| x[0].max_dim(1, false).0).on(&[&[2, 3, 4]]).on(&[&[2, 1, 0]]),
         Sample::new("min over a dim", |x| x[0].min_dim(-1, true).0).on(&[&[2, 3, 4]]).on(&[&[0, 1]]),

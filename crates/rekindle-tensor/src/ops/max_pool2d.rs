@@ -47,7 +47,9 @@ impl<const D: usize> PoolOptions<D> {
 
     /// The same over an image of height 1 if `D` is 1.
     pub(crate) fn over_images(&self) -> PoolOptions<2> {
-        let pair = |values: [usize; D], first: usize| if D == 2 { [values[0], values[1]] } else { [first, values[0]] };
+        let pair = |values: [usize; D], first: usize| {
+            if D == 2 { [values[0], values[1]] } else { [first, values[0]] }
+        };
         PoolOptions {
             kernel: pair(self.kernel, 1),
             stride: pair(self.stride, 1),
@@ -112,7 +114,11 @@ impl Pooling {
 /// The number of planes and their size.
 pub(crate) fn planes(op: &str, x: &[usize], dims: usize) -> Result<(usize, (usize, usize)), String> {
     if x.len() != dims + 1 && x.len() != dims + 2 {
-        let want = if dims == 2 { "[N, C, height, width] or [C, height, width]" } else { "[N, C, length] or [C, length]" };
+        let want = if dims == 2 {
+            "[N, C, height, width] or [C, height, width]"
+        } else {
+            "[N, C, length] or [C, length]"
+        };
         return Err(format!("{op}: the input must be {want}, got {x:?}; .reshape(..) or .unsqueeze(1)?"));
     }
     let (outer, inner) = x.split_at(x.len() - dims);
@@ -198,20 +204,28 @@ impl Tensor {
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
-    let pool = |name: &'static str, options: PoolOptions<2>| Sample::new(name, move |x| x[0].max_pool2d(options));
+    let pool =
+        |name: &'static str, options: PoolOptions<2>| Sample::new(name, move |x| x[0].max_pool2d(options));
     vec![
-        pool("max_pool2d", PoolOptions::new([2, 2])).on(&[&[2, 3, 4, 6]]).on(&[&[0, 1, 2, 2]]).on(&[&[3, 5, 5]]).large(&[&[4, 8, 48, 48]]),
-        pool("max_pool2d, overlapping", PoolOptions {
-            stride: [2, 1],
-            padding: [1, 1],
-            ..PoolOptions::new([3, 2])
-        })
+        pool("max_pool2d", PoolOptions::new([2, 2]))
+            .on(&[&[2, 3, 4, 6]])
+            .on(&[&[0, 1, 2, 2]])
+            .on(&[&[3, 5, 5]])
+            .large(&[&[4, 8, 48, 48]]),
+        pool(
+            "max_pool2d, overlapping",
+            PoolOptions { stride: [2, 1], padding: [1, 1], ..PoolOptions::new([3, 2]) },
+        )
         .on(&[&[1, 2, 5, 4]])
         .on(&[&[1, 1, 1, 1]]),
-        pool("max_pool2d, dilated", PoolOptions { dilation: [2, 1], ceil_mode: true, ..PoolOptions::new([2, 2]) })
-            .on(&[&[1, 2, 7, 5]]),
+        pool(
+            "max_pool2d, dilated",
+            PoolOptions { dilation: [2, 1], ceil_mode: true, ..PoolOptions::new([2, 2]) },
+        )
+        .on(&[&[1, 2, 7, 5]]),
         Sample::new("max_pool1d", |x| x[0].max_pool1d(PoolOptions { stride: [2], ..PoolOptions::new([3]) }))
             .on(&[&[2, 3, 9]])
+            .on(&[&[0, 1, 4]])
             .on(&[&[1, 3]]),
     ]
 }
@@ -230,7 +244,8 @@ mod tests {
 
     #[test]
     fn misfits_are_explained() {
-        let say = |x: &[usize], k| check(|| Tensor::zeros(x).max_pool2d(PoolOptions::new([k, k]))).unwrap_err();
+        let say =
+            |x: &[usize], k| check(|| Tensor::zeros(x).max_pool2d(PoolOptions::new([k, k]))).unwrap_err();
         assert_eq!(
             say(&[2, 1, 3, 3], 4),
             "max_pool2d: the window [4, 4] exceeds the input [3, 3] with padding [0, 0]"

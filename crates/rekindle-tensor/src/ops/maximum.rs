@@ -1,6 +1,6 @@
 //! The greater and the lesser of two tensors, element by element.
 
-use super::elementwise::{broadcasting, binary, sum_to, zip3};
+use super::elementwise::{binary, broadcasting, sum_to, zip3};
 use super::max::Ordered;
 use crate::dtype::{match_dtype, match_float};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn equals_share_the_gradient_and_nan_is_passed_on() {
-        let (a, b) = (tensor([1.0, 2.0, 4.0]).requires_grad_(true), tensor([1.0, 3.0, 0.0]).requires_grad_(true));
+        let (a, b) =
+            (tensor([1.0, 2.0, 4.0]).requires_grad_(true), tensor([1.0, 3.0, 0.0]).requires_grad_(true));
         (a.maximum(&b).sum() + a.minimum(&b).sum() * 10.0).backward();
         assert_eq!(a.grad().unwrap().to_vec::<f32>(), [5.5, 10.0, 1.0]);
         assert_eq!(b.grad().unwrap().to_vec::<f32>(), [5.5, 1.0, 10.0]);

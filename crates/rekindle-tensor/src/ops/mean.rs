@@ -1,8 +1,8 @@
 //! Mean over all or some dimensions.
 
 use super::reduction::Over;
-use crate::shape::Ints;
 use crate::op::mistake;
+use crate::shape::Ints;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 

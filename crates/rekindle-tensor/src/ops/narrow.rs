@@ -1,8 +1,8 @@
 //! Parts of a tensor as views: narrow, select, slice.
 
-use crate::op::mistake;
 use crate::dtype::match_dtype;
 use crate::layout::Layout;
+use crate::op::mistake;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
@@ -22,7 +22,8 @@ impl Narrow {
     fn view_of(&self, x: &Tensor, out: &Meta) -> Tensor {
         let mut layout = Layout { shape: out.shape.clone(), ..x.0.layout.clone() };
         // An empty view may start past the end of memory; it needs no place there.
-        layout.offset = if out.shape.numel() == 0 { 0 } else { layout.offset + self.start * layout.strides[self.dim] };
+        layout.offset =
+            if out.shape.numel() == 0 { 0 } else { layout.offset + self.start * layout.strides[self.dim] };
         layout.strides[self.dim] *= self.step;
         Tensor::over(x.0.storage.clone(), layout, out.dtype)
     }
@@ -34,7 +35,8 @@ impl Op for Narrow {
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         let size = x[0].shape[self.dim];
-        let reach = self.len.checked_sub(1).map_or(Some(0), |steps| steps.checked_mul(self.step)?.checked_add(1));
+        let reach =
+            self.len.checked_sub(1).map_or(Some(0), |steps| steps.checked_mul(self.step)?.checked_add(1));
         if reach.and_then(|reach| self.start.checked_add(reach)).is_none_or(|last| last > size) {
             return Err(format!(
                 "narrow: {} elements from {} on are not all in dimension {} of {}; its size is {size}",
@@ -112,7 +114,9 @@ impl Tensor {
         let (start, end) = (start.min(size), end.min(size));
         match dim_index("slice", dim, self.dim()) {
             Ok(_) if self.dim() == 0 => mistake!("slice: a scalar has no dimension to slice"),
-            Ok(dim) => apply(Narrow { dim, start, len: end.saturating_sub(start).div_ceil(step), step }, &[self]),
+            Ok(dim) => {
+                apply(Narrow { dim, start, len: end.saturating_sub(start).div_ceil(step), step }, &[self])
+            }
             Err(e) => mistake!("{e}"),
         }
     }

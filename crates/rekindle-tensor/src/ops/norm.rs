@@ -46,7 +46,10 @@ impl Tensor {
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::new("norm", |x| x[0].norm()).on(&[&[3, 4]]).on(&[&[1]]).on(&[&[]]),
-        Sample::new("norm over a dim", |x| x[0].norm_dim(1, true)).on(&[&[3, 4]]).on(&[&[0, 2]]).large(&[&[300, 400]]),
+        Sample::new("norm over a dim", |x| x[0].norm_dim(1, true))
+            .on(&[&[3, 4]])
+            .on(&[&[0, 2]])
+            .large(&[&[300, 400]]),
     ]
 }
 

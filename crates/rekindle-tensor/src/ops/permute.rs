@@ -1,7 +1,7 @@
 //! Dimensions in another order: permute, transpose and t.
 
-use crate::op::mistake;
 use crate::layout::Layout;
+use crate::op::mistake;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::{Dims, Ints, Shape, dim_index};
 use crate::tensor::Tensor;
@@ -45,12 +45,15 @@ impl Tensor {
     #[track_caller]
     pub fn permute(&self, dims: impl Into<Ints>) -> Tensor {
         let dims = dims.into();
-        let order: Result<Dims, String> = dims.0.iter().map(|&d| dim_index("permute", d, self.dim())).collect();
+        let order: Result<Dims, String> =
+            dims.0.iter().map(|&d| dim_index("permute", d, self.dim())).collect();
         match order {
             Ok(order) if order.len() == self.dim() && (0..self.dim()).all(|d| order.contains(&d)) => {
                 apply(Permute(order), &[self])
             }
-            Ok(_) => mistake!("permute: {:?} does not name each of the {} dimensions once", dims.0, self.dim()),
+            Ok(_) => {
+                mistake!("permute: {:?} does not name each of the {} dimensions once", dims.0, self.dim())
+            }
             Err(e) => mistake!("{e}"),
         }
     }
@@ -86,7 +89,10 @@ impl Tensor {
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
-        Sample::new("permute", |x| x[0].permute([2, 0, 1])).on(&[&[2, 3, 4]]).on(&[&[1, 1, 1]]).on(&[&[2, 0, 3]]),
+        Sample::new("permute", |x| x[0].permute([2, 0, 1]))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[1, 1, 1]])
+            .on(&[&[2, 0, 3]]),
         Sample::new("transpose", |x| x[0].transpose(0, -1)).on(&[&[2, 3, 4]]).on(&[&[1, 5]]).on(&[&[0, 3]]),
     ]
 }

@@ -1,6 +1,6 @@
 //! Powers: of a tensor to a number or a tensor, and of a number to a tensor.
 
-use super::elementwise::{broadcasting, binary, same, sum_to, unary, zip3};
+use super::elementwise::{binary, broadcasting, same, sum_to, unary, zip3};
 use crate::dtype::{DType, match_float};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::operand::{Operand, promoted};

@@ -80,14 +80,21 @@ impl Tensor {
     #[track_caller]
     pub fn prod_dim(&self, dim: isize, keepdim: bool) -> Tensor {
         let over = Over::new("prod", self, dim, keepdim);
-        if self.dtype() == DType::Bool { apply(Prod(over), &[&self.long()]) } else { apply(Prod(over), &[self]) }
+        if self.dtype() == DType::Bool {
+            apply(Prod(over), &[&self.long()])
+        } else {
+            apply(Prod(over), &[self])
+        }
     }
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::new("prod", |x| x[0].prod()).on(&[&[2, 3]]).on(&[&[1]]).on(&[&[]]),
-        Sample::new("prod over a dim", |x| x[0].prod_dim(1, false)).on(&[&[2, 3, 4]]).on(&[&[2, 0, 3]]),
+        Sample::new("prod over a dim", |x| x[0].prod_dim(1, false))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[2, 0, 3]])
+            .large(&[&[300, 7, 40]]),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Other shapes of the same elements: reshape, flatten, squeeze and unsqueeze.
 
-use crate::op::mistake;
 use crate::layout::Layout;
+use crate::op::mistake;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::{Ints, Shape, dim_index};
 use crate::tensor::Tensor;
@@ -18,7 +18,10 @@ impl Op for Reshape {
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         let (have, want) = (x[0].shape.numel(), self.0.numel());
         if have != want {
-            return Err(format!("reshape: {:?} has {have} elements but {:?} needs {want}", x[0].shape, self.0));
+            return Err(format!(
+                "reshape: {:?} has {have} elements but {:?} needs {want}",
+                x[0].shape, self.0
+            ));
         }
         Ok(Meta { shape: self.0.clone(), dtype: x[0].dtype })
     }
@@ -41,7 +44,10 @@ impl Op for Reshape {
 fn resolve(have: &Shape, want: &Ints) -> Result<Shape, String> {
     let unknown = want.0.iter().filter(|&&d| d == -1).count();
     if unknown > 1 || want.0.iter().any(|&d| d < -1) {
-        return Err(format!("reshape: {:?} is no shape; sizes are not negative, and -1 may stand once", want.0));
+        return Err(format!(
+            "reshape: {:?} is no shape; sizes are not negative, and -1 may stand once",
+            want.0
+        ));
     }
     let sizes = want.0.iter().filter(|&&d| d != -1).map(|&d| d as usize);
     let Some(known) = sizes.clone().try_fold(1, usize::checked_mul) else {
@@ -105,7 +111,8 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn flatten(&self, start: isize, end: isize) -> Tensor {
-        let dims = dim_index("flatten", start, self.dim()).and_then(|s| Ok((s, dim_index("flatten", end, self.dim())?)));
+        let dims = dim_index("flatten", start, self.dim())
+            .and_then(|s| Ok((s, dim_index("flatten", end, self.dim())?)));
         match dims {
             Ok(_) if self.dim() == 0 => self.reshape([1]),
             Ok((s, e)) if s <= e => {
@@ -173,7 +180,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "reshape: no size for -1 makes [5, -1] of the 12 elements of [4, 3]; 12 is not a multiple of 5")]
+    #[should_panic(
+        expected = "reshape: no size for -1 makes [5, -1] of the 12 elements of [4, 3]; 12 is not a multiple of 5"
+    )]
     fn reshape_infers_only_what_fits() {
         Tensor::zeros([4, 3]).reshape([5, -1]);
     }

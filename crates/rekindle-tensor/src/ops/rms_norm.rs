@@ -21,10 +21,18 @@ impl Tensor {
     /// assert!((y.to_vec::<f32>()[0] - 3.0 / 12.5f32.sqrt()).abs() < 1e-6);
     /// ```
     #[track_caller]
-    pub fn rms_norm(&self, normalized: impl Into<Shape>, weight: Option<&Tensor>, eps: Option<f64>) -> Tensor {
+    pub fn rms_norm(
+        &self,
+        normalized: impl Into<Shape>,
+        weight: Option<&Tensor>,
+        eps: Option<f64>,
+    ) -> Tensor {
         let normalized = normalized.into();
         if normalized.is_empty() || !self.shape().ends_with(&normalized) {
-            mistake!("rms_norm: the input {:?} does not end in the normalized shape {normalized:?}", self.shape());
+            mistake!(
+                "rms_norm: the input {:?} does not end in the normalized shape {normalized:?}",
+                self.shape()
+            );
         }
         let epsilon = if self.dtype() == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
         let dims: Vec<isize> = (1..=normalized.len() as isize).map(|d| -d).collect();

@@ -68,7 +68,11 @@ impl Tensor {
     #[track_caller]
     pub fn sum_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         let over = Over::new("sum", self, dims, keepdim);
-        if self.dtype() == DType::Bool { apply(Sum(over), &[&self.long()]) } else { apply(Sum(over), &[self]) }
+        if self.dtype() == DType::Bool {
+            apply(Sum(over), &[&self.long()])
+        } else {
+            apply(Sum(over), &[self])
+        }
     }
 }
 
@@ -80,9 +84,17 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[1, 1]])
             .on(&[&[0, 2, 3]])
             .large(&[&[40, 33, 50]]),
-        Sample::new("sum over neighbours", |x| x[0].sum_dim([2, 1], true)).on(&[&[2, 3, 4]]).on(&[&[3, 0, 2]]),
-        Sample::new("sum over rows", |x| x[0].sum_dim(0, false)).on(&[&[5, 3]]).on(&[&[0, 3]]).large(&[&[999, 77]]),
-        Sample::new("sum keeping the dim", |x| x[0].sum_dim(1, true)).on(&[&[2, 3, 4]]).on(&[&[3, 1]]).on(&[&[3, 0]]),
+        Sample::new("sum over neighbours", |x| x[0].sum_dim([2, 1], true))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[3, 0, 2]]),
+        Sample::new("sum over rows", |x| x[0].sum_dim(0, false))
+            .on(&[&[5, 3]])
+            .on(&[&[0, 3]])
+            .large(&[&[999, 77]]),
+        Sample::new("sum keeping the dim", |x| x[0].sum_dim(1, true))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[3, 1]])
+            .on(&[&[3, 0]]),
     ]
 }
 

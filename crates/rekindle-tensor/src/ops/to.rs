@@ -150,7 +150,10 @@ impl Tensor {
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
-    vec![Sample::unary("to", |x| x.to(DType::F32).to(DType::F64)).loose(), Sample::unary("copy", |x| x.copy())]
+    vec![
+        Sample::unary("to", |x| x.to(DType::F32).to(DType::F64)).loose(),
+        Sample::unary("copy", |x| x.copy()),
+    ]
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Choice between two tensors, and filling where a mask says so.
 
 use super::elementwise::{sum_to, zip, zip3};
+use crate::create::tensor;
 use crate::dtype::{DType, match_dtype, match_float};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::shape::broadcast;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
-use crate::create::tensor;
 use smallvec::smallvec;
 
 /// Inputs: condition, value where it is true, value where it is false.
@@ -20,7 +20,10 @@ impl Op for Where {
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         if x[0].dtype != DType::Bool {
-            return Err(format!("where: the condition must be bool, got {}; compare or convert with .bool()", x[0].dtype));
+            return Err(format!(
+                "where: the condition must be bool, got {}; compare or convert with .bool()",
+                x[0].dtype
+            ));
         }
         let values = broadcast("where", &x[1].shape, &x[2].shape)?;
         Ok(Meta { shape: broadcast("where", &x[0].shape, &values)?, dtype: x[1].dtype })
@@ -88,9 +91,11 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::binary("where", |a, b| Tensor::where_(&a.gt(b), a, b)),
         Sample::unary("where with numbers", |x| Tensor::where_(&x.gt(0.3), x, 1.5)).large(&[&[300, 400]]),
         Sample::unary("masked_fill", |x| x.masked_fill(&x.gt(0.3), -1.0)),
-        Sample::new("where with a broadcast condition", |x| Tensor::where_(&tensor([true, false, true]), &x[0], &x[1]))
-            .on(&[&[2, 3], &[1]])
-            .on(&[&[3, 1], &[]]),
+        Sample::new("where with a broadcast condition", |x| {
+            Tensor::where_(&tensor([true, false, true]), &x[0], &x[1])
+        })
+        .on(&[&[2, 3], &[1]])
+        .on(&[&[3, 1], &[]]),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use super::element::{Float, unit_f64};
 use super::{Generator, Number};
+use crate::op::require;
 use std::slice;
 
 /// From this length on, contiguous normals are made in blocks of 16.
@@ -16,7 +17,7 @@ impl Generator {
     /// If `a > b`.
     #[track_caller]
     pub fn uniform<T: Float>(&mut self, x: &mut [T], a: f64, b: f64) {
-        assert!(a <= b, "uniform: the interval is empty: [{a}, {b}); is it [{b}, {a})?");
+        require!(a <= b, "uniform: the interval is empty: [{a}, {b}); is it [{b}, {a})?");
         T::uniform(self, x, a, b);
     }
 
@@ -71,7 +72,7 @@ impl Generator {
     #[track_caller]
     pub fn normal_each<T: Float>(&mut self, x: &mut [T], mean: &[T], std: &[T]) {
         let n = x.len();
-        assert!(
+        require!(
             mean.len() == n && std.len() == n,
             "normal: {n} values from {} means and {} deviations",
             mean.len(),
@@ -101,7 +102,7 @@ impl Generator {
     /// If `lambda` is not positive.
     #[track_caller]
     pub fn exponential<T: Number>(&mut self, x: &mut [T], lambda: f64) {
-        assert!(lambda > 0.0, "exponential: lambda must be positive, got {lambda}");
+        require!(lambda > 0.0, "exponential: lambda must be positive, got {lambda}");
         let scale = -1.0 / lambda;
         self.map_u64(x, |word| T::from_f64(scale * (-unit_f64(word)).ln_1p()));
     }
@@ -112,7 +113,7 @@ impl Generator {
     /// If `sigma` is not positive.
     #[track_caller]
     pub fn cauchy<T: Number>(&mut self, x: &mut [T], median: f64, sigma: f64) {
-        assert!(sigma > 0.0, "cauchy: sigma must be positive, got {sigma}");
+        require!(sigma > 0.0, "cauchy: sigma must be positive, got {sigma}");
         self.map_u64(x, |word| {
             T::from_f64(median + sigma * (std::f64::consts::PI * (unit_f64(word) - 0.5)).tan())
         });
@@ -134,7 +135,7 @@ impl Generator {
 
 #[track_caller]
 fn check_std(std: f64) {
-    assert!(std >= 0.0, "normal: std must not be negative, got {std}");
+    require!(std >= 0.0, "normal: std must not be negative, got {std}");
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The default generator: one for the program, or one for a closure on this thread.
 
 use super::{Generator, Seed};
+use crate::op::mistake;
 use std::cell::RefCell;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -36,9 +37,17 @@ pub fn initial_seed() -> u64 {
     with_default(|generator| generator.initial_seed())
 }
 
-/// Calls `f` with the default generator. Draws inside `f` must use its argument: the default generator is
-/// locked meanwhile, and a nested call would wait for itself.
+/// Calls `f` with the default generator. Draws inside `f` must use its argument: the default generator is lent out
+/// meanwhile.
+///
+/// # Panics
+/// If `f` draws from the default generator by another way than its argument.
+#[track_caller]
 pub fn with_default<R>(f: impl FnOnce(&mut Generator) -> R) -> R {
+    let lent = LOCAL.with(|local| local.try_borrow_mut().is_err());
+    if lent {
+        mistake!("with_default: the default generator is already lent to the caller; draw from the argument");
+    }
     LOCAL.with_borrow_mut(|local| match local {
         Some(generator) => f(generator),
         // A panic inside `f` leaves a usable generator: every draw completes or does not begin.
@@ -108,6 +117,13 @@ mod tests {
         expected.next_u32();
         assert!(g == expected);
         assert!(LOCAL.with_borrow(Option::is_none));
+    }
+
+    #[test]
+    fn a_nested_draw_from_the_default_generator_is_refused() {
+        let message = crate::check(|| with_default(|_| draw())).unwrap_err();
+        assert!(message.starts_with("with_default: the default generator is already lent"), "{message}");
+        draw();
     }
 
     #[test]

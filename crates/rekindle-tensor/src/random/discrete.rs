@@ -2,6 +2,7 @@
 
 use super::Generator;
 use super::element::{Float, Number, unit_f64};
+use crate::op::require;
 
 /// From this span on, integers are drawn from 64-bit words.
 const WIDE_SPAN: u64 = 1 << 28;
@@ -21,7 +22,7 @@ impl Generator {
     /// If `low >= high`.
     #[track_caller]
     pub fn randint<T: Number>(&mut self, x: &mut [T], low: i64, high: i64) {
-        assert!(low < high, "randint: no integer lies in [{low}, {high}); is it [{high}, {low})?");
+        require!(low < high, "randint: no integer lies in [{low}, {high}); is it [{high}, {low})?");
         let span = high.wrapping_sub(low) as u64;
         if span >= WIDE_SPAN {
             self.map_u64(x, |word| T::from_i64((word % span).wrapping_add(low as u64) as i64));
@@ -56,7 +57,7 @@ impl Generator {
     /// If the lengths differ, or a probability is not in [0, 1].
     #[track_caller]
     pub fn bernoulli_each<T: Float>(&mut self, x: &mut [T], p: &[T]) {
-        assert!(x.len() == p.len(), "bernoulli: {} values from {} probabilities", x.len(), p.len());
+        require!(x.len() == p.len(), "bernoulli: {} values from {} probabilities", x.len(), p.len());
         p.iter().for_each(|p| check_probability("bernoulli", p.to_f64()));
         let mut p = p.iter();
         T::map_unit(self, x, |u| T::from_i64((Some(&u) < p.next()).into()));
@@ -68,7 +69,7 @@ impl Generator {
     /// If `p` is not in (0, 1).
     #[track_caller]
     pub fn geometric<T: Number>(&mut self, x: &mut [T], p: f64) {
-        assert!(0.0 < p && p < 1.0, "geometric: p must lie in (0, 1), got {p}");
+        require!(0.0 < p && p < 1.0, "geometric: p must lie in (0, 1), got {p}");
         let failure = (-p).ln_1p();
         self.map_u64(x, |word| T::from_f64((unit_f64(word).ln() / failure).ceil()));
     }
@@ -125,21 +126,21 @@ impl Generator {
 
 #[track_caller]
 pub(super) fn check_probability(op: &str, p: f64) {
-    assert!((0.0..=1.0).contains(&p), "{op}: a probability must lie in [0, 1], got {p}");
+    require!((0.0..=1.0).contains(&p), "{op}: a probability must lie in [0, 1], got {p}");
 }
 
 #[track_caller]
 fn check_weights<T: Float>(weights: &[T], n: usize, replacement: bool) {
     for (i, weight) in weights.iter().enumerate() {
         let weight = weight.to_f64();
-        assert!(
+        require!(
             weight >= 0.0 && weight.is_finite(),
             "multinomial: weight {i} is {weight}; weights must be finite and not negative"
         );
     }
     let positive = weights.iter().filter(|w| w.to_f64() > 0.0).count();
-    assert!(positive > 0, "multinomial: none of the {} weights is positive", weights.len());
-    assert!(
+    require!(positive > 0, "multinomial: none of the {} weights is positive", weights.len());
+    require!(
         replacement || n <= positive,
         "multinomial: cannot draw {n} different indices from {positive} positive weights; draw with replacement?"
     );

@@ -4,7 +4,7 @@
 //! Sources: X. Glorot and Y. Bengio, AISTATS 2010 (xavier); K. He et al., ICCV 2015 (kaiming).
 
 use super::{Float, Generator};
-use crate::op::mistake;
+use crate::op::{mistake, require};
 
 /// The non-linearity that follows a layer: it decides the gain.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -163,8 +163,8 @@ pub fn linear_bias<T: Float>(x: &mut [T], fan_in: usize, generator: &mut Generat
 /// If `std` is not positive, or `a >= b`.
 #[track_caller]
 pub fn trunc_normal<T: Float>(x: &mut [T], mean: f64, std: f64, a: f64, b: f64, generator: &mut Generator) {
-    assert!(std > 0.0, "trunc_normal: std must be positive, got {std}");
-    assert!(a < b, "trunc_normal: the interval is empty: [{a}, {b}]");
+    require!(std > 0.0, "trunc_normal: std must be positive, got {std}");
+    require!(a < b, "trunc_normal: the interval is empty: [{a}, {b}]");
     let (low, high) = (normal_cdf((a - mean) / std), normal_cdf((b - mean) / std));
     if high - low <= 0.3 {
         return by_inverse(x, mean, std, (a, b), (low, high), generator);

@@ -3,6 +3,7 @@
 //! scikit-learn's data sets and splits, and many older notebooks, draw from it. The engine is the same MT19937
 //! as PyTorch's; the distributions differ.
 
+use crate::op::require;
 use rekindle_kernels::mt19937::Mt19937;
 
 /// NumPy's `RandomState`, bit for bit.
@@ -98,7 +99,7 @@ impl RandomState {
     /// If `low >= high`.
     #[track_caller]
     pub fn randint(&mut self, low: i64, high: i64) -> i64 {
-        assert!(low < high, "randint: no integer lies in [{low}, {high})");
+        require!(low < high, "randint: no integer lies in [{low}, {high})");
         let largest = (high.wrapping_sub(low) as u64) - 1;
         low.wrapping_add(self.interval(largest) as i64)
     }
@@ -131,8 +132,8 @@ impl RandomState {
     /// probabilities that sum to one.
     #[track_caller]
     pub fn choice(&mut self, n: usize, size: usize, replace: bool, p: Option<&[f64]>) -> Vec<usize> {
-        assert!(n > 0 || size == 0, "choice: nothing to choose from");
-        assert!(replace || size <= n, "choice: cannot take {size} of {n} without replacement");
+        require!(n > 0 || size == 0, "choice: nothing to choose from");
+        require!(replace || size <= n, "choice: cannot take {size} of {n} without replacement");
         match p {
             None if replace => (0..size).map(|_| self.interval(n as u64 - 1) as usize).collect(),
             None => {
@@ -170,7 +171,7 @@ impl RandomState {
     #[track_caller]
     fn by_inversion_once(&mut self, p: &[f64], size: usize) -> Vec<usize> {
         let positive = p.iter().filter(|&&p| p > 0.0).count();
-        assert!(size <= positive, "choice: cannot take {size} of {positive} positive probabilities");
+        require!(size <= positive, "choice: cannot take {size} of {positive} positive probabilities");
         let (mut p, mut found) = (p.to_vec(), Vec::with_capacity(size));
         while found.len() < size {
             for i in self.by_inversion(&p, size - found.len()) {
@@ -186,10 +187,10 @@ impl RandomState {
 
 #[track_caller]
 fn check_probabilities(n: usize, p: &[f64]) {
-    assert!(p.len() == n, "choice: {} probabilities for {n} indices", p.len());
-    assert!(p.iter().all(|&p| p >= 0.0), "choice: a probability is negative or NaN: {p:?}");
+    require!(p.len() == n, "choice: {} probabilities for {n} indices", p.len());
+    require!(p.iter().all(|&p| p >= 0.0), "choice: a probability is negative or NaN: {p:?}");
     let sum: f64 = p.iter().sum();
-    assert!((sum - 1.0).abs() < 1e-8, "choice: the probabilities sum to {sum}, not to 1");
+    require!((sum - 1.0).abs() < 1e-8, "choice: the probabilities sum to {sum}, not to 1");
 }
 
 #[cfg(test)]
