@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::output::say;
 use rekindle::nn::Parameters;
-use rekindle::train::{CIRCLES, Recipe, Row, Trained, run as train};
+use rekindle::train::{CIRCLES, EpochRow, Recipe, Trained, run as train};
 use std::path::PathBuf;
 
 /// Train a net as a recipe says; without one, the circles classifier of lecture 02
@@ -85,7 +85,7 @@ fn print_head(recipe: &Recipe) {
     );
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &EpochRow) -> String {
     let accuracy = |a: Option<f64>| a.map_or("-".into(), |a| format!("{a:.4}"));
     format!(
         "{:>6} {:>11.5} {:>10} {:>10.5} {:>9} {:>7.1}s",
@@ -98,7 +98,7 @@ fn line(row: &Row) -> String {
     )
 }
 
-fn json(row: &Row) -> serde_json::Value {
+fn json(row: &EpochRow) -> serde_json::Value {
     serde_json::json!({
         "epoch": row.epoch, "train_loss": row.train_loss, "train_acc": row.train_acc,
         "test_loss": row.test_loss, "test_acc": row.test_acc, "time": row.seconds,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rekindle_tensor::Tensor;
 use rekindle_tensor::random::with_default;
 
-use crate::split::{self, Size};
+use crate::split::{self, PartSize};
 
 /// Samples that a [`DataLoader`](crate::DataLoader) can gather into batches.
 ///
@@ -97,7 +97,7 @@ impl TensorDataset {
     pub fn new(x: Tensor, y: Tensor) -> Self {
         match (x.shape().first(), y.shape().first()) {
             (Some(n), Some(m)) if n == m => Self { x: x.contiguous(), y: y.contiguous() },
-            _ => panic!(
+            _ => rekindle_tensor::mistake!(
                 "tensor_dataset: x and y must have as many rows as each other: {:?} and {:?}",
                 x.shape(),
                 y.shape()
@@ -139,7 +139,7 @@ impl Subset {
     pub fn new(dataset: impl Dataset + 'static, indices: impl Into<Arc<[usize]>>) -> Self {
         let (n, indices) = (dataset.len(), indices.into());
         if let Some(index) = indices.iter().find(|&&index| index >= n) {
-            panic!("subset: index {index} is out of range for {n} samples");
+            rekindle_tensor::mistake!("subset: index {index} is out of range for {n} samples");
         }
         Self { dataset: Arc::new(dataset), indices }
     }
@@ -167,7 +167,7 @@ impl Dataset for Subset {
 
 /// Shuffles a data set into parts: counts that add up to all samples, or fractions that add up to one (each
 /// rounded down; samples left over go to the first parts). Draws one permutation from the default generator,
-/// as PyTorch's `random_split` does.
+/// as PyTorch's `random_split` does; inside [`with_generator`](rekindle_tensor::random::with_generator) from another.
 ///
 /// # Panics
 /// If the parts do not add up, or counts and fractions are mixed.
@@ -180,23 +180,32 @@ impl Dataset for Subset {
 /// let ds = TensorDataset::new(Tensor::zeros([10, 2]), Tensor::zeros([10]));
 /// let parts = random_split(ds, &[0.7, 0.3]);
 /// assert_eq!(parts[1].indices(), [3, 7, 4]);
+///
+/// // random_split(ds, [7, 3], generator=torch.Generator().manual_seed(0))
+/// let ds = TensorDataset::new(Tensor::zeros([10, 2]), Tensor::zeros([10]));
+/// let parts = random::with_generator(&mut random::Generator::seeded(0), || random_split(ds, &[7, 3]));
+/// assert_eq!(parts[1].indices(), [8, 6, 2]);
 /// ```
 #[track_caller]
-pub fn random_split<S: Into<Size> + Copy>(dataset: impl Dataset + 'static, parts: &[S]) -> Vec<Subset> {
+pub fn random_split<S: Into<PartSize> + Copy>(dataset: impl Dataset + 'static, parts: &[S]) -> Vec<Subset> {
     let n = dataset.len();
     let (mut counts, mut fractions) = (Vec::new(), Vec::new());
     for &part in parts {
         match part.into() {
-            Size::Count(count) => counts.push(count),
-            Size::Fraction(fraction) => fractions.push(fraction),
+            PartSize::Count(count) => counts.push(count),
+            PartSize::Fraction(fraction) => fractions.push(fraction),
         }
     }
     if !fractions.is_empty() {
-        assert!(counts.is_empty(), "random_split: give counts or fractions, not both");
+        if !counts.is_empty() {
+            rekindle_tensor::mistake!("random_split: give counts or fractions, not both");
+        }
         counts = split::lengths_of_fractions(n, &fractions);
     }
     let sum: usize = counts.iter().sum();
-    assert!(sum == n, "random_split: {counts:?} add up to {sum}, but there are {n} samples");
+    if sum != n {
+        rekindle_tensor::mistake!("random_split: {counts:?} add up to {sum}, but there are {n} samples");
+    }
     let dataset: Arc<dyn Dataset> = Arc::new(dataset);
     let parts = with_default(|generator| split::random_split(&counts, generator));
     parts.into_iter().map(|part| Subset { dataset: dataset.clone(), indices: part.into() }).collect()

@@ -46,7 +46,9 @@ impl DataLoader {
     /// If `batch_size` is 0.
     #[track_caller]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        assert!(batch_size > 0, "data_loader: batch_size must be positive");
+        if batch_size == 0 {
+            rekindle_tensor::mistake!("data_loader: batch_size must be at least 1, got 0");
+        }
         self.batch_size = batch_size;
         self
     }

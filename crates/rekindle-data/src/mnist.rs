@@ -155,6 +155,13 @@ static FASHION_MNIST: PublishedSet = PublishedSet {
 };
 
 /// Where data sets are: a folder of the user's, or the cache, which is filled from a mirror.
+///
+/// ```no_run
+/// use rekindle_data::{Root, mnist};
+/// let mirror = Root::from_env().with_cache("cache").with_mirror("http://localhost:8000").quietly();
+/// let train = mnist(mirror).train()?;
+/// # Ok::<(), rekindle_data::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     /// The user's folder. Nothing is fetched if there is one.
@@ -226,6 +233,14 @@ pub struct ImageSource {
 }
 
 /// Grey images and their labels.
+///
+/// ```
+/// use rekindle_data::{IdxArray, LabelledImages};
+/// let images = IdxArray { shape: vec![2, 1, 1], data: vec![0, 255] };
+/// let set = LabelledImages { images, labels: vec![1, 0], classes: &["zero", "one"] };
+/// let (x, y) = set.pick(&[0, 1]).tensors();
+/// assert_eq!((x.to_vec::<f32>(), y.to_vec::<i64>()), (vec![1.0, 0.0], vec![0, 1]));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelledImages {
     /// Shape `[n, height, width]`.
@@ -253,15 +268,28 @@ impl ImageSource {
         self.read(&self.set.test)
     }
 
-    fn read(&self, [images, labels]: &'static [PublishedFile; 2]) -> Result<LabelledImages> {
-        let (images_path, labels_path) = (self.locate(images)?, self.locate(labels)?);
-        let images = read_rank(&images_path, 3, "images, rows and columns")?;
-        let labels = read_rank(&labels_path, 1, "labels")?;
-        self.check_labels(&labels_path, &labels)?;
+    /// Reads a pair of files. What is damaged in the cache is moved aside and fetched once more, because nobody else
+    /// looks after the cache.
+    fn read(&self, files: &'static [PublishedFile; 2]) -> Result<LabelledImages> {
+        let [images, labels] = [self.locate(&files[0])?, self.locate(&files[1])?];
+        match self.read_pair(&images, &labels) {
+            Err(Error::Malformed { .. }) if self.root.folder.is_none() && cfg!(feature = "download") => {
+                set_aside(&images)?;
+                set_aside(&labels)?;
+                self.read_pair(&self.locate(&files[0])?, &self.locate(&files[1])?)
+            }
+            result => result,
+        }
+    }
+
+    fn read_pair(&self, images_path: &Path, labels_path: &Path) -> Result<LabelledImages> {
+        let images = read_rank(images_path, 3, "images, rows and columns")?;
+        let labels = read_rank(labels_path, 1, "labels")?;
+        self.check_labels(labels_path, &labels)?;
         let (n, m) = (images.shape[0], labels.shape[0]);
         if n != m {
             let problem = format!("{m} labels for the {n} images in {}", images_path.display());
-            return Err(malformed(&labels_path, 4, problem, "take both files from the same place"));
+            return Err(malformed(labels_path, 4, problem, "take both files from the same place"));
         }
         Ok(LabelledImages { images, labels: labels.data, classes: &self.set.classes })
     }
@@ -388,7 +416,10 @@ impl LabelledImages {
     pub fn pick(&self, classes: &[usize]) -> Self {
         let known = self.classes.len();
         if let Some(class) = classes.iter().find(|&&class| class >= known) {
-            panic!("pick: class {class} is out of range; the classes are 0 to {}", known - 1);
+            rekindle_tensor::mistake!(
+                "pick: class {class} is out of range; the classes are 0 to {}",
+                known - 1
+            );
         }
         let pixels: usize = self.images.shape[1..].iter().product();
         let of_class =
@@ -412,6 +443,13 @@ fn read_rank(path: &Path, rank: usize, dimensions: &str) -> Result<IdxArray> {
     }
     let problem = format!("rank {}, expected {rank} ({dimensions})", array.shape.len());
     Err(malformed(path, 3, problem, "is this the right file?"))
+}
+
+/// Gives a file the name `NAME.damaged`, under which nothing looks for it.
+fn set_aside(path: &Path) -> Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".damaged");
+    std::fs::rename(path, &aside).map_err(Error::io(path))
 }
 
 fn malformed(path: &Path, offset: u64, problem: String, remedy: &'static str) -> Error {

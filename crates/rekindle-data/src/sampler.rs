@@ -106,6 +106,16 @@ impl Sampler for ReplacementSampler {
 }
 
 /// The given indices, shuffled.
+///
+/// ```
+/// use rekindle_data::sampler::SubsetRandomSampler;
+/// use rekindle_data::{DataLoader, TensorDataset};
+/// use rekindle_tensor::Tensor;
+///
+/// let ds = TensorDataset::new(Tensor::zeros([10, 2]), Tensor::zeros([10]));
+/// let dl = DataLoader::new(ds).batch_size(2).sampler(SubsetRandomSampler { indices: vec![1, 4, 7] });
+/// assert_eq!(dl.len(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubsetRandomSampler {
     /// The samples to visit.
@@ -123,6 +133,15 @@ impl Sampler for SubsetRandomSampler {
 }
 
 /// Draws in proportion to weights, for example against unbalanced classes.
+///
+/// ```
+/// use rekindle_data::sampler::{Sampler, WeightedRandomSampler};
+/// use rekindle_tensor::random::Generator;
+///
+/// let sampler = WeightedRandomSampler { weights: vec![0.0, 1.0, 3.0], num_samples: 100, replacement: true };
+/// let order = sampler.order(Some(&mut Generator::seeded(0)));
+/// assert!(!order.contains(&0) && order.iter().filter(|&&i| i == 2).count() > 60);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightedRandomSampler {
     /// One weight per sample; they need not sum to one.

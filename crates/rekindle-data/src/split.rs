@@ -6,20 +6,20 @@ use rekindle_tensor::random::numpy::RandomState;
 
 /// How large a part is: a count, or a fraction of the whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Size {
+pub enum PartSize {
     /// So many samples.
     Count(usize),
     /// This share of all samples.
     Fraction(f64),
 }
 
-impl From<usize> for Size {
+impl From<usize> for PartSize {
     fn from(count: usize) -> Self {
         Self::Count(count)
     }
 }
 
-impl From<f64> for Size {
+impl From<f64> for PartSize {
     fn from(fraction: f64) -> Self {
         Self::Fraction(fraction)
     }
@@ -47,10 +47,11 @@ pub struct Split {
 #[track_caller]
 pub fn lengths_of_fractions(n: usize, fractions: &[f64]) -> Vec<usize> {
     let sum: f64 = fractions.iter().sum();
-    assert!(
-        (sum - 1.0).abs() < 1e-9 && fractions.iter().all(|f| (0.0..=1.0).contains(f)),
-        "random_split: fractions must lie in [0, 1] and sum to 1, got {fractions:?} (sum {sum})"
-    );
+    if !((sum - 1.0).abs() < 1e-9 && fractions.iter().all(|f| (0.0..=1.0).contains(f))) {
+        rekindle_tensor::mistake!(
+            "random_split: fractions must lie in [0, 1] and sum to 1, got {fractions:?} (sum {sum})"
+        );
+    }
     let mut lengths: Vec<usize> = fractions.iter().map(|f| (n as f64 * f).floor() as usize).collect();
     let missing = n - lengths.iter().sum::<usize>();
     (0..missing).for_each(|i| lengths[i % fractions.len()] += 1);
@@ -90,7 +91,7 @@ pub fn random_split(lengths: &[usize], generator: &mut Generator) -> Vec<Vec<usi
 /// # Panics
 /// If one of the parts would be empty.
 #[track_caller]
-pub fn train_test_split(n: usize, test_size: impl Into<Size>, random_state: u32) -> Split {
+pub fn train_test_split(n: usize, test_size: impl Into<PartSize>, random_state: u32) -> Split {
     let n_test = test_count(n, test_size.into());
     let mut test = RandomState::new(random_state).permutation(n);
     let train = test.split_off(n_test);
@@ -102,17 +103,22 @@ pub fn train_test_split(n: usize, test_size: impl Into<Size>, random_state: u32)
 /// # Panics
 /// If one of the parts has fewer samples than there are classes, or a class has a single sample.
 #[track_caller]
-pub fn stratified_train_test_split(labels: &[i64], test_size: impl Into<Size>, random_state: u32) -> Split {
+pub fn stratified_train_test_split(
+    labels: &[i64],
+    test_size: impl Into<PartSize>,
+    random_state: u32,
+) -> Split {
     let n = labels.len();
     let n_test = test_count(n, test_size.into());
     let members = members_by_class(labels);
     let counts: Vec<usize> = members.iter().map(Vec::len).collect();
-    assert!(
-        n_test.min(n - n_test) >= counts.len() && counts.iter().all(|&c| c > 1),
-        "train_test_split: cannot stratify {n} samples of {} classes, counts {counts:?}, into {} and {n_test}",
-        counts.len(),
-        n - n_test
-    );
+    if n_test.min(n - n_test) < counts.len() || counts.iter().any(|&c| c < 2) {
+        rekindle_tensor::mistake!(
+            "train_test_split: cannot stratify {n} samples of {} classes, counts {counts:?}, into {} and {n_test}",
+            counts.len(),
+            n - n_test
+        );
+    }
     let mut r = RandomState::new(random_state);
     let for_train = likeliest_counts(&counts, n - n_test, &mut r);
     let left: Vec<usize> = counts.iter().zip(&for_train).map(|(c, t)| c - t).collect();
@@ -130,12 +136,14 @@ pub fn stratified_train_test_split(labels: &[i64], test_size: impl Into<Size>, r
 }
 
 #[track_caller]
-fn test_count(n: usize, size: Size) -> usize {
+fn test_count(n: usize, size: PartSize) -> usize {
     let count = match size {
-        Size::Count(count) => count,
-        Size::Fraction(fraction) => (fraction * n as f64).ceil() as usize,
+        PartSize::Count(count) => count,
+        PartSize::Fraction(fraction) => (fraction * n as f64).ceil() as usize,
     };
-    assert!(0 < count && count < n, "train_test_split: {size:?} of {n} samples leaves a part empty");
+    if count == 0 || count >= n {
+        rekindle_tensor::mistake!("train_test_split: {size:?} of {n} samples leaves a part empty");
+    }
     count
 }
 
@@ -251,8 +259,12 @@ impl StratifiedKFold {
 
 #[track_caller]
 fn check_folds(n_splits: usize, n: usize, what: &str) {
-    assert!(n_splits >= 2, "k-fold: needs two or more folds, got {n_splits}");
-    assert!(n_splits <= n, "k-fold: {n_splits} folds of {n} {what}; use fewer folds");
+    if n_splits < 2 {
+        rekindle_tensor::mistake!("k-fold: needs two or more folds, got {n_splits}");
+    }
+    if n_splits > n {
+        rekindle_tensor::mistake!("k-fold: {n_splits} folds of {n} {what}; use fewer folds");
+    }
 }
 
 fn splits(fold_of: &[usize], n_splits: usize) -> Vec<Split> {

@@ -77,6 +77,13 @@ impl Points {
 }
 
 /// A large circle around a small one: class 0 outside, class 1 inside.
+///
+/// ```
+/// use rekindle_data::synthetic::Circles;
+/// let set = Circles { n_samples: 4, shuffle: false, factor: 0.5, ..Circles::default() }.generate();
+/// assert_eq!((set.row(0), set.row(2)), (&[1.0, 0.0][..], &[0.5, 0.0][..]));
+/// assert_eq!(set.labels, [0, 0, 1, 1]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Circles {
     /// Number of points; the outer circle gets half of them, rounded down.
@@ -109,6 +116,12 @@ impl Circles {
 }
 
 /// Two interleaving half circles.
+///
+/// ```
+/// use rekindle_data::synthetic::Moons;
+/// let set = Moons { n_samples: 500, noise: 0.2, ..Moons::default() }.generate();
+/// assert_eq!((set.len(), set.n_features), (500, 2));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moons {
     /// Number of points; the upper moon gets half of them, rounded down.
@@ -139,6 +152,12 @@ impl Moons {
 }
 
 /// Normal clouds around random centres, one class each.
+///
+/// ```
+/// use rekindle_data::synthetic::Blobs;
+/// let set = Blobs { n_samples: 1000, centers: 4, cluster_std: 1.5, random_state: 42, ..Blobs::default() }.generate();
+/// assert_eq!(set.labels.iter().filter(|&&class| class == 3).count(), 250);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Blobs {
     /// Number of points, shared equally; the first clouds get what remains.
@@ -178,7 +197,9 @@ impl Blobs {
     /// If there is no centre.
     #[track_caller]
     pub fn generate(&self) -> Points {
-        assert!(self.centers > 0, "make_blobs: no centres; give at least one");
+        if self.centers == 0 {
+            rekindle_tensor::mistake!("make_blobs: no centres; give at least one");
+        }
         let mut r = RandomState::new(self.random_state);
         let (low, high) = self.center_box;
         let centers: Vec<f64> = (0..self.centers * self.n_features).map(|_| r.uniform(low, high)).collect();

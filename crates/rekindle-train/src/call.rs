@@ -75,6 +75,9 @@ impl Call {
     /// One line that says what is not understood.
     pub fn parse(text: &str) -> Result<Call, String> {
         let text = text.trim();
+        if text.contains(char::is_control) {
+            return Err(format!("{text:?} has line breaks or control characters in it"));
+        }
         let (name, inside) = match text.split_once('(') {
             None => (text, ""),
             Some((name, rest)) => {
@@ -84,7 +87,9 @@ impl Call {
                 (name.trim(), inside)
             }
         };
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let is_name =
+            |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name(name) {
             return Err(format!("`{text}` is not a name with arguments such as `Linear(784, 32)`"));
         }
         let mut call = Call { name: name.to_string(), args: Vec::new(), named: BTreeMap::new() };
@@ -96,6 +101,9 @@ impl Call {
                 Some((k, v)) => (Some(k.trim()), v.trim()),
                 None => (None, part),
             };
+            if key.is_some_and(|k| !is_name(k)) {
+                return Err(format!("`{text}`: `{part}` must be a name, `=` and a value"));
+            }
             let arg = Arg::parse(value)
                 .ok_or_else(|| format!("`{text}`: `{value}` is neither a number, true, false nor None"))?;
             match key {

@@ -27,7 +27,7 @@ pub use layers::build_net;
 pub use objective::{Decision, Objective};
 pub use optimizers::build_optimizer;
 pub use recipe::{Measured, Recipe, Report};
-pub use run::{Row, Trained, evaluate, run};
+pub use run::{EpochRow, Trained, evaluate, run};
 pub use source::{Blobs, Data, Images, Part, Source, Synthetic, Targets, load};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 /// The figures of one reported epoch. Accuracies are fractions from 0 to 1; regression has none.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct EpochRow {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// The mean of the losses of the epoch's training steps.
@@ -39,7 +39,7 @@ pub struct Trained {
     /// The data it was trained on and tested with.
     pub data: Data,
     /// The reported epochs.
-    pub rows: Vec<Row>,
+    pub rows: Vec<EpochRow>,
 }
 
 /// Trains as a recipe says and reports each row as it comes. Image files are looked for in `data`.
@@ -54,14 +54,18 @@ pub struct Trained {
 ///
 /// # Errors
 /// If the recipe is not valid or does not fit its data, the data cannot be loaded, or a number stops being finite.
-pub fn run(recipe: &Recipe, data: Option<&Path>, report: &mut dyn FnMut(&Row)) -> Result<Trained, Error> {
+pub fn run(
+    recipe: &Recipe,
+    data: Option<&Path>,
+    report: &mut dyn FnMut(&EpochRow),
+) -> Result<Trained, Error> {
     train(recipe, data, report).map_err(|e| match &recipe.file {
         Some(file) => e.at(file.display()),
         None => e,
     })
 }
 
-fn train(recipe: &Recipe, data: Option<&Path>, report: &mut dyn FnMut(&Row)) -> Result<Trained, Error> {
+fn train(recipe: &Recipe, data: Option<&Path>, report: &mut dyn FnMut(&EpochRow)) -> Result<Trained, Error> {
     recipe.check().map_err(Error::Recipe)?;
     let mut training = guarded(|| {
         let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
@@ -115,7 +119,7 @@ impl Sums {
 }
 
 impl Training<'_> {
-    fn epochs(&mut self, report: &mut dyn FnMut(&Row)) -> Result<Vec<Row>, Error> {
+    fn epochs(&mut self, report: &mut dyn FnMut(&EpochRow)) -> Result<Vec<EpochRow>, Error> {
         let start = Instant::now();
         for (name, part) in [("training", &self.data.train), ("test", &self.data.test)] {
             finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
@@ -181,7 +185,7 @@ impl Training<'_> {
         sums: &Sums,
         loader: Option<&DataLoader>,
         seconds: f64,
-    ) -> Result<Row, Error> {
+    ) -> Result<EpochRow, Error> {
         self.net.eval();
         let train_acc = match (self.recipe.report.train, loader) {
             (Measured::Step, _) => sums.accuracy(),
@@ -197,7 +201,7 @@ impl Training<'_> {
             }
         };
         let (test_loss, test_acc) = self.judge(epoch, sums, "test", &self.data.test)?;
-        Ok(Row { epoch, train_loss: sums.mean_loss(), train_acc, test_loss, test_acc, seconds })
+        Ok(EpochRow { epoch, train_loss: sums.mean_loss(), train_acc, test_loss, test_acc, seconds })
     }
 
     /// [`evaluate`], whose outputs and loss must be finite.

@@ -1,6 +1,6 @@
 //! Tensors and automatic differentiation, the ground everything else stands on.
 //!
-//!     cargo run --release --example 01_tensors
+//!     cargo run --release -p rekindle --example 01_tensors
 
 use rekindle::prelude::*;
 

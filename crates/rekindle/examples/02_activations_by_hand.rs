@@ -1,6 +1,6 @@
 //! Lecture 02, section 7: ReLU and sigmoid written from primitives; gradients flow through them like through any op.
 //!
-//!     cargo run --release --example 02_activations_by_hand
+//!     cargo run --release -p rekindle --example 02_activations_by_hand
 
 use rekindle::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Lecture 02, model_4: four classes, softmax and cross entropy.
 //!
-//!     cargo run --release --example 02_blobs
+//!     cargo run --release -p rekindle --example 02_blobs
 
 use rekindle::prelude::*;
 

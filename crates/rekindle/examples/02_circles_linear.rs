@@ -1,6 +1,6 @@
 //! Lecture 02, model_1: a net of linear layers cannot separate two rings, however deep and however long it trains.
 //!
-//!     cargo run --release --example 02_circles_linear
+//!     cargo run --release -p rekindle --example 02_circles_linear
 
 use rekindle::prelude::*;
 

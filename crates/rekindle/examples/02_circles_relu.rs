@@ -1,6 +1,6 @@
 //! Lecture 02, model_3: the same net with ReLU between the layers bends its boundary around the inner ring.
 //!
-//!     cargo run --release --example 02_circles_relu
+//!     cargo run --release -p rekindle --example 02_circles_relu
 
 use rekindle::prelude::*;
 

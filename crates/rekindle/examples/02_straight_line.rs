@@ -1,6 +1,6 @@
 //! Lecture 02, model_2: the linear net that fails on circles can learn a straight line, so the loop is right.
 //!
-//!     cargo run --release --example 02_straight_line
+//!     cargo run --release -p rekindle --example 02_straight_line
 
 use rekindle::prelude::*;
 

@@ -1,6 +1,6 @@
 //! 05wk-1, section 5: the sigmoid by hand, then inside the loss (BCEWithLogitsLoss), then logsigmoid.
 //!
-//!     cargo run --release --example 05_logits
+//!     cargo run --release -p rekindle --features download --example 05_logits
 //!
 //! MNIST is read from $REKINDLE_DATA, else downloaded once.
 

@@ -1,6 +1,6 @@
 //! 05wk-1, section 4D: mini-batches of 16, 792 updates in each epoch.
 //!
-//!     cargo run --release --example 05_mini_batches
+//!     cargo run --release -p rekindle --features download --example 05_mini_batches
 //!
 //! MNIST is read from $REKINDLE_DATA, else downloaded once.
 

@@ -1,6 +1,6 @@
 //! 05wk-1, section 4A: is it a zero or a one? Full batches, no boilerplate yet.
 //!
-//!     cargo run --release --example 05_mnist_binary
+//!     cargo run --release -p rekindle --features download --example 05_mnist_binary
 //!
 //! MNIST is read from $REKINDLE_DATA, else downloaded once.
 

@@ -1,6 +1,6 @@
 //! 05wk-1, sections 5C and 5D: softmax along the right dimension, and cross entropy computed in every way.
 //!
-//!     cargo run --release --example 05_softmax_and_cross_entropy
+//!     cargo run --release -p rekindle --example 05_softmax_and_cross_entropy
 
 // The lecture's table holds 3.14, not pi.
 #![allow(clippy::approx_constant)]

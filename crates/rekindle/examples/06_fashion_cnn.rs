@@ -1,7 +1,7 @@
 //! 06wk-2, section 4: Fashion-MNIST, first with one hidden layer, then with convolutions. Pass a number of epochs;
 //! the lecture trains 30.
 //!
-//!     cargo run --release --example 06_fashion_cnn -- 5
+//!     cargo run --release -p rekindle --features download --example 06_fashion_cnn -- 5
 //!
 //! Fashion-MNIST is read from $REKINDLE_DATA, else downloaded once.
 

@@ -1,6 +1,6 @@
 //! 06wk-1, section 4C: zeros, ones and twos with three outputs and cross entropy.
 //!
-//!     cargo run --release --example 06_three_classes
+//!     cargo run --release -p rekindle --features download --example 06_three_classes
 //!
 //! MNIST is read from $REKINDLE_DATA, else downloaded once.
 

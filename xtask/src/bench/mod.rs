@@ -4,6 +4,7 @@
 mod torch;
 mod workloads;
 
+use crate::say;
 use rekindle::{num_threads, set_num_threads};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,9 +58,14 @@ fn run(options: &Options) -> Result<(), String> {
     if !options.json {
         let torch_columns =
             if torch.is_some() { format!("{:>12}{:>8}", "torch_ms", "ratio") } else { String::new() };
-        println!(
+        say!(
             "{:<8}{:>12}{:>12}{:>8}{:>9}{:>9}{torch_columns}",
-            "", "ms", "min_ms", "steps", "threads", "peak_mb"
+            "",
+            "ms",
+            "min_ms",
+            "steps",
+            "threads",
+            "peak_mb"
         );
     }
     for workload in &options.workloads {
@@ -108,8 +114,9 @@ fn parse(args: &[String]) -> Result<Options, String> {
 /// Rounds of `workload.steps` timed steps each. The median is that of the rounds' medians, so that a disturbed round
 /// does not count.
 fn measure(workload: &Workload, options: &Options, mut torch: Option<&mut Torch>) -> Result<Figures, String> {
-    reset_peak_memory();
     let mut step = (workload.make)(&options.data)?;
+    // What it took to read the data does not count.
+    reset_peak_memory();
     // The first steps of either side fill caches and pools; they are not counted.
     time_steps(&mut step, workload.steps.div_ceil(4));
     if let Some(torch) = torch.as_deref_mut() {
@@ -150,7 +157,7 @@ fn median(times: &mut [f64]) -> f64 {
 
 fn print_row(f: &Figures) {
     let torch = f.torch_ms.map_or(String::new(), |t| format!("{t:>12.4}{:>8.2}", t / f.ms));
-    println!(
+    say!(
         "{:<8}{:>12.4}{:>12.4}{:>8}{:>9}{:>9.0}{torch}",
         f.name,
         f.ms,
@@ -169,7 +176,7 @@ fn print_json(f: &Figures) {
         object["torch_ms"] = t.into();
         object["ratio"] = (t / f.ms).into();
     }
-    println!("{object}");
+    say!("{object}");
 }
 
 /// Makes the kernel count the peak from now on; where it cannot, the peak is that of the whole process.
@@ -183,4 +190,38 @@ fn peak_memory_mb() -> f64 {
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
     line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok())
         .map_or(0.0, |kb| kb / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Options, String> {
+        parse(&args.iter().map(|s| s.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn workloads_and_flags_are_read_and_mistakes_named() {
+        let options = parsed(&["W3", "--json", "--rounds", "2", "W6tiny"]).unwrap_or_else(|e| panic!("{e}"));
+        let names: Vec<&str> = options.workloads.iter().map(|w| w.name).collect();
+        assert_eq!((names, options.json, options.rounds), (vec!["W3", "W6tiny"], true, 2));
+        assert_eq!(parsed(&[]).map(|o| o.workloads.len()), Ok(WORKLOADS.len()));
+        let says = |args: &[&str]| parsed(args).err().unwrap_or_default();
+        assert!(says(&["W99"]).starts_with("bench: there is no workload or flag W99; workloads: W1 "));
+        assert_eq!(says(&["--rounds", "0"]), "bench: --rounds needs a number of at least 1, got 0");
+        assert_eq!(says(&["--rounds"]), "bench: --rounds needs a value");
+    }
+
+    #[test]
+    fn the_median_is_not_moved_by_one_slow_step() {
+        assert_eq!(median(&mut [3.0, 1.0, 900.0, 2.0, 2.5]), 2.5);
+    }
+
+    #[test]
+    fn a_workload_without_files_gives_figures() {
+        let options = parsed(&["W6tiny", "--rounds", "1"]).unwrap_or_else(|e| panic!("{e}"));
+        let figures = measure(options.workloads[0], &options, None).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!((figures.name, figures.steps), ("W6tiny", 2000));
+        assert!(0.0 < figures.min_ms && figures.min_ms <= figures.ms, "{} {}", figures.min_ms, figures.ms);
+    }
 }

@@ -39,10 +39,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// `--data`, else `REKINDLE_DATA`, else `../shared/data` if it is there.
+    /// The folder of the images, if it is there.
     pub fn data_folder(&self) -> Option<PathBuf> {
-        let named = self.data.clone().or_else(|| std::env::var_os("REKINDLE_DATA").map(PathBuf::from));
-        named.or_else(|| Some(PathBuf::from("../shared/data"))).filter(|folder| folder.is_dir())
+        Some(crate::data_dir(self.data.clone())).filter(|folder| folder.is_dir())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the run says: failures as they come, then the skipped cases by reason, then the counts.
 
 use super::fault::Fault;
+use crate::say;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ impl Report {
             Err(Fault::Unsupported(why)) => self.skipped.entry(why).or_default().push(name),
             Err(Fault::Failed(message)) => {
                 self.failed += 1;
-                println!("FAILED  {name}\n        {}", message.replace('\n', "\n        "));
+                say!("FAILED  {name}\n        {}", message.replace('\n', "\n        "));
             }
         }
     }
@@ -33,7 +34,7 @@ impl Report {
     /// Records a file or folder that cannot be used.
     pub fn error(&mut self, message: String) {
         self.broken = true;
-        println!("ERROR   {message}");
+        say!("ERROR   {message}");
     }
 
     /// How many cases passed, failed and were skipped.
@@ -46,10 +47,10 @@ impl Report {
         for (why, names) in &self.skipped {
             let more = if names.len() > SHOWN { ", .." } else { "" };
             let shown = names[..names.len().min(SHOWN)].join(", ");
-            println!("skipped {:4}  no {why}  ({shown}{more})", names.len());
+            say!("skipped {:4}  no {why}  ({shown}{more})", names.len());
         }
         let [passed, failed, skipped] = self.counts();
-        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        say!("{passed} passed, {failed} failed, {skipped} skipped");
         if failed > 0 || self.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }

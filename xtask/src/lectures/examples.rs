@@ -12,6 +12,10 @@ use rekindle::{Tensor, manual_seed, no_grad, tensor};
 
 type Show<'a> = &'a mut dyn FnMut(Check);
 
+/// The experiments that have examples.
+pub const IDS: [&str; 7] =
+    ["softmax", "losses", "02/data", "02/model_4", "over-parameterised", "06wk-1/4A", "05wk-1/5B"];
+
 /// Runs those of the wanted experiments.
 pub fn run(options: &Options, show: Show<'_>) -> Result<(), String> {
     if options.wants("softmax") {
@@ -176,12 +180,13 @@ fn over_parameterised(x: &Tensor, y: &Tensor, show: Show<'_>) {
     let column = |i| yhat.narrow(1, i, 1);
     let half_sum = (bce.forward(&column(1), y) + bce.forward(&column(0), &(1.0 - y))) / 2.0;
     let ce = CrossEntropyLoss::new().forward(&netout, &y.long().squeeze());
-    show(Check::text(
-        id,
-        "two BCE, halved, against CE",
-        &format!("{:.4}", ce.item::<f64>()),
-        format!("{:.4}", half_sum.item::<f64>()),
-    ));
+    // The lecture prints it for a net that was not seeded; with this seed PyTorch gives 0.70346713 and 0.70346707.
+    let mut says = |what: &str, loss: Tensor| {
+        let ours = format!("{:.6}", loss.item::<f64>());
+        show(Check::text(id, what, "0.703467", ours).not_in_the_lecture());
+    };
+    says("two BCE, halved", half_sum);
+    says("CE of the two outputs", ce);
 }
 
 fn logit_net(seed: i64) -> Sequential {

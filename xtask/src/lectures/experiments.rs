@@ -1,7 +1,7 @@
 //! The training runs, from their recipes, figure by figure.
 
 use super::{Check, Options, recipe};
-use rekindle::train::{Row, Trained, run as train};
+use rekindle::train::{EpochRow, Trained, run as train};
 use std::collections::BTreeSet;
 
 /// id, figure, epoch as the lecture counts it (`-` for the end), printed in the lecture, PyTorch on a CPU.
@@ -31,11 +31,15 @@ fn expected() -> Vec<Expected> {
         .collect()
 }
 
+/// The experiments of the table.
+pub fn ids() -> BTreeSet<&'static str> {
+    expected().iter().map(|e| e.id).collect()
+}
+
 /// Runs the wanted experiments in the order of the table.
 pub fn run(options: &Options, show: &mut dyn FnMut(Check)) -> Result<(), String> {
     let expected = expected();
-    let ids: BTreeSet<&str> = expected.iter().map(|e| e.id).collect();
-    for id in ids.into_iter().filter(|id| options.wants(id)) {
+    for id in ids().into_iter().filter(|id| options.wants(id)) {
         let trained = train(&recipe(id)?, Some(&options.data), &mut |_| {}).map_err(|e| e.to_string())?;
         for e in expected.iter().filter(|e| e.id == id) {
             show(compare(e, &trained)?);
@@ -45,7 +49,7 @@ pub fn run(options: &Options, show: &mut dyn FnMut(Check)) -> Result<(), String>
 }
 
 /// The lectures of 02 count epochs from 0; recipes count from 1.
-fn row<'a>(e: &Expected, trained: &'a Trained) -> Result<&'a Row, String> {
+fn row<'a>(e: &Expected, trained: &'a Trained) -> Result<&'a EpochRow, String> {
     let wanted = e.epoch.map(|n| if e.id.starts_with("02/") { n + 1 } else { n });
     let row = match wanted {
         None => trained.rows.last(),
@@ -91,4 +95,30 @@ fn compare(e: &Expected, trained: &Trained) -> Result<Check, String> {
 fn agrees(printed: &str, value: f64) -> bool {
     let decimals = printed.split_once('.').map_or(0, |(_, d)| d.len());
     format!("{value:.decimals$}") == printed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_number_agrees_with_the_value_it_was_rounded_from() {
+        assert!(agrees("0.45", 0.4488) && agrees("0.9936", 0.99360444));
+        assert!(!agrees("0.44", 0.4488) && !agrees("0.9935", 0.99360444));
+    }
+
+    #[test]
+    fn every_line_of_the_table_can_be_read() {
+        assert!(expected().len() > 200);
+        for e in expected() {
+            assert!(e.torch.parse::<f64>().is_ok(), "{} {}: {}", e.id, e.figure, e.torch);
+            assert!(
+                e.printed == "-" || e.printed.parse::<f64>().is_ok(),
+                "{} {}: {}",
+                e.id,
+                e.figure,
+                e.printed
+            );
+        }
+    }
 }

@@ -4,6 +4,7 @@
 mod examples;
 mod experiments;
 
+use crate::say;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,12 +21,17 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check of texts that must be equal.
+    /// A check of a text that the lecture prints, and PyTorch too.
     pub fn text(id: &str, what: impl Into<String>, expected: &str, ours: impl Into<String>) -> Check {
         let ours = ours.into();
         let same = ours == expected;
         let (printed, torch) = (expected.to_string(), expected.to_string());
         Check { id: id.into(), what: what.into(), printed, torch, ours, same, note: String::new() }
+    }
+
+    /// The same check of something that the lecture does not print.
+    pub fn not_in_the_lecture(self) -> Check {
+        Check { printed: "-".into(), ..self }
     }
 }
 
@@ -41,6 +47,19 @@ impl Options {
     fn wants(&self, id: &str) -> bool {
         self.ids.is_empty() || self.ids.iter().any(|i| i == id)
     }
+
+    /// An id that does not exist is an error even beside others that do.
+    fn all_known(&self) -> Result<(), String> {
+        let mut known = experiments::ids();
+        known.extend(examples::IDS);
+        match self.ids.iter().find(|id| !known.contains(id.as_str())) {
+            None => Ok(()),
+            Some(id) => {
+                let known: Vec<&str> = known.into_iter().collect();
+                Err(format!("lectures: no experiment is called {id}; there are {}", known.join(", ")))
+            }
+        }
+    }
 }
 
 /// Runs the command.
@@ -52,7 +71,11 @@ pub fn main(args: Vec<String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    println!("{:<11} {:<34} {:>12} {:>12} {:>12}  same?", "id", "what", "lecture", "PyTorch CPU", "Rekindle");
+    if let Err(message) = options.all_known() {
+        eprintln!("{message}");
+        return ExitCode::from(2);
+    }
+    say!("{:<11} {:<34} {:>12} {:>12} {:>12}  same?", "id", "what", "lecture", "PyTorch CPU", "Rekindle");
     let mut count = (0, 0);
     let mut show = |check: Check| {
         count = if check.same { (count.0 + 1, count.1) } else { (count.0, count.1 + 1) };
@@ -64,11 +87,7 @@ pub fn main(args: Vec<String>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let (same, different) = count;
-    println!("{same} same, {different} different");
-    if same + different == 0 {
-        eprintln!("lectures: no experiment is called {}", options.ids.join(" or "));
-        return ExitCode::from(2);
-    }
+    say!("{same} same, {different} different");
     if different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -89,15 +108,12 @@ fn print(c: &Check) {
     let verdict = if c.same { "same" } else { "DIFFERENT" };
     let note = if c.note.is_empty() { String::new() } else { format!(" ({})", c.note) };
     if [&c.printed, &c.torch, &c.ours].iter().any(|t| t.contains('\n')) {
-        println!("{:<11} {:<34} {verdict}{note}", c.id, c.what);
+        say!("{:<11} {:<34} {verdict}{note}", c.id, c.what);
         if !c.same {
-            println!("expected:\n{}\ngot:\n{}", c.torch, c.ours);
+            say!("expected:\n{}\ngot:\n{}", c.torch, c.ours);
         }
     } else {
-        println!(
-            "{:<11} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}",
-            c.id, c.what, c.printed, c.torch, c.ours
-        );
+        say!("{:<11} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}", c.id, c.what, c.printed, c.torch, c.ours);
     }
 }
 
@@ -106,4 +122,53 @@ pub fn recipe(id: &str) -> Result<rekindle::train::Recipe, String> {
     let file = format!("{}.toml", id.replace('/', "-"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes").join(file);
     rekindle::train::Recipe::from_file(&path).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(ids: &[&str]) -> Options {
+        parse(ids.iter().map(|id| id.to_string()).collect()).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn an_unknown_id_beside_a_known_one_is_an_error() {
+        assert_eq!(options(&["02/model_1", "softmax"]).all_known(), Ok(()));
+        let e = options(&["02/model_1", "02/model_9"]).all_known().unwrap_err();
+        assert!(
+            e.starts_with("lectures: no experiment is called 02/model_9; there are 02/data, 02/model_1, "),
+            "{e}"
+        );
+    }
+
+    #[test]
+    fn every_id_has_examples_or_a_recipe() {
+        for id in experiments::ids() {
+            recipe(id).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
+
+    /// The examples that need no files.
+    #[test]
+    fn worked_examples_print_what_the_lectures_print() {
+        let mut count = 0;
+        let mut show = |check: Check| {
+            count += 1;
+            assert!(check.same, "{} {}: {} is not {}", check.id, check.what, check.ours, check.torch);
+        };
+        examples::run(&options(&["softmax", "losses", "02/data"]), &mut show)
+            .unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(count, 18);
+    }
+
+    #[test]
+    fn flags_are_read() {
+        let args = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
+        assert_eq!(
+            parse(args(&["--data", "d", "x"])).map(|o| (o.data, o.ids)),
+            Ok(("d".into(), vec!["x".into()]))
+        );
+        assert!(parse(args(&["--data"])).is_err() && parse(args(&["--dat"])).is_err());
+    }
 }

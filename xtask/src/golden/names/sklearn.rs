@@ -5,7 +5,7 @@ use super::random::indices;
 use crate::golden::fault::{Result, failed, unsupported};
 use crate::golden::value::{Args, FromValue, Object, Value, array_of, with_object};
 use rekindle_data::split::{
-    KFold, Size, Split, StratifiedKFold, stratified_train_test_split, train_test_split,
+    KFold, PartSize, Split, StratifiedKFold, stratified_train_test_split, train_test_split,
 };
 use rekindle_data::synthetic::{Blobs, Circles, Moons, Points};
 use rekindle_tensor::Tensor;
@@ -96,8 +96,8 @@ fn split(a: &mut Args) -> Result<Value> {
         return unsupported("train_test_split(train_size=.., shuffle=False)");
     }
     let size = match a.or(usize::MAX, "test_size", Value::Float(0.25))? {
-        Value::Float(fraction) => Size::Fraction(fraction),
-        other => Size::Count(usize::from_value(&other).unwrap_or_default()),
+        Value::Float(fraction) => PartSize::Fraction(fraction),
+        other => PartSize::Count(usize::from_value(&other).unwrap_or_default()),
     };
     let stratify: Option<Vec<i64>> = a.opt(usize::MAX, "stratify")?;
     let seed = random_state(a, usize::MAX, true)?;
