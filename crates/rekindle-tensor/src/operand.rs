@@ -3,7 +3,7 @@
 use crate::dtype::{DType, Scalar};
 use crate::tensor::Tensor;
 use std::borrow::Cow;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 /// The second operand of a binary operation: a tensor, or a number that takes on the tensor's type.
 pub trait Operand {
@@ -97,6 +97,42 @@ macro_rules! operator {
     )*};
 }
 operator!(Add add add, Sub sub sub, Mul mul mul, Div div div);
+
+/// Masks: `a & b`, `a | b` and `a ^ b` of truth values, and `!a`. Other elements count as true where they are not 0.
+macro_rules! mask_operator {
+    ($($Trait:ident $method:ident $logical:ident),*) => {$(
+        impl<R: std::borrow::Borrow<Tensor>> $Trait<R> for &Tensor {
+            type Output = Tensor;
+            #[track_caller]
+            fn $method(self, rhs: R) -> Tensor {
+                self.$logical(rhs.borrow())
+            }
+        }
+        impl<R: std::borrow::Borrow<Tensor>> $Trait<R> for Tensor {
+            type Output = Tensor;
+            #[track_caller]
+            fn $method(self, rhs: R) -> Tensor {
+                self.$logical(rhs.borrow())
+            }
+        }
+    )*};
+}
+mask_operator!(BitAnd bitand logical_and, BitOr bitor logical_or, BitXor bitxor logical_xor);
+
+impl Not for &Tensor {
+    type Output = Tensor;
+    #[track_caller]
+    fn not(self) -> Tensor {
+        self.logical_not()
+    }
+}
+impl Not for Tensor {
+    type Output = Tensor;
+    #[track_caller]
+    fn not(self) -> Tensor {
+        self.logical_not()
+    }
+}
 
 impl Neg for &Tensor {
     type Output = Tensor;

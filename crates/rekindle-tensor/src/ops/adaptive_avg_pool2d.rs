@@ -89,6 +89,9 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[0, 3, 4, 4]])
             .large(&[&[4, 8, 48, 48]]),
         Sample::new("adaptive_avg_pool2d to one", |x| x[0].adaptive_avg_pool2d([1, 1])).on(&[&[2, 4, 3]]),
-        Sample::new("adaptive_avg_pool1d", |x| x[0].adaptive_avg_pool1d(3)).on(&[&[2, 2, 7]]).on(&[&[1, 1, 1]]).on(&[&[0, 2, 5]]),
+        Sample::new("adaptive_avg_pool1d", |x| x[0].adaptive_avg_pool1d(3))
+            .on(&[&[2, 2, 7]])
+            .on(&[&[1, 1, 1]])
+            .on(&[&[0, 2, 5]]),
     ]
 }

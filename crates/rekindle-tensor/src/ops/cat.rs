@@ -1,7 +1,7 @@
 //! Tensors joined along a dimension, or stacked along a new one, and cut apart again.
 
 use super::elementwise::filled;
-use crate::dtype::match_dtype;
+use crate::dtype::{DType, match_dtype};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
@@ -67,10 +67,10 @@ impl Op for Cat {
 }
 
 impl Tensor {
-    /// The tensors (or references to them) one after another along an existing dimension.
+    /// The tensors (or references to them) one after another along an existing dimension, in their common type.
     ///
     /// # Panics
-    /// If there are none, their types differ, or their sizes differ in another dimension.
+    /// If there are none, or their sizes differ in another dimension.
     ///
     /// ```
     /// # use rekindle_tensor::{tensor, Tensor};
@@ -85,16 +85,23 @@ impl Tensor {
         if first.dim() == 0 {
             mistake!("cat: scalars have no dimension to join along; use Tensor::stack");
         }
-        match dim_index("cat", dim, first.dim()) {
-            Ok(dim) => apply(Cat(dim), &tensors),
+        let dim = match dim_index("cat", dim, first.dim()) {
+            Ok(dim) => dim,
             Err(e) => mistake!("{e}"),
+        };
+        let kind = |t: &Tensor| (t.dtype(), t.dim() == 0);
+        let dtype = tensors.iter().fold(first.dtype(), |dtype, t| DType::promote((dtype, false), kind(t)));
+        if tensors.iter().all(|t| t.dtype() == dtype) {
+            return apply(Cat(dim), &tensors);
         }
+        let promoted: Vec<Tensor> = tensors.iter().map(|t| t.to(dtype)).collect();
+        apply(Cat(dim), &promoted.iter().collect::<Vec<_>>())
     }
 
-    /// Tensors of one shape one after another along a new dimension.
+    /// Tensors of one shape one after another along a new dimension, in their common type.
     ///
     /// # Panics
-    /// If there are none, or their types or shapes differ.
+    /// If there are none, or their shapes differ.
     ///
     /// ```
     /// # use rekindle_tensor::{tensor, Tensor};

@@ -164,7 +164,9 @@ macro_rules! unary_float {
             $(#[$doc])*
             #[track_caller]
             pub fn $method(&self $($(, $param: f64)+)?) -> $crate::Tensor {
-                $crate::op::apply($Op { $($($param),+)? }, &[self])
+                let op = $Op { $($($param),+)? };
+                // Integers become the default float type, as in PyTorch.
+                if self.dtype().is_float() { $crate::op::apply(op, &[self]) } else { $crate::op::apply(op, &[&self.float()]) }
             }
         }
     };

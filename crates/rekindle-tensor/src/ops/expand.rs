@@ -2,8 +2,8 @@
 
 use super::elementwise::sum_to;
 use crate::layout::Layout;
-use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
-use crate::shape::{Dims, Shape};
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
+use crate::shape::{Dims, Ints, Shape};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use smallvec::smallvec;
@@ -45,18 +45,30 @@ impl Op for Expand {
 }
 
 impl Tensor {
-    /// A view in which dimensions of size 1 are repeated to the sizes of `shape`, as broadcasting does.
+    /// A view in which dimensions of size 1 are repeated to the sizes of `shape`, as broadcasting does; -1 leaves a
+    /// dimension as it is.
     ///
     /// # Panics
-    /// If a size differs and is not 1.
+    /// If a size differs and is not 1, or a new dimension is -1.
     ///
     /// ```
     /// # use rekindle_tensor::tensor;
-    /// assert_eq!(tensor([[1], [2]]).expand([2, 3]).to_vec::<i64>(), [1, 1, 1, 2, 2, 2]);
+    /// assert_eq!(tensor([[1], [2]]).expand([-1, 3]).to_vec::<i64>(), [1, 1, 1, 2, 2, 2]);
     /// ```
     #[track_caller]
-    pub fn expand(&self, shape: impl Into<Shape>) -> Tensor {
-        let shape = shape.into();
+    pub fn expand(&self, shape: impl Into<Ints>) -> Tensor {
+        let wanted = shape.into().0;
+        let new = wanted.len().saturating_sub(self.dim());
+        let size = |d: usize| match wanted[d] {
+            -1 if d >= new => Some(self.shape()[d - new]),
+            size => usize::try_from(size).ok(),
+        };
+        let Some(shape) = (0..wanted.len()).map(size).collect::<Option<Dims>>().map(Shape) else {
+            mistake!(
+                "expand: {:?} does not repeat to {wanted:?}; -1 keeps the size of a dimension that is there",
+                self.shape()
+            );
+        };
         if *self.shape() == *shape { self.clone() } else { apply(Expand(shape), &[self]) }
     }
 

@@ -50,6 +50,7 @@ impl Tensor {
     /// # use rekindle_tensor::tensor;
     /// let x = tensor([-1.0, 0.5, 2.0]);
     /// assert_eq!(x.gt(0.0).logical_and(&x.lt(1.0)).to_vec::<bool>(), [false, true, false]);
+    /// assert_eq!((x.gt(0.0) & !x.gt(1.0)).to_vec::<bool>(), [false, true, false]);
     /// ```
     #[track_caller]
     pub fn logical_and(&self, other: &Tensor) -> Tensor {

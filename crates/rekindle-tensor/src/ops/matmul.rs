@@ -175,7 +175,7 @@ fn batched(a: &Tensor, b: &Tensor) -> Tensor {
     let full = |t: &Tensor| {
         let mut dims: Dims = lead.0.clone();
         dims.extend_from_slice(&t.shape()[t.dim() - 2..]);
-        t.expand(Shape(dims))
+        t.expand(&Shape(dims))
     };
     apply(Matmul, &[&full(a), &full(b)])
 }

@@ -160,10 +160,10 @@ fn a_loop_that_never_calls_backward_frees_its_graphs() {
 }
 
 #[test]
-fn a_million_steps_are_walked_and_dropped_without_recursion() {
+fn a_long_chain_is_walked_and_dropped_without_recursion() {
     let x = leaf([0.0, 0.0]);
     let mut sum = x.clone();
-    for _ in 0..1_000_000 {
+    for _ in 0..200_000 {
         sum = sum + 1.0;
     }
     sum.sum().backward();

@@ -4,3 +4,4 @@ mod autograd;
 mod errors;
 mod laws;
 mod ops;
+mod values;
