@@ -8,7 +8,7 @@ pub use rekindle_tensor::random::init::{
 
 use rekindle_tensor::random::init as fill;
 use rekindle_tensor::random::{Generator, with_default};
-use rekindle_tensor::{DType, Tensor, no_grad};
+use rekindle_tensor::{DType, Tensor, mistake, no_grad};
 
 macro_rules! initialisers {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $t:ty),*) |$x:ident, $shape:ident, $g:ident| $fill:expr;)+) => {$(
@@ -96,11 +96,45 @@ pub fn constant_(tensor: &Tensor, value: f64) -> &Tensor {
 }
 
 /// Zeros.
+///
+/// ```
+/// use rekindle_nn::{Linear, init};
+/// assert_eq!(init::zeros_(&Linear::new(1, 1).weight).to_vec::<f32>(), [0.0]);
+/// ```
 pub fn zeros_(tensor: &Tensor) -> &Tensor {
     constant_(tensor, 0.0)
 }
 
 /// Ones.
+///
+/// ```
+/// use rekindle_nn::{Linear, init};
+/// assert_eq!(init::ones_(&Linear::new(1, 1).weight).to_vec::<f32>(), [1.0]);
+/// ```
 pub fn ones_(tensor: &Tensor) -> &Tensor {
     constant_(tensor, 1.0)
+}
+
+/// Ones on the diagonal of a matrix and zeros elsewhere.
+///
+/// # Panics
+/// If the tensor has not two dimensions.
+///
+/// ```
+/// use rekindle_nn::{Linear, init};
+/// let layer = Linear::new(2, 2);
+/// init::eye_(&layer.weight);
+/// assert_eq!(layer.weight.to_vec::<f32>(), [1.0, 0.0, 0.0, 1.0]);
+/// ```
+#[track_caller]
+pub fn eye_(tensor: &Tensor) -> &Tensor {
+    let &[rows, columns] = tensor.shape() else {
+        mistake!("eye_: the tensor must have 2 dimensions, got {:?}", tensor.shape());
+    };
+    no_grad(|| {
+        tensor.zero_();
+        (0..rows.min(columns))
+            .for_each(|i| _ = tensor.select(0, i as isize).select(0, i as isize).fill_(1.0));
+    });
+    tensor
 }

@@ -3,7 +3,7 @@
 use crate::file::{FileError, any};
 use crate::observe::observe;
 use crate::state_dict::{StateDict, StateDictError};
-use crate::visit::{Entry, Visitor};
+use crate::visit::{Entry, Visitor, is_plain_data};
 use rekindle_tensor::Tensor;
 use std::path::Path;
 
@@ -195,6 +195,70 @@ pub trait Parameters {
         dict.copy_into(&own)
     }
 
+    /// As [`load_state_dict`](Parameters::load_state_dict), passing over names that are missing or unexpected:
+    /// PyTorch's `strict=False`, for a body trained elsewhere under a new head.
+    ///
+    /// # Errors
+    /// If shapes differ; nothing is changed then.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Parameters, ReLU, sequential};
+    /// let (old, new) = (sequential![Linear::new(2, 3)], sequential![Linear::new(2, 3), ReLU, Linear::new(3, 1)]);
+    /// let keys = new.load_state_dict_partial(&old.state_dict()).unwrap();
+    /// assert_eq!(keys.missing, ["2.weight", "2.bias"]);
+    /// assert!(keys.unexpected.is_empty());
+    /// ```
+    fn load_state_dict_partial(&self, dict: &StateDict) -> Result<IncompatibleKeys, StateDictError> {
+        let mut keys = IncompatibleKeys::default();
+        let own = self.state_dict();
+        keys.missing.extend(own.names().filter(|name| dict.get(name).is_none()).map(String::from));
+        keys.unexpected.extend(dict.names().filter(|name| own.get(name).is_none()).map(String::from));
+        let loaded = own.iter().map(|(name, t)| (name, dict.get(name).unwrap_or(t).clone()));
+        self.load_state_dict(&loaded.collect())?;
+        Ok(keys)
+    }
+
+    /// Calls `f` with the name and the module for every module below and at last for this one, whose name is empty:
+    /// children before their parents, as PyTorch's `apply`.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Parameters, ReLU, init, sequential};
+    /// let net = sequential![Linear::new(2, 3), ReLU];
+    /// net.apply(|_name, module| {
+    ///     if module.type_name() == "Linear" {
+    ///         init::xavier_uniform_(&module.get_parameter("weight").unwrap(), 1.0);
+    ///         init::zeros_(&module.get_parameter("bias").unwrap());
+    ///     }
+    /// });
+    /// assert_eq!(net.get_parameter("0.bias").unwrap().to_vec::<f32>(), [0.0, 0.0, 0.0]);
+    /// ```
+    fn apply(&self, mut f: impl FnMut(&str, &dyn Parameters))
+    where
+        Self: Sized,
+    {
+        children_first("", self, &mut f);
+    }
+
+    /// The names and types of this module, whose name is empty, and of all below, parents first.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Parameters, ReLU, sequential};
+    /// let modules = sequential![Linear::new(2, 3), ReLU].named_modules();
+    /// let modules: Vec<(&str, &str)> = modules.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+    /// assert_eq!(modules, [("", "Sequential"), ("0", "Linear"), ("1", "ReLU")]);
+    /// ```
+    fn named_modules(&self) -> Vec<(String, String)> {
+        let mut all = vec![(String::new(), self.type_name())];
+        self.walk(&mut |name, entry| {
+            if let Entry::Module(module) = entry
+                && !is_plain_data(module)
+            {
+                all.push((name.to_string(), module.type_name()));
+            }
+        });
+        all
+    }
+
     /// Writes all parameters and buffers to a safetensors file, with PyTorch's names and shapes; in Python:
     /// `net.load_state_dict(safetensors.torch.load_file(path))`.
     ///
@@ -248,6 +312,27 @@ pub trait Parameters {
     fn walk(&self, f: &mut dyn FnMut(&str, Entry<'_>)) {
         self.visit(&mut Visitor::deep(f));
     }
+}
+
+/// Names that [`load_state_dict_partial`](Parameters::load_state_dict_partial) passed over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IncompatibleKeys {
+    /// Names that the network has and the dictionary lacks.
+    pub missing: Vec<String>,
+    /// Names that the dictionary has and the network lacks.
+    pub unexpected: Vec<String>,
+}
+
+fn children_first(name: &str, module: &dyn Parameters, f: &mut dyn FnMut(&str, &dyn Parameters)) {
+    module.visit(&mut Visitor::shallow(&mut |child, entry| {
+        if let Entry::Module(module) = entry
+            && !is_plain_data(module)
+        {
+            let name = if name.is_empty() { child.to_string() } else { format!("{name}.{child}") };
+            children_first(&name, module, f);
+        }
+    }));
+    f(name, module);
 }
 
 impl<P: Parameters + ?Sized> Parameters for Box<P> {

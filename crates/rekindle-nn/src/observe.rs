@@ -22,8 +22,41 @@ pub(crate) fn id(module: &dyn Parameters) -> Id {
     (std::ptr::from_ref(module).cast::<()>().addr(), module.rust_type())
 }
 
-/// Notes the output of a layer if someone is recording, and passes it on.
-pub(crate) fn observe(module: &impl Parameters, y: Tensor) -> Tensor {
+/// Tells [`summary`](crate::summary) the output of a layer of one's own, and passes it on: put it around the result of
+/// `forward`. The library's layers do this; a boxed layer, as in [`Sequential`](crate::Sequential), needs no call.
+///
+/// ```
+/// use rekindle_nn::{Linear, Module, Parameters, observe, parameter, summary};
+/// use rekindle_tensor::Tensor;
+///
+/// #[derive(Parameters)]
+/// struct Scale {
+///     weight: Tensor,
+/// }
+///
+/// impl Module for Scale {
+///     fn forward(&self, x: &Tensor) -> Tensor {
+///         observe(self, x * &self.weight)
+///     }
+/// }
+///
+/// #[derive(Parameters)]
+/// struct Net {
+///     scale: Scale,
+///     out: Linear,
+/// }
+///
+/// impl Module for Net {
+///     fn forward(&self, x: &Tensor) -> Tensor {
+///         self.out.forward(&self.scale.forward(x))
+///     }
+/// }
+///
+/// let net = Net { scale: Scale { weight: parameter(Tensor::ones([4])) }, out: Linear::new(4, 2) };
+/// let summary = summary(&net, [4]);
+/// assert_eq!(summary.rows[0].output, [None, Some(4)]);
+/// ```
+pub fn observe(module: &impl Parameters, y: Tensor) -> Tensor {
     if ON.get() {
         CALLS.with_borrow_mut(|calls| calls.push(Call { id: id(module), shape: y.shape().to_vec() }));
     }

@@ -112,7 +112,13 @@ impl<S: Into<String>> FromIterator<(S, Tensor)> for StateDict {
     }
 }
 
-/// How a dictionary differs from the network that was to load it.
+/// How a dictionary differs from what was to load it: a network, an optimiser or a scheduler.
+///
+/// ```
+/// use rekindle_nn::{Linear, Parameters, StateDict};
+/// let error = Linear::new(2, 1).load_state_dict(&StateDict::new()).unwrap_err();
+/// assert_eq!(error.missing, ["weight", "bias"]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateDictError {
     /// Names that the network has and the dictionary lacks.

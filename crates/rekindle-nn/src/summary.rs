@@ -9,6 +9,12 @@ use rekindle_tensor::{DType, Tensor, no_grad};
 use std::fmt;
 
 /// One layer of a [`Summary`].
+///
+/// ```
+/// use rekindle_nn::{Linear, Row, summary};
+/// let row = Row { name: String::new(), layer: "Linear".into(), output: vec![None, Some(1)], parameters: 3 };
+/// assert_eq!(summary(&Linear::new(2, 1), [2]).rows, [row]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The layer's name in the network, such as `"0"` or `"conv1"`.
@@ -22,6 +28,12 @@ pub struct Row {
 }
 
 /// The layers of a network with their output shapes and sizes; it prints as a table.
+///
+/// ```
+/// use rekindle_nn::{Linear, summary};
+/// let summary = summary(&Linear::new(2, 1), [2]);
+/// assert_eq!((summary.total, summary.trainable, summary.bytes), (3, 3, 12));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// The layers, in the order of the fields.
@@ -37,8 +49,8 @@ pub struct Summary {
 /// The layers of a network, found by running it on zeros of `input_shape` (without the batch dimension).
 ///
 /// The network runs in evaluation mode without recording, and everything is as before afterwards: mode, running
-/// statistics, random stream. Shapes of layers that a boxed or library layer's `forward` did not compute (an own
-/// layer called directly by an own `forward`) are not known and left out.
+/// statistics, random stream. The shape of a layer of one's own that another `forward` calls directly is known if its
+/// own `forward` calls [`observe`](crate::observe); else a dash stands for it.
 ///
 /// # Panics
 /// If the network does not fit the input.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What a walk through a network comes upon.
+/// What a walk through a network comes upon; see [`Visitor`].
 pub enum Entry<'a> {
     /// A trained tensor.
     Parameter(&'a Tensor),
@@ -19,6 +19,21 @@ pub enum Entry<'a> {
 }
 
 /// Takes the fields of a network from [`Parameters::visit`] and keeps track of their full names.
+///
+/// `#[derive(Parameters)]` writes `visit`; by hand it is:
+///
+/// ```
+/// use rekindle_nn::{Linear, Parameters, Visitor};
+/// struct Pair(Linear, Linear);
+/// impl Parameters for Pair {
+///     fn visit(&self, visitor: &mut Visitor<'_>) {
+///         visitor.field("left", &self.0);
+///         visitor.field("right", &self.1);
+///     }
+/// }
+/// let pair = Pair(Linear::new(2, 1), Linear::new(2, 1));
+/// assert_eq!(pair.named_parameters()[2].0, "right.weight");
+/// ```
 pub struct Visitor<'a> {
     path: String,
     /// Whether to go into children.
@@ -138,6 +153,13 @@ impl<F: Field, const N: usize> Field for [F; N] {
     }
 }
 
+/// Whether a module is a list without anything in it: a field such as `Vec<f64>`.
+pub(crate) fn is_plain_data(module: &dyn Parameters) -> bool {
+    let mut empty = true;
+    module.visit(&mut Visitor::shallow(&mut |_, _| empty = false));
+    empty && module.type_name() == LIST
+}
+
 macro_rules! tuples {
     ($($Tuple:ident: $($F:ident $i:tt),+;)+) => {$(
         struct $Tuple<'a, $($F),+>(&'a ($($F,)+));
@@ -223,6 +245,18 @@ impl Field for Buffer {
 
 /// The training flag of a layer that behaves differently in training and evaluation. It starts in training;
 /// [`train`](Parameters::train) and [`eval`](Parameters::eval) of the whole network set it.
+///
+/// ```
+/// use rekindle_nn::{Mode, Parameters};
+/// #[derive(Parameters)]
+/// struct Noisy {
+///     mode: Mode,
+/// }
+/// let layer = Noisy { mode: Mode::default() };
+/// assert!(layer.mode.is_training());
+/// layer.eval();
+/// assert!(!layer.mode.is_training());
+/// ```
 #[derive(Debug)]
 pub struct Mode(AtomicBool);
 

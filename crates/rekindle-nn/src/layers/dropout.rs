@@ -6,7 +6,7 @@ use crate::observe::observe;
 use crate::text::{python_bool, python_float};
 use crate::visit::Mode;
 use crate::{Module, Parameters};
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{Tensor, mistake};
 
 macro_rules! dropout {
     ($($(#[$doc:meta])* $Dropout:ident => $method:ident;)+) => {$(
@@ -25,7 +25,9 @@ macro_rules! dropout {
             /// If `p` is not in \[0, 1\].
             #[track_caller]
             pub fn new(p: f64) -> $Dropout {
-                assert!((0.0..=1.0).contains(&p), "dropout: a probability must lie in [0, 1], got {p}");
+                if !(0.0..=1.0).contains(&p) {
+ mistake!("dropout: a probability must lie in [0, 1], got {p}");
+ }
                 $Dropout { p, mode: Mode::default() }
             }
 

@@ -4,7 +4,7 @@ use crate::observe::observe;
 use crate::visit::parameter;
 use crate::{Module, Parameters};
 use rekindle_tensor::random::with_default;
-use rekindle_tensor::{Tensor, no_grad};
+use rekindle_tensor::{Tensor, mistake, no_grad};
 
 /// A vector for each of `num_embeddings` indices: indices (i64) \[..\] to vectors \[.., embedding_dim\].
 ///
@@ -42,7 +42,9 @@ impl Embedding {
     #[track_caller]
     pub fn padding_idx(mut self, index: usize) -> Embedding {
         let rows = self.weight.shape()[0];
-        assert!(index < rows, "embedding: padding_idx {index} is not below num_embeddings {rows}");
+        if index >= rows {
+            mistake!("embedding: padding_idx {index} is not below num_embeddings {rows}");
+        }
         no_grad(|| _ = self.weight.select(0, index as isize).zero_());
         self.padding_idx = Some(index);
         self

@@ -39,7 +39,7 @@ impl Loss for BCELoss {
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         check(input, "predictions", "input", "; apply .sigmoid() or use BCEWithLogitsLoss");
-        check(target, "targets", "target", "");
+        check(target, "targets", "target", "; are the labels 0 and 1?");
         pointwise(OfProbabilities, self.reduction, input, target, self.weight.as_ref())
     }
 }
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(
             message(|| BCELoss::new().forward(&tensor([0.5, 0.5]), &tensor([1.0, 2.0]))),
             "binary_cross_entropy: targets must be probabilities, all elements of target should be between 0 and 1, \
-             got 2 at [1]"
+             got 2 at [1]; are the labels 0 and 1?"
         );
     }
 

@@ -331,16 +331,16 @@ pub(super) fn check_weight(op: &str, w: &Meta, x: &Meta) -> Result<(), String> {
 
 /// What the shapes of scores and indices hint at.
 fn hint(x: &Meta, t: &Meta) -> String {
-    let mut column = x.shape.clone();
     if x.shape.len() == 2 && t.shape[..] == [x.shape[0], 1] {
         return "target.squeeze_dim(1)?".to_string();
     }
-    if x.shape == t.shape {
-        return "one-hot targets must be floats: target.float(), or give indices with target.argmax_dim(1, false)?".to_string();
-    }
-    if x.shape.len() == 1 && t.shape == x.shape {
+    if x.shape.len() == 1 {
         return "scores need a dimension for the classes, [N, C]".to_string();
     }
-    column = [&column[..column.len().min(1)], column.get(2..).unwrap_or_default()].concat().into();
-    format!("for scores [N, C, ..] the indices are [N, ..], here {column:?}")
+    if x.shape == t.shape {
+        return "one-hot targets must be floats: target.float(), or give indices with target.argmax_dim(1, false)?"
+            .to_string();
+    }
+    let wanted = [&x.shape[..x.shape.len().min(1)], x.shape.get(2..).unwrap_or_default()].concat();
+    format!("for scores [N, C, ..] the indices are [N, ..], here {wanted:?}")
 }

@@ -3,7 +3,7 @@
 use super::class_indices::{Options, class_indices};
 use super::probabilities::probabilities;
 use super::{Loss, Reduction};
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Tensor, mistake};
 
 /// `-sum over k of q[k] log_softmax(x)[k]` for logits `x` and wanted probabilities `q`. Gradient:
 /// `softmax(x) sum(q) - q`.
@@ -55,8 +55,9 @@ impl CrossEntropyLoss {
     /// If it is not in [0, 1].
     #[track_caller]
     pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        let fits = (0.0..=1.0).contains(&label_smoothing);
-        assert!(fits, "cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}");
+        if !(0.0..=1.0).contains(&label_smoothing) {
+            mistake!("cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}");
+        }
         self.options.label_smoothing = label_smoothing;
         self
     }

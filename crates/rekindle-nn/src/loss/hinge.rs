@@ -4,7 +4,7 @@ use super::class_indices::check_range;
 use super::pointwise::{Formula, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Tensor, mistake};
 
 /// For a target of 1 the distance `x` itself, for -1 what it lacks of the margin: `max(0, margin - x)`.
 ///
@@ -106,7 +106,9 @@ impl MultiMarginLoss {
     /// If it is neither.
     #[track_caller]
     pub fn p(self, p: u32) -> Self {
-        assert!(p == 1 || p == 2, "multi_margin_loss: p must be 1 or 2, got {p}");
+        if p != 1 && p != 2 {
+            mistake!("multi_margin_loss: p must be 1 or 2, got {p}");
+        }
         MultiMarginLoss { p, ..self }
     }
 
@@ -127,7 +129,7 @@ impl Loss for MultiMarginLoss {
         let (x, t) = (input, target);
         if x.dim() != 2 || t.shape() != &x.shape()[..1] || t.dtype() != DType::I64 {
             let (s, i) = (x.shape(), t.shape());
-            rekindle_tensor::mistake!(
+            mistake!(
                 "multi_margin_loss: scores {s:?} need i64 class indices [N], got {} {i:?}; scores are [N, C]",
                 t.dtype()
             );
@@ -158,6 +160,11 @@ mod tests {
         let signs = |t: &Tensor| t.detach().sign();
         #[derive(Debug)]
         struct OnSigns(HingeEmbeddingLoss);
+        impl std::fmt::Display for OnSigns {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
         impl Loss for OnSigns {
             fn forward(&self, x: &Tensor, t: &Tensor) -> Tensor {
                 self.0.forward(x, &t.detach().sign())

@@ -6,11 +6,13 @@ use super::l1::Absolute;
 use super::pointwise::{Formula, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{Tensor, mistake};
 
 /// With `d = |x - t|`: `0.5 d^2` if `d <= delta`, else `delta (d - 0.5 delta)`.
 ///
 /// Prediction and target have one shape; the result is a scalar, or that shape with [`Reduction::None`].
+/// PyTorch broadcasts prediction and target of different shapes with a warning; here they are refused, because
+/// `[N, 1]` against `[N]` would compare every prediction with every target.
 ///
 /// ```
 /// use rekindle_nn::loss::{HuberLoss, Loss};
@@ -37,7 +39,9 @@ impl HuberLoss {
     /// If `delta` is not positive.
     #[track_caller]
     pub fn delta(self, delta: f64) -> Self {
-        assert!(delta > 0.0, "huber_loss: delta must be positive, got {delta}");
+        if delta.is_nan() || delta <= 0.0 {
+            mistake!("huber_loss: delta must be positive, got {delta}");
+        }
         HuberLoss { delta, ..self }
     }
 }
@@ -76,6 +80,8 @@ impl Formula for Huber {
 /// With `d = |x - t|`: `0.5 d^2 / beta` if `d < beta`, else `d - 0.5 beta`. `beta` 0 is [`L1Loss`](super::L1Loss).
 ///
 /// Prediction and target have one shape; the result is a scalar, or that shape with [`Reduction::None`].
+/// PyTorch broadcasts prediction and target of different shapes with a warning; here they are refused, because
+/// `[N, 1]` against `[N]` would compare every prediction with every target.
 ///
 /// ```
 /// use rekindle_nn::loss::{Loss, SmoothL1Loss};
@@ -102,7 +108,9 @@ impl SmoothL1Loss {
     /// If `beta` is negative.
     #[track_caller]
     pub fn beta(self, beta: f64) -> Self {
-        assert!(beta >= 0.0, "smooth_l1_loss: beta must not be negative, got {beta}");
+        if beta.is_nan() || beta < 0.0 {
+            mistake!("smooth_l1_loss: beta must not be negative, got {beta}");
+        }
         SmoothL1Loss { beta, ..self }
     }
 }

@@ -8,6 +8,8 @@ use rekindle_tensor::Tensor;
 /// `|x - t|`. Gradient: the sign of `x - t`, 0 where they are equal.
 ///
 /// Prediction and target have one shape; the result is a scalar, or that shape with [`Reduction::None`].
+/// PyTorch broadcasts prediction and target of different shapes with a warning; here they are refused, because
+/// `[N, 1]` against `[N]` would compare every prediction with every target.
 ///
 /// ```
 /// use rekindle_nn::loss::{L1Loss, Loss};

@@ -27,7 +27,7 @@ pub use mse::MSELoss;
 pub use nll::NLLLoss;
 
 use rekindle_tensor::Tensor;
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Display};
 
 /// A measure of how far predictions are from targets.
 ///
@@ -37,8 +37,9 @@ use std::fmt::Debug;
 /// let (x, t) = (tensor([1.0, 4.0]), tensor([1.0, 2.0]));
 /// assert_eq!(MSELoss::new().forward(&x, &t).item::<f32>(), 2.0);
 /// assert_eq!(MSELoss::new().reduction(Reduction::None).forward(&x, &t).to_vec::<f32>(), [0.0, 4.0]);
+/// assert_eq!(MSELoss::new().to_string(), "MSELoss()");
 /// ```
-pub trait Loss: Debug + Send + Sync {
+pub trait Loss: Debug + Display + Send + Sync {
     /// The loss of predictions against targets.
     ///
     /// # Panics
@@ -48,6 +49,14 @@ pub trait Loss: Debug + Send + Sync {
 }
 
 /// What becomes of the losses of the elements.
+///
+/// ```
+/// use rekindle_nn::loss::{L1Loss, Loss, Reduction};
+/// use rekindle_tensor::tensor;
+/// let of = |r| L1Loss::new().reduction(r).forward(&tensor([1.0, 5.0]), &tensor([0.0, 2.0])).to_vec::<f32>();
+/// assert_eq!((of(Reduction::Mean), of(Reduction::Sum)), (vec![2.0], vec![4.0]));
+/// assert_eq!(of(Reduction::None), [1.0, 3.0]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean, weighted where classes have weights.
@@ -94,6 +103,21 @@ macro_rules! reducible {
     };
 }
 use reducible;
+
+macro_rules! printed {
+    ($($Loss:ident)+) => {$(
+        /// As PyTorch prints it: the name alone.
+        impl Display for $Loss {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($Loss), "()"))
+            }
+        }
+    )+};
+}
+printed! {
+    BCELoss BCEWithLogitsLoss CrossEntropyLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss MultiMarginLoss
+    NLLLoss SmoothL1Loss
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,8 @@ use rekindle_tensor::Tensor;
 /// `(x - t)^2`. Gradient: `2 (x - t)`.
 ///
 /// Prediction and target have one shape; the result is a scalar, or that shape with [`Reduction::None`].
+/// PyTorch broadcasts prediction and target of different shapes with a warning; here they are refused, because
+/// `[N, 1]` against `[N]` would compare every prediction with every target.
 ///
 /// ```
 /// use rekindle_nn::loss::{Loss, MSELoss};
@@ -61,11 +63,13 @@ mod tests {
         let say = |x: &Tensor, t: &Tensor| message(|| MSELoss::new().forward(x, t));
         assert_eq!(
             say(&Tensor::zeros([4, 1]), &Tensor::zeros([4])),
-            "mse_loss: prediction [4, 1] and target [4] differ in shape; target.unsqueeze(1) or prediction.squeeze_dim(1)?"
+            "mse_loss: prediction [4, 1] and target [4] differ in shape; target.unsqueeze(1) or prediction.squeeze_dim(1)? \
+             (PyTorch would broadcast them, all to all)"
         );
         assert_eq!(
             say(&Tensor::zeros([4]), &Tensor::zeros([4, 1])),
-            "mse_loss: prediction [4] and target [4, 1] differ in shape; prediction.unsqueeze(1) or target.squeeze_dim(1)?"
+            "mse_loss: prediction [4] and target [4, 1] differ in shape; prediction.unsqueeze(1) or target.squeeze_dim(1)? \
+             (PyTorch would broadcast them, all to all)"
         );
         assert_eq!(
             say(&Tensor::zeros([2]), &tensor([0, 1])),

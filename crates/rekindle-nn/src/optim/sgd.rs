@@ -73,9 +73,11 @@ impl Rule for SGD {
     fn fits(group: &ParamGroup) -> Result<(), String> {
         let ParamGroup { nesterov, momentum, dampening, .. } = *group;
         if nesterov && (momentum <= 0.0 || dampening != 0.0) {
+            let cure =
+                if dampening == 0.0 { "call .momentum(0.9) before it" } else { "leave the dampening at 0" };
             return Err(format!(
                 "sgd: nesterov needs a momentum above 0 and no dampening, got momentum {momentum} and dampening \
-                 {dampening}; call .momentum(0.9) before .nesterov(true)"
+                 {dampening}; {cure}"
             ));
         }
         Ok(())

@@ -1,7 +1,10 @@
-//! What users rely on in networks, optimisers, schedulers and files of weights.
+//! What users rely on in networks, losses, optimisers, schedulers and files of weights.
 
+mod errors;
 mod file;
 mod layers;
+mod losses;
 mod module;
 mod optim;
+mod printed;
 mod scheduler;
