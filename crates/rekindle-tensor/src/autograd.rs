@@ -53,6 +53,11 @@ thread_local! {
 }
 
 /// Whether operations are recorded on this thread.
+///
+/// ```
+/// # use rekindle_tensor::{grad_enabled, no_grad};
+/// assert!(grad_enabled() && !no_grad(grad_enabled));
+/// ```
 pub fn grad_enabled() -> bool {
     ENABLED.get()
 }
@@ -70,6 +75,11 @@ pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `f` with recording switched on, also inside [`no_grad`].
+///
+/// ```
+/// # use rekindle_tensor::{enable_grad, grad_enabled, no_grad};
+/// assert!(no_grad(|| enable_grad(grad_enabled)));
+/// ```
 pub fn enable_grad<R>(f: impl FnOnce() -> R) -> R {
     with_grad_enabled(true, f)
 }
@@ -218,6 +228,15 @@ impl Tensor {
     }
 
     /// As [`backward`](Tensor::backward), and the graph can be walked again.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([3.0]).requires_grad_(true);
+    /// let y = (&x * &x).sum();
+    /// y.backward_retain_graph();
+    /// y.backward();
+    /// assert_eq!(x.grad().unwrap().item::<f32>(), 12.0);
+    /// ```
     #[track_caller]
     pub fn backward_retain_graph(&self) {
         self.run_backward(None, true);
@@ -225,6 +244,13 @@ impl Tensor {
 
     /// As [`backward`](Tensor::backward) for a tensor of any shape, given the gradient of the loss with respect
     /// to it.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([1.0, 2.0]).requires_grad_(true);
+    /// (&x * 3.0).backward_with(&tensor([1.0, 10.0]));
+    /// assert_eq!(x.grad().unwrap().to_vec::<f32>(), [3.0, 30.0]);
+    /// ```
     #[track_caller]
     pub fn backward_with(&self, grad: &Tensor) {
         self.run_backward(Some(grad), false);

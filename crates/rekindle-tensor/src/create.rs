@@ -17,6 +17,11 @@ impl Tensor {
     }
 
     /// Ones of type f32.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::ones([2]).to_vec::<f32>(), [1.0, 1.0]);
+    /// ```
     pub fn ones(shape: impl Into<Shape>) -> Tensor {
         Tensor::full_of(shape, 1.0, DType::F32)
     }
@@ -33,22 +38,42 @@ impl Tensor {
     }
 
     /// A tensor of the given type filled with one number.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{DType, Tensor};
+    /// assert_eq!(Tensor::full_of([2], 7, DType::F64).to_vec::<f64>(), [7.0, 7.0]);
+    /// ```
     pub fn full_of(shape: impl Into<Shape>, value: impl Into<Scalar>, dtype: DType) -> Tensor {
         let (shape, value) = (shape.into(), value.into());
         match_dtype!(dtype, T => Tensor::from_vec(vec![T::from_scalar(value); shape.numel()], shape))
     }
 
     /// Zeros with the shape and type of another tensor.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Tensor};
+    /// assert_eq!(Tensor::zeros_like(&tensor([1, 2])).to_vec::<i64>(), [0, 0]);
+    /// ```
     pub fn zeros_like(x: &Tensor) -> Tensor {
         Tensor::full_of(x.shape(), 0.0, x.dtype())
     }
 
     /// Ones with the shape and type of another tensor.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Tensor};
+    /// assert_eq!(Tensor::ones_like(&tensor([4.0, 5.0])).to_vec::<f32>(), [1.0, 1.0]);
+    /// ```
     pub fn ones_like(x: &Tensor) -> Tensor {
         Tensor::full_of(x.shape(), 1.0, x.dtype())
     }
 
     /// The f32 identity matrix of `n` rows.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::eye(2).to_vec::<f32>(), [1.0, 0.0, 0.0, 1.0]);
+    /// ```
     pub fn eye(n: usize) -> Tensor {
         let mut data = vec![0.0f32; n * n];
         data.iter_mut().step_by(n + 1).for_each(|v| *v = 1.0);
@@ -116,6 +141,11 @@ impl Tensor {
     }
 
     /// As [`linspace`](Tensor::linspace), in f64.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::linspace_f64(0.0, 1.0, 3).to_vec::<f64>(), [0.0, 0.5, 1.0]);
+    /// ```
     pub fn linspace_f64(start: f64, end: f64, n: usize) -> Tensor {
         let step = (end - start) / (n.max(2) - 1) as f64;
         let value = |i: usize| {

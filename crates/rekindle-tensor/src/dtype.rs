@@ -19,11 +19,21 @@ pub enum DType {
 
 impl DType {
     /// Whether gradients can flow through tensors of this type.
+    ///
+    /// ```
+    /// # use rekindle_tensor::DType;
+    /// assert!(DType::F64.is_float() && !DType::Bool.is_float());
+    /// ```
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
     }
 
     /// Bytes that one element takes.
+    ///
+    /// ```
+    /// # use rekindle_tensor::DType;
+    /// assert_eq!((DType::F32.size(), DType::Bool.size()), (4, 1));
+    /// ```
     pub fn size(self) -> usize {
         match self {
             DType::F32 => 4,

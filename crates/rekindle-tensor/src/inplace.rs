@@ -72,6 +72,13 @@ impl Tensor {
     ///
     /// # Panics
     /// If the shapes do not fit, or the tensor requires gradients and recording is on.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Tensor};
+    /// let x = Tensor::zeros([2, 2]);
+    /// x.copy_(&tensor([1.0, 2.0]));
+    /// assert_eq!(x.to_vec::<f32>(), [1.0, 2.0, 1.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn copy_(&self, src: &Tensor) -> &Tensor {
         self.check_writable("copy_");
@@ -85,6 +92,11 @@ impl Tensor {
     }
 
     /// Sets every element to one number.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2]).fill_(0.5).to_vec::<f32>(), [0.5, 0.5]);
+    /// ```
     #[track_caller]
     pub fn fill_(&self, value: impl Into<Scalar>) -> &Tensor {
         self.check_writable("fill_");
@@ -94,30 +106,55 @@ impl Tensor {
     }
 
     /// Sets every element to zero.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1, 2]).zero_().to_vec::<i64>(), [0, 0]);
+    /// ```
     #[track_caller]
     pub fn zero_(&self) -> &Tensor {
         self.fill_(0.0)
     }
 
     /// `self += other`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, 2.0]).add_(0.5).to_vec::<f32>(), [1.5, 2.5]);
+    /// ```
     #[track_caller]
     pub fn add_(&self, other: impl Operand) -> &Tensor {
         self.update("add_", other, |a, b| a + b)
     }
 
     /// `self -= other`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, 2.0]).sub_(tensor([1.0, 1.0])).to_vec::<f32>(), [0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn sub_(&self, other: impl Operand) -> &Tensor {
         self.update("sub_", other, |a, b| a - b)
     }
 
     /// `self *= other`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, 2.0]).mul_(3).to_vec::<f32>(), [3.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn mul_(&self, other: impl Operand) -> &Tensor {
         self.update("mul_", other, |a, b| a * b)
     }
 
     /// `self /= other`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, 2.0]).div_(2).to_vec::<f32>(), [0.5, 1.0]);
+    /// ```
     #[track_caller]
     pub fn div_(&self, other: impl Operand) -> &Tensor {
         self.update("div_", other, |a, b| a / b)

@@ -25,6 +25,12 @@ impl Tensor {
     }
 
     /// Uniform numbers of [0, 1) of the given floating type.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{random::manual_seed, DType, Tensor};
+    /// manual_seed(0);
+    /// assert_eq!(Tensor::rand_of([2], DType::F64).dtype(), DType::F64);
+    /// ```
     #[track_caller]
     pub fn rand_of(shape: impl Into<Shape>, dtype: DType) -> Tensor {
         let x = Tensor::full_of(shape, 0.0, dtype);
@@ -33,6 +39,11 @@ impl Tensor {
     }
 
     /// Uniform numbers of [0, 1) with the shape and type of another tensor.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::rand_like(&Tensor::zeros([2, 3])).shape(), [2, 3]);
+    /// ```
     #[track_caller]
     pub fn rand_like(x: &Tensor) -> Tensor {
         Tensor::rand_of(x.shape(), x.dtype())
@@ -50,6 +61,11 @@ impl Tensor {
     }
 
     /// Standard normal numbers of the given floating type.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{DType, Tensor};
+    /// assert_eq!(Tensor::randn_of([2], DType::F64).dtype(), DType::F64);
+    /// ```
     #[track_caller]
     pub fn randn_of(shape: impl Into<Shape>, dtype: DType) -> Tensor {
         let x = Tensor::full_of(shape, 0.0, dtype);
@@ -58,6 +74,11 @@ impl Tensor {
     }
 
     /// Standard normal numbers with the shape and type of another tensor.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::randn_like(&Tensor::zeros([2, 3])).shape(), [2, 3]);
+    /// ```
     #[track_caller]
     pub fn randn_like(x: &Tensor) -> Tensor {
         Tensor::randn_of(x.shape(), x.dtype())
@@ -118,6 +139,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If a probability is not in [0, 1] or the tensor does not hold floats.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([0.0, 1.0]).bernoulli().to_vec::<f32>(), [0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn bernoulli(&self) -> Tensor {
         let x = Tensor::zeros_like(self);
@@ -157,6 +183,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `a > b`, the tensor does not hold floats, or it requires gradients and recording is on.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert!(Tensor::zeros([100]).uniform_(2.0, 3.0).ge(2.0).all().item::<bool>());
+    /// ```
     #[track_caller]
     pub fn uniform_(&self, a: f64, b: f64) -> &Tensor {
         self.draw_floats("uniform_", |g, x| g.uniform(x, a, b), |g, x| g.uniform(x, a, b))
@@ -166,6 +197,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `std` is negative, the tensor does not hold floats, or it requires gradients and recording is on.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([3]).normal_(5.0, 0.0).to_vec::<f32>(), [5.0; 3]);
+    /// ```
     #[track_caller]
     pub fn normal_(&self, mean: f64, std: f64) -> &Tensor {
         if self.is_contiguous() {
@@ -183,6 +219,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `std` is negative, the tensor does not hold floats, or it requires gradients and recording is on.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert!(Tensor::zeros([100]).log_normal_(0.0, 1.0).gt(0.0).all().item::<bool>());
+    /// ```
     #[track_caller]
     pub fn log_normal_(&self, mean: f64, std: f64) -> &Tensor {
         self.draw_floats("log_normal_", |g, x| g.log_normal(x, mean, std), |g, x| g.log_normal(x, mean, std))

@@ -17,6 +17,11 @@ impl Shape {
     ///
     /// # Panics
     /// If the product does not fit in `usize`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Shape;
+    /// assert_eq!(Shape::from([2, 3]).numel(), 6);
+    /// ```
     #[track_caller]
     pub fn numel(&self) -> usize {
         match self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) {

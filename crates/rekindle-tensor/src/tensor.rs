@@ -97,6 +97,11 @@ impl Tensor {
     }
 
     /// The sizes of the dimensions.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).shape(), [2, 3]);
+    /// ```
     pub fn shape(&self) -> &[usize] {
         &self.0.layout.shape
     }
@@ -106,16 +111,31 @@ impl Tensor {
     }
 
     /// The step in elements between neighbours along each dimension.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).t().strides(), [1, 3]);
+    /// ```
     pub fn strides(&self) -> &[usize] {
         &self.0.layout.strides
     }
 
     /// The number of dimensions; 0 for a scalar. PyTorch's `x.dim()` / `x.ndim`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).dim(), 2);
+    /// ```
     pub fn dim(&self) -> usize {
         self.shape().len()
     }
 
     /// The size of one dimension; `-1` is the last.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).size(-1), 3);
+    /// ```
     #[track_caller]
     pub fn size(&self, dim: isize) -> usize {
         match crate::shape::dim_index("size", dim, self.dim()) {
@@ -125,31 +145,63 @@ impl Tensor {
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).numel(), 6);
+    /// ```
     pub fn numel(&self) -> usize {
         self.0.layout.shape.numel()
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, DType};
+    /// assert_eq!(tensor([1, 2]).dtype(), DType::I64);
+    /// ```
     pub fn dtype(&self) -> DType {
         self.0.dtype
     }
 
     /// Whether the elements lie in row-major order without gaps.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert!(!Tensor::zeros([2, 3]).t().is_contiguous());
+    /// ```
     pub fn is_contiguous(&self) -> bool {
         self.0.layout.is_contiguous()
     }
 
     /// Whether both tensors are the same object (clones of one another).
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// let x = Tensor::zeros([2]);
+    /// assert!(x.is_same(&x.clone()) && !x.is_same(&x.detach()));
+    /// ```
     pub fn is_same(&self, other: &Tensor) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether both tensors view the same memory.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// let x = Tensor::zeros([2]);
+    /// assert!(x.shares_memory(&x.detach()) && !x.shares_memory(&x.copy()));
+    /// ```
     pub fn shares_memory(&self, other: &Tensor) -> bool {
         Arc::ptr_eq(&self.0.storage, &other.0.storage)
     }
 
     /// Whether operations on this tensor are recorded for [`backward`](Tensor::backward).
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert!(!Tensor::zeros([2]).requires_grad());
+    /// ```
     pub fn requires_grad(&self) -> bool {
         self.0.requires_grad.load(Ordering::Relaxed)
     }
@@ -158,6 +210,12 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor does not hold floats, or was computed from others (use [`detach`](Tensor::detach)).
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// let w = Tensor::zeros([2]).requires_grad_(true);
+    /// assert!((&w * 2.0).requires_grad());
+    /// ```
     #[track_caller]
     pub fn requires_grad_(&self, on: bool) -> Tensor {
         if on && !self.dtype().is_float() {
@@ -171,11 +229,24 @@ impl Tensor {
     }
 
     /// Whether the tensor was made by the user rather than computed in the graph.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// let w = Tensor::zeros([2]).requires_grad_(true);
+    /// assert!(w.is_leaf() && !(&w * 2.0).is_leaf());
+    /// ```
     pub fn is_leaf(&self) -> bool {
         self.0.node.is_none()
     }
 
     /// The gradient that [`backward`](Tensor::backward) accumulated here, if any.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([1.0]).requires_grad_(true);
+    /// (&x * 3.0).backward();
+    /// assert_eq!(x.grad().unwrap().item::<f32>(), 3.0);
+    /// ```
     pub fn grad(&self) -> Option<Tensor> {
         lock(&self.0.grad).clone()
     }
@@ -184,6 +255,13 @@ impl Tensor {
     ///
     /// # Panics
     /// If the gradient has another shape or type than the tensor.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([1.0]).requires_grad_(true);
+    /// x.set_grad(Some(tensor([0.5])));
+    /// assert_eq!(x.grad().unwrap().item::<f32>(), 0.5);
+    /// ```
     #[track_caller]
     pub fn set_grad(&self, grad: Option<Tensor>) {
         if let Some(g) = &grad
@@ -201,11 +279,25 @@ impl Tensor {
     }
 
     /// Forgets the accumulated gradient (PyTorch's default `set_to_none=True`).
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([1.0]).requires_grad_(true);
+    /// (&x * 3.0).backward();
+    /// x.zero_grad();
+    /// assert!(x.grad().is_none());
+    /// ```
     pub fn zero_grad(&self) {
         self.set_grad(None);
     }
 
     /// A tensor on the same memory that is not part of the graph.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// let w = Tensor::zeros([2]).requires_grad_(true);
+    /// assert!(!w.detach().requires_grad());
+    /// ```
     pub fn detach(&self) -> Tensor {
         Tensor::over(self.0.storage.clone(), self.0.layout.clone(), self.dtype())
     }
@@ -221,6 +313,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `T` is not the tensor's element type.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, 2.0]).data::<f32>()[1], 2.0);
+    /// ```
     #[track_caller]
     pub fn data<T: Element>(&self) -> Data<T> {
         let buffer = self.0.storage.snapshot();
@@ -250,6 +347,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `T` is not the tensor's element type.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 2], [3, 4]]).t().to_vec::<i64>(), [1, 3, 2, 4]);
+    /// ```
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         self.data::<T>().to_vec()
@@ -273,11 +375,21 @@ impl Tensor {
     }
 
     /// All elements as `f64`, in row-major order.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1, 2]).to_f64_vec(), [1.0, 2.0]);
+    /// ```
     pub fn to_f64_vec(&self) -> Vec<f64> {
         match_dtype!(self.dtype(), T => self.data::<T>().iter().map(|v| v.to_scalar().as_f64()).collect())
     }
 
     /// Whether shape, type and every bit of the contents are equal (NaN equals the same NaN).
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert!(!tensor([0.0]).bitwise_eq(&tensor([-0.0])));
+    /// ```
     pub fn bitwise_eq(&self, other: &Tensor) -> bool {
         if self.shape() != other.shape() || self.dtype() != other.dtype() {
             return false;

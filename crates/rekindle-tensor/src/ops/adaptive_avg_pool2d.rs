@@ -75,6 +75,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the shape does not fit.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1.0, 3.0, 5.0, 7.0]]).adaptive_avg_pool1d(2).to_vec::<f32>(), [2.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_avg_pool1d(&self, out: usize) -> Tensor {
         apply(AdaptiveAvgPool { name: "adaptive_avg_pool1d", dims: 1, out: (1, out) }, &[self])

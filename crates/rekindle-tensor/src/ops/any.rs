@@ -53,6 +53,11 @@ impl Tensor {
     }
 
     /// Whether any element is true (or nonzero); false for none.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert!(!tensor([0.0, 0.0]).any().item::<bool>());
+    /// ```
     #[track_caller]
     pub fn any(&self) -> Tensor {
         self.any_dim(Ints::default(), false)
@@ -62,6 +67,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If a dimension is out of range or named twice.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 0], [1, 1]]).all_dim(1, false).to_vec::<bool>(), [false, true]);
+    /// ```
     #[track_caller]
     pub fn all_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         apply(Any { all: true, over: Over::new("all", self, dims, keepdim) }, &[self])
@@ -71,6 +81,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If a dimension is out of range or named twice.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 0], [0, 0]]).any_dim(1, false).to_vec::<bool>(), [true, false]);
+    /// ```
     #[track_caller]
     pub fn any_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         apply(Any { all: false, over: Over::new("any", self, dims, keepdim) }, &[self])

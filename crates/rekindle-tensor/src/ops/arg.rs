@@ -68,6 +68,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor is empty.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([3.0, 1.0, 1.0]).argmin().item::<i64>(), 1);
+    /// ```
     #[track_caller]
     pub fn argmin(&self) -> Tensor {
         self.reshape([-1]).argmin_dim(0, false)
@@ -91,6 +96,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the dimension is out of range or has size 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[3.0, 1.0], [2.0, 5.0]]).argmin_dim(1, false).to_vec::<i64>(), [1, 0]);
+    /// ```
     #[track_caller]
     pub fn argmin_dim(&self, dim: isize, keepdim: bool) -> Tensor {
         apply(Arg { max: false, over: Over::new("argmin", self, dim, keepdim) }, &[self])

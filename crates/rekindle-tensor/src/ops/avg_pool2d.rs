@@ -66,6 +66,12 @@ impl Tensor {
     ///
     /// # Panics
     /// As [`avg_pool2d`](Tensor::avg_pool2d).
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, PoolOptions};
+    /// let y = tensor([[1.0, 3.0, 5.0, 7.0]]).avg_pool1d(PoolOptions::new([2]));
+    /// assert_eq!(y.to_vec::<f32>(), [2.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn avg_pool1d(&self, options: PoolOptions<1>) -> Tensor {
         apply(AvgPool(Pooling { name: "avg_pool1d", dims: 1, options: options.over_images() }), &[self])

@@ -153,6 +153,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `n` is 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::arange(0, 5, 1).chunk(2, 0)[1].to_vec::<i64>(), [3, 4]);
+    /// ```
     #[track_caller]
     pub fn chunk(&self, n: usize, dim: isize) -> Vec<Tensor> {
         if n == 0 {
@@ -162,6 +167,11 @@ impl Tensor {
     }
 
     /// The views at every index along `dim`, without that dimension: the rows of a matrix for `dim` 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 2], [3, 4]]).unbind(0)[1].to_vec::<i64>(), [3, 4]);
+    /// ```
     #[track_caller]
     pub fn unbind(&self, dim: isize) -> Vec<Tensor> {
         if self.dim() == 0 {

@@ -61,12 +61,22 @@ impl Tensor {
     }
 
     /// Each element, but at least `min`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([-2, 3]).clamp_min(0).to_vec::<i64>(), [0, 3]);
+    /// ```
     #[track_caller]
     pub fn clamp_min(&self, min: impl Into<Scalar>) -> Tensor {
         self.clamped(Some(min.into()), None)
     }
 
     /// Each element, but at most `max`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([-2, 3]).clamp_max(0).to_vec::<i64>(), [-2, 0]);
+    /// ```
     #[track_caller]
     pub fn clamp_max(&self, max: impl Into<Scalar>) -> Tensor {
         self.clamped(None, Some(max.into()))

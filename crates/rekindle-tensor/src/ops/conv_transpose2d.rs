@@ -150,6 +150,12 @@ impl Tensor {
     ///
     /// # Panics
     /// If shapes, types or options do not fit.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, ConvOptions};
+    /// let y = tensor([[[1.0, 2.0]]]).conv_transpose1d(&tensor([[[1.0, 10.0]]]), None, ConvOptions::default(), [0]);
+    /// assert_eq!(y.to_vec::<f32>(), [1.0, 12.0, 20.0]);
+    /// ```
     #[track_caller]
     pub fn conv_transpose1d(
         &self,

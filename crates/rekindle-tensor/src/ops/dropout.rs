@@ -144,6 +144,13 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor has fewer than two dimensions, or as [`dropout`](Tensor::dropout).
+    ///
+    /// ```
+    /// # use rekindle_tensor::{random::manual_seed, Tensor};
+    /// manual_seed(0);
+    /// let y = Tensor::ones([1, 4, 2]).feature_dropout(0.5).to_vec::<f32>();
+    /// assert!(y.chunks(2).all(|channel| channel[0] == channel[1]));
+    /// ```
     #[track_caller]
     pub fn feature_dropout(&self, p: f64) -> Tensor {
         if self.dim() < 2 {
@@ -163,6 +170,11 @@ impl Tensor {
     ///
     /// # Panics
     /// As [`dropout`](Tensor::dropout).
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::ones([4]).alpha_dropout(0.0).to_vec::<f32>(), [1.0; 4]);
+    /// ```
     #[track_caller]
     pub fn alpha_dropout(&self, p: f64) -> Tensor {
         if draws("alpha_dropout", self, p) { apply(AlphaDropout(p), &[self]) } else { self.clone() }

@@ -73,6 +73,11 @@ impl Tensor {
     }
 
     /// [`expand`](Tensor::expand) to the shape of another tensor.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::ones([1, 3]).expand_as(&Tensor::zeros([2, 3])).shape(), [2, 3]);
+    /// ```
     #[track_caller]
     pub fn expand_as(&self, other: &Tensor) -> Tensor {
         self.expand(other.shape())

@@ -165,6 +165,12 @@ impl Tensor {
     ///
     /// # Panics
     /// If the index is not i64 or names an element that is not there, or shapes or types do not fit.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Tensor};
+    /// let y = Tensor::zeros([3]).scatter_add(0, &tensor([2, 0, 2]), &tensor([1.0, 2.0, 4.0]));
+    /// assert_eq!(y.to_vec::<f32>(), [2.0, 0.0, 5.0]);
+    /// ```
     #[track_caller]
     pub fn scatter_add(&self, dim: isize, index: &Tensor, source: &Tensor) -> Tensor {
         let (dim, x) = dim_of("scatter_add", self, dim);

@@ -55,11 +55,21 @@ impl Tensor {
     }
 
     /// Whether each element is an infinity.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, f64::INFINITY]).isinf().to_vec::<bool>(), [false, true]);
+    /// ```
     pub fn isinf(&self) -> Tensor {
         apply(Is::Inf, &[self])
     }
 
     /// Whether each element is neither NaN nor an infinity.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, f64::NAN]).isfinite().to_vec::<bool>(), [true, false]);
+    /// ```
     pub fn isfinite(&self) -> Tensor {
         apply(Is::Finite, &[self])
     }

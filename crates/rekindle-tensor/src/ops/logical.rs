@@ -61,6 +61,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([true, false]).logical_or(&tensor([false, false])).to_vec::<bool>(), [true, false]);
+    /// ```
     #[track_caller]
     pub fn logical_or(&self, other: &Tensor) -> Tensor {
         apply(Logical::Or, &[&self.to(DType::Bool), &other.to(DType::Bool)])
@@ -70,12 +75,22 @@ impl Tensor {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([true, true]).logical_xor(&tensor([true, false])).to_vec::<bool>(), [false, true]);
+    /// ```
     #[track_caller]
     pub fn logical_xor(&self, other: &Tensor) -> Tensor {
         apply(Logical::Xor, &[&self.to(DType::Bool), &other.to(DType::Bool)])
     }
 
     /// Whether each element is false.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.5, 0.0]).logical_not().to_vec::<bool>(), [false, true]);
+    /// ```
     #[track_caller]
     pub fn logical_not(&self) -> Tensor {
         self.to(DType::Bool).eq(false)

@@ -145,6 +145,12 @@ impl Tensor {
     }
 
     /// The product of two matrices; as [`matmul`](Tensor::matmul) without vectors and batches.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.mm(&x).to_vec::<f32>(), [7.0, 10.0, 15.0, 22.0]);
+    /// ```
     #[track_caller]
     pub fn mm(&self, other: &Tensor) -> Tensor {
         if self.dim() != 2 || other.dim() != 2 {

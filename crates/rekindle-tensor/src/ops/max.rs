@@ -120,6 +120,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor is empty.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([3, 1, 2]).min().item::<i64>(), 1);
+    /// ```
     #[track_caller]
     pub fn min(&self) -> Tensor {
         self.amin(Ints::default(), false)
@@ -130,6 +135,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If a dimension is out of range, named twice or of size 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[3, 1], [2, 5]]).amax(1, false).to_vec::<i64>(), [3, 5]);
+    /// ```
     #[track_caller]
     pub fn amax(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         apply(Extreme { max: true, over: Over::new("amax", self, dims, keepdim) }, &[self])
@@ -140,6 +150,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If a dimension is out of range, named twice or of size 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[3, 1], [2, 5]]).amin(0, true).to_vec::<i64>(), [2, 1]);
+    /// ```
     #[track_caller]
     pub fn amin(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         apply(Extreme { max: false, over: Over::new("amin", self, dims, keepdim) }, &[self])
@@ -165,6 +180,12 @@ impl Tensor {
     ///
     /// # Panics
     /// If the dimension is out of range or has size 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let (values, indices) = tensor([[3, 1], [2, 5]]).min_dim(1, false);
+    /// assert_eq!((values.to_vec::<i64>(), indices.to_vec::<i64>()), (vec![1, 2], vec![1, 0]));
+    /// ```
     #[track_caller]
     pub fn min_dim(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
         self.pick(dim, self.argmin_dim(dim, true), keepdim)

@@ -184,6 +184,12 @@ impl Tensor {
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
+    ///
+    /// ```
+    /// # use rekindle_tensor::{Tensor, PoolOptions};
+    /// let (y, at) = Tensor::arange(0.0, 4.0, 1.0).reshape([1, 2, 2]).max_pool2d_with_indices(PoolOptions::new([2, 2]));
+    /// assert_eq!((y.item::<f32>(), at.item::<i64>()), (3.0, 3));
+    /// ```
     #[track_caller]
     pub fn max_pool2d_with_indices(&self, options: PoolOptions<2>) -> (Tensor, Tensor) {
         let values = self.max_pool2d(options);
@@ -197,6 +203,12 @@ impl Tensor {
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, PoolOptions};
+    /// let y = tensor([[1.0, 3.0, 7.0, 5.0]]).max_pool1d(PoolOptions::new([2]));
+    /// assert_eq!(y.to_vec::<f32>(), [3.0, 7.0]);
+    /// ```
     #[track_caller]
     pub fn max_pool1d(&self, options: PoolOptions<1>) -> Tensor {
         apply(MaxPool(Pooling { name: "max_pool1d", dims: 1, options: options.over_images() }), &[self])

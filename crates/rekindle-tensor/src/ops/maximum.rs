@@ -82,6 +82,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1, 5]).minimum(3).to_vec::<i64>(), [1, 3]);
+    /// ```
     #[track_caller]
     pub fn minimum(&self, other: impl Operand) -> Tensor {
         let (a, b) = promoted(&self, &other);

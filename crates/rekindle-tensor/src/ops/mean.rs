@@ -22,6 +22,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor does not hold floats, or a dimension is out of range or named twice.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1.0, 3.0], [5.0, 7.0]]).mean_dim(0, false).to_vec::<f32>(), [3.0, 5.0]);
+    /// ```
     #[track_caller]
     pub fn mean_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         if !self.dtype().is_float() {

@@ -95,6 +95,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `step` is 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::arange(0, 6, 1).slice_step(0, 1.., 2).to_vec::<i64>(), [1, 3, 5]);
+    /// ```
     #[track_caller]
     pub fn slice_step(&self, dim: isize, range: impl RangeBounds<usize>, step: usize) -> Tensor {
         if step == 0 {
@@ -126,6 +131,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If there is no such index.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 2], [3, 4]]).select(0, -1).to_vec::<i64>(), [3, 4]);
+    /// ```
     #[track_caller]
     pub fn select(&self, dim: isize, index: isize) -> Tensor {
         let size = self.size(dim) as isize;

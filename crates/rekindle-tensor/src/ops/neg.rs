@@ -30,6 +30,11 @@ impl Op for NegOp {
 
 impl Tensor {
     /// `-x`, also written with the operator.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!((-tensor([1, -2])).to_vec::<i64>(), [-1, 2]);
+    /// ```
     #[track_caller]
     pub fn neg(&self) -> Tensor {
         apply(NegOp, &[self])

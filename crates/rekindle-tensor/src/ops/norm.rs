@@ -37,6 +37,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If a dimension is out of range or named twice.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[3.0, 4.0], [0.0, 2.0]]).norm_dim(1, false).to_vec::<f32>(), [5.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn norm_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         self.square().sum_dim(dims, keepdim).sqrt_or_zero()

@@ -40,6 +40,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If there are fewer than two dimensions.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::ones([2, 2]).triu(1).to_vec::<f32>(), [0.0, 1.0, 0.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn triu(&self, diagonal: i64) -> Tensor {
         self.masked_fill(&above(self, diagonal - 1).logical_not(), 0)

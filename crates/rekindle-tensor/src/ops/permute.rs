@@ -42,6 +42,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If `dims` does not name every dimension once.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3, 4]).permute([2, 0, 1]).shape(), [4, 2, 3]);
+    /// ```
     #[track_caller]
     pub fn permute(&self, dims: impl Into<Ints>) -> Tensor {
         let dims = dims.into();
@@ -59,6 +64,11 @@ impl Tensor {
     }
 
     /// A view with two dimensions exchanged.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3, 4]).transpose(0, -1).shape(), [4, 3, 2]);
+    /// ```
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Tensor {
         let at = |d| dim_index("transpose", d, self.dim());
@@ -77,6 +87,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor has more than two dimensions.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 2], [3, 4]]).t().to_vec::<i64>(), [1, 3, 2, 4]);
+    /// ```
     #[track_caller]
     pub fn t(&self) -> Tensor {
         match self.dim() {

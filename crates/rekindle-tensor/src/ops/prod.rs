@@ -77,6 +77,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the dimension is out of range.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1, 2], [3, 4]]).prod_dim(1, false).to_vec::<i64>(), [2, 12]);
+    /// ```
     #[track_caller]
     pub fn prod_dim(&self, dim: isize, keepdim: bool) -> Tensor {
         let over = Over::new("prod", self, dim, keepdim);

@@ -89,6 +89,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the number of elements differs, or the elements of a strided view would have to move.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([4, 3]).view([2, -1]).shape(), [2, 6]);
+    /// ```
     #[track_caller]
     pub fn view(&self, shape: impl Into<Ints>) -> Tensor {
         let y = self.reshape(shape);
@@ -126,12 +131,22 @@ impl Tensor {
     }
 
     /// Drops every dimension of size 1.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([1, 3, 1]).squeeze().shape(), [3]);
+    /// ```
     #[track_caller]
     pub fn squeeze(&self) -> Tensor {
         self.reshape(self.shape().iter().copied().filter(|&d| d != 1).collect::<Vec<_>>())
     }
 
     /// Drops dimension `dim` if its size is 1; else gives the tensor itself.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([1, 3, 1]).squeeze_dim(-1).shape(), [1, 3]);
+    /// ```
     #[track_caller]
     pub fn squeeze_dim(&self, dim: isize) -> Tensor {
         match dim_index("squeeze", dim, self.dim()) {

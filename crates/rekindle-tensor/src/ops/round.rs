@@ -60,18 +60,33 @@ impl Tensor {
     }
 
     /// The greatest integer that is not greater.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([-1.5, 1.5]).floor().to_vec::<f32>(), [-2.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn floor(&self) -> Tensor {
         apply(Round::Floor, &[self])
     }
 
     /// The least integer that is not less.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([-1.5, 1.5]).ceil().to_vec::<f32>(), [-1.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn ceil(&self) -> Tensor {
         apply(Round::Ceil, &[self])
     }
 
     /// The integer part: rounds towards zero.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([-1.5, 1.5]).trunc().to_vec::<f32>(), [-1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn trunc(&self) -> Tensor {
         apply(Round::Trunc, &[self])

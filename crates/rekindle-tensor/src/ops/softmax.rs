@@ -75,6 +75,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor does not hold floats or the dimension is out of range.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([0.0, -1000.0]).log_softmax(0).to_vec::<f32>(), [0.0, -1000.0]);
+    /// ```
     #[track_caller]
     pub fn log_softmax(&self, dim: isize) -> Tensor {
         match dim_index("log_softmax", dim, self.dim()) {

@@ -134,6 +134,12 @@ impl Tensor {
     ///
     /// # Panics
     /// If the dimension is out of range or has size 0.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let (values, indices) = tensor([[3.0, 1.0, 2.0]]).median_dim(1, false);
+    /// assert_eq!((values.item::<f32>(), indices.item::<i64>()), (2.0, 2));
+    /// ```
     #[track_caller]
     pub fn median_dim(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
         let n = self.size(dim);

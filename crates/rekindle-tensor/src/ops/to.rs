@@ -112,24 +112,44 @@ impl Tensor {
     }
 
     /// The tensor as f32.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, DType};
+    /// assert_eq!(tensor([1, 2]).float().dtype(), DType::F32);
+    /// ```
     #[track_caller]
     pub fn float(&self) -> Tensor {
         self.to(DType::F32)
     }
 
     /// The tensor as f64.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, DType};
+    /// assert_eq!(tensor([1, 2]).double().dtype(), DType::F64);
+    /// ```
     #[track_caller]
     pub fn double(&self) -> Tensor {
         self.to(DType::F64)
     }
 
     /// The tensor as i64.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.9, -1.9]).long().to_vec::<i64>(), [1, -1]);
+    /// ```
     #[track_caller]
     pub fn long(&self) -> Tensor {
         self.to(DType::I64)
     }
 
     /// The tensor as truth values: whether each element differs from zero.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([0.0, 0.5]).bool().to_vec::<bool>(), [false, true]);
+    /// ```
     #[track_caller]
     pub fn bool(&self) -> Tensor {
         self.to(DType::Bool)
@@ -137,12 +157,24 @@ impl Tensor {
 
     /// A contiguous copy in memory of its own through which gradients flow (PyTorch's `x.clone()`; in Rust
     /// `x.clone()` is another handle of the same tensor).
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// let x = tensor([1.0]);
+    /// x.copy().fill_(5.0);
+    /// assert_eq!(x.item::<f32>(), 1.0);
+    /// ```
     #[track_caller]
     pub fn copy(&self) -> Tensor {
         apply(CloneOp, &[self])
     }
 
     /// The tensor itself if its elements lie in row-major order without gaps, else a copy that does.
+    ///
+    /// ```
+    /// # use rekindle_tensor::Tensor;
+    /// assert!(Tensor::zeros([2, 3]).t().contiguous().is_contiguous());
+    /// ```
     #[track_caller]
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() { self.clone() } else { self.copy() }

@@ -19,6 +19,11 @@ impl Tensor {
     }
 
     /// The unbiased standard deviation of all elements: the root of the [variance](Tensor::var).
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([1.0, 3.0]).std().item::<f32>(), 2f32.sqrt());
+    /// ```
     #[track_caller]
     pub fn std(&self) -> Tensor {
         self.std_dim(Ints::default(), 1, false)
@@ -55,6 +60,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the tensor does not hold floats, or a dimension is out of range or named twice.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert_eq!(tensor([[1.0, 3.0]]).std_dim(1, 0, false).to_vec::<f32>(), [1.0]);
+    /// ```
     #[track_caller]
     pub fn std_dim(&self, dims: impl Into<Ints>, correction: usize, keepdim: bool) -> Tensor {
         self.wide_var("std", dims.into(), correction, keepdim).sqrt_or_zero().to(self.dtype())

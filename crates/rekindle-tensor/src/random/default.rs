@@ -33,6 +33,12 @@ pub fn manual_seed(seed: impl Seed) {
 }
 
 /// The seed that the default generator started from: `torch.initial_seed()`.
+///
+/// ```
+/// # use rekindle_tensor::random;
+/// random::manual_seed(7);
+/// assert_eq!(random::initial_seed(), 7);
+/// ```
 pub fn initial_seed() -> u64 {
     with_default(|generator| generator.initial_seed())
 }
@@ -42,6 +48,13 @@ pub fn initial_seed() -> u64 {
 ///
 /// # Panics
 /// If `f` draws from the default generator by another way than its argument.
+///
+/// ```
+/// # use rekindle_tensor::random;
+/// random::manual_seed(0);
+/// let word = random::with_default(|g| g.next_u32());
+/// assert_eq!(word, 2357136044);
+/// ```
 #[track_caller]
 pub fn with_default<R>(f: impl FnOnce(&mut Generator) -> R) -> R {
     let lent = LOCAL.with(|local| local.try_borrow_mut().is_err());

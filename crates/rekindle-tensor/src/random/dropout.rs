@@ -26,6 +26,11 @@ pub fn set_dropout_stream(stream: DropoutStream) {
 }
 
 /// The stream that dropout layers draw from.
+///
+/// ```
+/// # use rekindle_tensor::random::dropout::{dropout_stream, DropoutStream};
+/// assert_eq!(dropout_stream(), DropoutStream::default());
+/// ```
 pub fn dropout_stream() -> DropoutStream {
     if STREAM.load(Ordering::Relaxed) == DropoutStream::IntelMkl as u8 {
         DropoutStream::IntelMkl

@@ -61,11 +61,21 @@ impl std::fmt::Debug for Generator {
 
 impl Generator {
     /// A generator with PyTorch's default seed, 67280421310721.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// assert_eq!(Generator::new().initial_seed(), 67280421310721);
+    /// ```
     pub fn new() -> Self {
         Self::seeded(DEFAULT_SEED)
     }
 
     /// A generator seeded with `seed`: `torch.Generator().manual_seed(seed)`.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// assert_eq!(Generator::seeded(0).next_u32(), 2357136044);
+    /// ```
     pub fn seeded(seed: impl Seed) -> Self {
         let seed = seed.to_u64();
         // Only the low word seeds the engine; PyTorch merely remembers the high one.
@@ -73,12 +83,25 @@ impl Generator {
     }
 
     /// Starts the stream of `seed` from its beginning.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// let mut g = Generator::seeded(0);
+    /// g.next_u32();
+    /// g.manual_seed(0);
+    /// assert!(g == Generator::seeded(0));
+    /// ```
     pub fn manual_seed(&mut self, seed: impl Seed) -> &mut Self {
         *self = Self::seeded(seed);
         self
     }
 
     /// The seed that the stream started from.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// assert_eq!(Generator::seeded(5).initial_seed(), 5);
+    /// ```
     pub fn initial_seed(&self) -> u64 {
         self.seed
     }
@@ -118,6 +141,13 @@ impl Generator {
     }
 
     /// Continues from a state saved by [`get_state`](Self::get_state), here or in PyTorch on the CPU.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// let (mut a, mut b) = (Generator::seeded(1), Generator::seeded(2));
+    /// b.set_state(&a.get_state()).unwrap();
+    /// assert_eq!(a.next_u64(), b.next_u64());
+    /// ```
     pub fn set_state(&mut self, state: &[u8]) -> Result<(), StateError> {
         if state.len() != STATE_BYTES {
             return Err(StateError::Length(state.len()));
@@ -136,12 +166,23 @@ impl Generator {
     }
 
     /// The next raw 32-bit word.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// let mut g = Generator::seeded(0);
+    /// assert_eq!((g.next_u32(), g.next_u32()), (2357136044, 2546248239));
+    /// ```
     #[inline]
     pub fn next_u32(&mut self) -> u32 {
         self.engine.next_u32()
     }
 
     /// The next raw 64-bit word: two draws, the first is the high half.
+    ///
+    /// ```
+    /// # use rekindle_tensor::random::Generator;
+    /// assert_eq!(Generator::seeded(0).next_u64(), (2357136044 << 32) | 2546248239);
+    /// ```
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.engine.next_u64()
