@@ -315,6 +315,12 @@ pub trait Parameters {
 }
 
 /// Names that [`load_state_dict_partial`](Parameters::load_state_dict_partial) passed over.
+///
+/// ```
+/// use rekindle_nn::{IncompatibleKeys, Linear, Parameters, StateDict};
+/// let keys = Linear::new(2, 1).load_state_dict_partial(&StateDict::new()).unwrap();
+/// assert_eq!(keys, IncompatibleKeys { missing: vec!["weight".into(), "bias".into()], unexpected: vec![] });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IncompatibleKeys {
     /// Names that the network has and the dictionary lacks.

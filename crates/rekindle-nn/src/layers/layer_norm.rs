@@ -27,7 +27,7 @@ pub struct LayerNorm {
     eps: f64,
 }
 
-/// The sizes over which a layer normalises: one number or several.
+/// The sizes over which a layer normalises: one number or several; what [`LayerNorm::new`] takes.
 pub struct NormalizedShape(Vec<usize>);
 
 impl From<usize> for NormalizedShape {

@@ -173,3 +173,27 @@ fn group(g: &ParamGroup) -> Value {
     ];
     Value::Dict(Rc::new(pairs.map(|(k, v): (&str, Value)| (k.to_string(), v)).into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::fault::Fault;
+
+    fn dict(key: &str, value: Value) -> Value {
+        Value::Dict(Rc::new(vec![("params".to_string(), Value::list(Vec::new())), (key.to_string(), value)]))
+    }
+
+    #[test]
+    fn a_group_has_all_options_that_its_dictionary_names() {
+        let betas = Value::list(vec![0.5.into(), 0.75.into()]);
+        assert_eq!(param_group(&dict("betas", betas)).unwrap().betas, (0.5, 0.75));
+        assert_eq!(param_group(&dict("momentum", 0.5.into())).unwrap().momentum, 0.5);
+        assert_eq!(param_group(&dict("lr", 0.5.into())).unwrap().lr, 0.5);
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_not_passed_over() {
+        let unknown = param_group(&dict("decoupled_weight_decay", 0.5.into())).unwrap_err();
+        assert_eq!(unknown, Fault::Unsupported("parameter group: decoupled_weight_decay".into()));
+    }
+}
