@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// A recipe in TOML (see recipes/)
     recipe: Option<PathBuf>,
-    /// The folder that holds mnist/ and fashion-mnist/; else $REKINDLE_DATA, else they are downloaded
+    /// The folder of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA, else a download]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Use another seed than the recipe's
@@ -24,7 +24,7 @@ pub struct Args {
     /// Train for another number of epochs
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// Threads to compute with; the results do not depend on it [default: $REKINDLE_NUM_THREADS, else all cores]
+    /// Threads, without effect on results [default: $REKINDLE_NUM_THREADS, else all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print one JSON object per reported epoch and nothing else

@@ -258,12 +258,12 @@ fn a_reader_that_goes_away_is_no_failure_and_a_full_disk_is_one() {
 
 #[test]
 fn the_program_says_what_it_is() {
-    let help = stdout(&rekindle(&["--help"]));
-    assert!(
-        help.starts_with("Train, judge and use neural-network classifiers, with PyTorch's words"),
-        "{help}"
-    );
     assert_eq!(stdout(&rekindle(&["--version"])), format!("rekindle {}\n", env!("CARGO_PKG_VERSION")));
+    for (name, args) in [("help", &["--help"][..]), ("help_train", &["train", "--help"])] {
+        let help = stdout(&rekindle(args));
+        assert!(help.lines().all(|line| line.len() <= 110), "nothing wraps lines: {help}");
+        insta::assert_snapshot!(name, help);
+    }
 }
 
 #[test]
