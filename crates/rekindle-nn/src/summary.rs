@@ -75,6 +75,12 @@ pub fn summary(net: &impl Module, input_shape: impl AsRef<[usize]>) -> Summary {
 }
 
 /// As [`summary`], for a network whose input has the given type (i64 for embeddings).
+///
+/// ```
+/// use rekindle_nn::{Embedding, summary_of};
+/// let summary = summary_of(&Embedding::new(10, 3), [5], rekindle_tensor::DType::I64);
+/// assert_eq!(summary.rows[0].output, [None, Some(5), Some(3)]);
+/// ```
 #[track_caller]
 pub fn summary_of(net: &impl Module, input_shape: impl AsRef<[usize]>, dtype: DType) -> Summary {
     // Two batch sizes show which dimensions grow with the batch.

@@ -23,6 +23,15 @@ pub fn clip_grad_norm_(params: &[Tensor], max_norm: f64) -> f64 {
 ///
 /// The norm of the gradients' norms, in their type and in PyTorch's order of additions.
 ///
+/// ```
+/// use rekindle_nn::{optim::clip_grad_norm_of_, parameter};
+/// use rekindle_tensor::tensor;
+///
+/// let p = parameter(tensor([0.0, 0.0]));
+/// (&p * tensor([3.0, -4.0])).sum().backward();
+/// assert_eq!(clip_grad_norm_of_(&[p.clone()], 10.0, f64::INFINITY), 4.0);
+/// ```
+///
 /// # Panics
 /// If `norm_type` is not above 0.
 #[track_caller]

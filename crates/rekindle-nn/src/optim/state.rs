@@ -6,7 +6,8 @@ use crate::state_dict::{StateDict, StateDictError};
 use rekindle_tensor::{DType, Tensor, mistake, no_grad};
 use std::collections::HashSet;
 
-/// The groups of an optimiser and the state of every parameter: the one field that a [`Rule`] needs.
+/// The groups of an optimiser and the state of every parameter: the one field that a [`Rule`] needs; see the
+/// example there.
 #[derive(Debug)]
 pub struct Core {
     /// The options of groups that set none of their own.
@@ -16,7 +17,7 @@ pub struct Core {
     states: Vec<State>,
 }
 
-/// What an optimiser remembers of one parameter.
+/// What an optimiser remembers of one parameter; see the example of [`Rule`].
 #[derive(Clone, Debug, Default)]
 pub struct State {
     step: u64,
