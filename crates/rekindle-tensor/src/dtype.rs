@@ -258,68 +258,39 @@ number!(f32 as f64, add, sub, mul, neg, abs, |a, b| a + b);
 number!(f64 as f64, add, sub, mul, neg, abs, |a, b| a + b);
 number!(i64 as i64, wrapping_add, wrapping_sub, wrapping_mul, wrapping_neg, wrapping_abs, i64::wrapping_add);
 
+/// Runs `$body` with `$t` standing for the Rust type of `$dtype`, if that is listed.
+macro_rules! match_listed {
+    ($dtype:expr, $t:ident => $body:expr, [$($Listed:ident: $type:ty),+] $(, $other:ident => $otherwise:expr)?) => {
+        match $dtype {
+            $($crate::DType::$Listed => {
+                type $t = $type;
+                $body
+            })+
+            $($other => $otherwise,)?
+        }
+    };
+}
+
 /// Runs `$body` with `$t` standing for the Rust type of a floating `$dtype`.
 macro_rules! match_float {
     ($op:expr, $dtype:expr, $t:ident => $body:expr) => {
-        match $dtype {
-            $crate::DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $t = f64;
-                $body
-            }
-            other => $crate::mistake!(
-                "{}: needs a floating tensor, got {other}; convert with .to(DType::F32)",
-                $op
-            ),
-        }
+        $crate::dtype::match_listed!($dtype, $t => $body, [F32: f32, F64: f64],
+            other => $crate::mistake!("{}: needs a floating tensor, got {other}; convert with .to(DType::F32)", $op))
     };
 }
 
 /// Runs `$body` with `$t` standing for the Rust type of a numeric `$dtype` (not bool).
 macro_rules! match_number {
     ($op:expr, $dtype:expr, $t:ident => $body:expr) => {
-        match $dtype {
-            $crate::DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $t = f64;
-                $body
-            }
-            $crate::DType::I64 => {
-                type $t = i64;
-                $body
-            }
-            other => $crate::mistake!("{}: needs numbers, got {other}; convert with .to(DType::I64)", $op),
-        }
+        $crate::dtype::match_listed!($dtype, $t => $body, [F32: f32, F64: f64, I64: i64],
+            other => $crate::mistake!("{}: needs numbers, got {other}; convert with .to(DType::I64)", $op))
     };
 }
 
 /// Runs `$body` with `$t` standing for the Rust type of any `$dtype`.
 macro_rules! match_dtype {
     ($dtype:expr, $t:ident => $body:expr) => {
-        match $dtype {
-            $crate::DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $t = f64;
-                $body
-            }
-            $crate::DType::I64 => {
-                type $t = i64;
-                $body
-            }
-            $crate::DType::Bool => {
-                type $t = bool;
-                $body
-            }
-        }
+        $crate::dtype::match_listed!($dtype, $t => $body, [F32: f32, F64: f64, I64: i64, Bool: bool])
     };
 }
-pub(crate) use {match_dtype, match_float, match_number};
+pub(crate) use {match_dtype, match_float, match_listed, match_number};

@@ -8,6 +8,32 @@ use crate::tensor::Tensor;
 use rekindle_kernels::parallel::{num_threads, set_num_threads};
 use std::sync::Mutex;
 
+/// Calls, each a mistake, with what the mistake says: a text to be held against a stored one.
+///
+/// # Panics
+/// If a call is no mistake.
+///
+/// ```
+/// use rekindle_tensor::{messages, Tensor};
+/// let text = messages! { Tensor::zeros([2]).narrow(0, 1, 2); };
+/// assert_eq!(
+///     text,
+///     "Tensor::zeros([2]).narrow(0, 1, 2)\n    narrow: 2 elements from 1 on are not all in dimension 0 of [2]; its size is 2\n"
+/// );
+/// ```
+#[macro_export]
+macro_rules! messages {
+    ($($call:expr;)*) => {
+        [$((stringify!($call), $crate::check(|| { let _ = $call; }))),*]
+            .map(|(call, result)| {
+                let message = result.expect_err(call);
+                // How a long expression is broken into lines is the compiler's affair.
+                format!("{}\n    {message}\n", call.split_whitespace().collect::<Vec<_>>().join(" "))
+            })
+            .concat()
+    };
+}
+
 /// The allowed difference of analytical and numerical gradients: `|a - n| <= atol + rtol |n|`.
 const GRADCHECK_EPS: f64 = 1e-6;
 const GRADCHECK_ATOL: f64 = 1e-5;

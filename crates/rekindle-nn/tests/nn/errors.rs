@@ -4,16 +4,13 @@ use rekindle_nn::loss::*;
 use rekindle_nn::optim::lr_scheduler::*;
 use rekindle_nn::optim::*;
 use rekindle_nn::{init, *};
-use rekindle_tensor::{Tensor, check, tensor};
+use rekindle_tensor::{Tensor, tensor};
 
 /// Compares the messages of the calls with the stored ones.
 macro_rules! assert_messages {
-    ($($call:expr;)*) => {
-        let texts = [$((stringify!($call), check(|| { let _ = $call; }))),*].map(|(call, result)| {
-            let message = result.expect_err(call);
-            format!("{}\n    {message}\n", call.split_whitespace().collect::<Vec<_>>().join(" "))
-        });
-        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(texts.concat()) });
+    ($($calls:tt)*) => {
+        let text = rekindle_tensor::messages!($($calls)*);
+        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(text) });
     };
 }
 

@@ -1,15 +1,12 @@
 //! What mistakes say: one line, the op first, both facts, a hint.
 
-use rekindle_tensor::{BatchNormOptions, ConvOptions, DType, PoolOptions, Tensor, check, tensor};
+use rekindle_tensor::{BatchNormOptions, ConvOptions, DType, PoolOptions, Tensor, tensor};
 
 /// Compares the messages of the calls with the stored ones.
 macro_rules! assert_messages {
-    ($($call:expr;)*) => {
-        let texts = [$((stringify!($call), check(|| { let _ = $call; }))),*].map(|(call, result)| {
-            let message = result.expect_err(call);
-            format!("{}\n    {message}\n", call.split_whitespace().collect::<Vec<_>>().join(" "))
-        });
-        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(texts.concat()) });
+    ($($calls:tt)*) => {
+        let text = rekindle_tensor::messages!($($calls)*);
+        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(text) });
     };
 }
 
