@@ -85,15 +85,21 @@ pub fn enable_grad<R>(f: impl FnOnce() -> R) -> R {
 }
 
 fn with_grad_enabled<R>(on: bool, f: impl FnOnce() -> R) -> R {
-    /// Restores the former state also when `f` panics.
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            ENABLED.set(self.0);
-        }
-    }
-    let _restore = Restore(ENABLED.replace(on));
+    let _restore = switch_grad(on);
     f()
+}
+
+/// The former state, which comes back when this is dropped, also by a panic.
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        ENABLED.set(self.0);
+    }
+}
+
+fn switch_grad(on: bool) -> Restore {
+    Restore(ENABLED.replace(on))
 }
 
 impl Node {
@@ -278,10 +284,12 @@ impl Tensor {
                 self.shape()
             ),
         };
-        no_grad(|| match &self.0.node {
+        // Not in a closure: it would hide the caller's line.
+        let _restore = switch_grad(false);
+        match &self.0.node {
             None => accumulate(self, grad),
             Some(root) => walk(root.clone(), grad, retain),
-        });
+        }
     }
 }
 

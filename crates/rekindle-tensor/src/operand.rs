@@ -1,6 +1,7 @@
 //! Numbers and tensors as operands, and the arithmetic operators on values and references.
 
 use crate::dtype::{DType, Scalar};
+use crate::op::mistake;
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
@@ -98,13 +99,27 @@ macro_rules! operator {
 }
 operator!(Add add add, Sub sub sub, Mul mul mul, Div div div);
 
-/// Masks: `a & b`, `a | b` and `a ^ b` of truth values, and `!a`. Other elements count as true where they are not 0.
+/// Refuses what is no mask: PyTorch's `&` works on the bits of integers, and their truth is another thing.
+#[track_caller]
+fn require_mask(op: &str, x: &Tensor) {
+    if x.dtype() != DType::Bool {
+        mistake!(
+            "{op}: needs bool masks, got {}; compare first, as in x.gt(0), or use .logical_{op}()",
+            x.dtype()
+        );
+    }
+}
+
+/// Masks: `a & b`, `a | b` and `a ^ b` of truth values, and `!a`.
 macro_rules! mask_operator {
     ($($Trait:ident $method:ident $logical:ident),*) => {$(
         impl<R: std::borrow::Borrow<Tensor>> $Trait<R> for &Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, rhs: R) -> Tensor {
+                let name = stringify!($logical).trim_start_matches("logical_");
+                require_mask(name, std::borrow::Borrow::borrow(&self));
+                require_mask(name, rhs.borrow());
                 self.$logical(rhs.borrow())
             }
         }
@@ -112,6 +127,9 @@ macro_rules! mask_operator {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, rhs: R) -> Tensor {
+                let name = stringify!($logical).trim_start_matches("logical_");
+                require_mask(name, std::borrow::Borrow::borrow(&self));
+                require_mask(name, rhs.borrow());
                 self.$logical(rhs.borrow())
             }
         }
@@ -123,6 +141,7 @@ impl Not for &Tensor {
     type Output = Tensor;
     #[track_caller]
     fn not(self) -> Tensor {
+        require_mask("not", std::borrow::Borrow::borrow(&self));
         self.logical_not()
     }
 }
@@ -130,6 +149,7 @@ impl Not for Tensor {
     type Output = Tensor;
     #[track_caller]
     fn not(self) -> Tensor {
+        require_mask("not", std::borrow::Borrow::borrow(&self));
         self.logical_not()
     }
 }

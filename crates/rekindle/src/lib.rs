@@ -24,6 +24,22 @@
 //! assert!(accuracy.item::<f32>() > 0.8);
 //! ```
 //!
+//! # Coming from PyTorch
+//!
+//! | PyTorch | Rekindle |
+//! |---|---|
+//! | `torch.zeros(2, 3)`, `torch.cat([a, b])` | `Tensor::zeros([2, 3])`, `Tensor::cat(&[a, b], 0)` |
+//! | `torch.arange(n)` | `Tensor::arange(0, n, 1)` |
+//! | `x[1:]`, `x[:, 0]`, `x[-1]`, `x[mask]` | `x.slice(0, 1..)`, `x.select(1, 0)`, `x.select(0, -1)`, `x.index_mask(&mask)` |
+//! | `x.sum()`, `x.sum(1)`, `x.sum(1, keepdim=True)` | `x.sum()`, `x.sum_dim(1, false)`, `x.sum_dim(1, true)`; so `mean`, `max`, `argmax`, .. |
+//! | `(x > 0) & ~mask` | `x.gt(0) & !mask` |
+//! | `x.item()`, `x.tolist()` | `x.item::<f32>()`, `x.to_vec::<f32>()` |
+//! | `x.clone()` | `x.copy()`; Rust's `x.clone()` is a second handle on the same tensor |
+//! | `x += 1` under `no_grad()` | `no_grad(\|\| x.add_(1))` |
+//! | `DataLoader(ds, 32, shuffle=True)` | `DataLoader::new(ds).batch_size(32).shuffle(true)` |
+//! | `torch.save(net.state_dict(), path)` | `net.state_dict().save(path)?`, in safetensors |
+//! | `net.load_state_dict(torch.load(path))` | `net.load_state_dict(&StateDict::load(path)?)?` |
+//!
 //! # Where things are
 //! - the crate root: [`Tensor`] and everything that computes with it
 //! - [`nn`]: layers, losses, optimisers, schedulers, initialisers

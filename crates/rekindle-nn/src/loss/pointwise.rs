@@ -168,18 +168,12 @@ pub(super) fn paired(op: &str, x: &Meta, t: &Meta) -> Result<(), String> {
 }
 
 fn shape_hint(x: &[usize], t: &[usize]) -> String {
-    // PyTorch would broadcast these two, with a warning, and compare every prediction with every target.
+    // Some of PyTorch's losses would broadcast these two, with a warning, and compare every prediction with every target.
     let one_more = |long: &[usize], short: &[usize]| long.split_last() == Some((&1, short));
     if one_more(x, t) {
-        format!(
-            "target.unsqueeze({0}) or prediction.squeeze_dim({0})? (PyTorch would broadcast them, all to all)",
-            t.len()
-        )
+        format!("target.unsqueeze({0}) or prediction.squeeze_dim({0})?", t.len())
     } else if one_more(t, x) {
-        format!(
-            "prediction.unsqueeze({0}) or target.squeeze_dim({0})? (PyTorch would broadcast them, all to all)",
-            x.len()
-        )
+        format!("prediction.unsqueeze({0}) or target.squeeze_dim({0})?", x.len())
     } else if x.iter().product::<usize>() == t.iter().product::<usize>() {
         "reshape one like the other?".to_string()
     } else {

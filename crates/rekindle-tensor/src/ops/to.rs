@@ -165,6 +165,7 @@ impl Tensor {
     /// assert_eq!(x.item::<f32>(), 1.0);
     /// ```
     #[track_caller]
+    #[doc(alias = "clone")]
     pub fn copy(&self) -> Tensor {
         apply(CloneOp, &[self])
     }

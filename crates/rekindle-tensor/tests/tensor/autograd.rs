@@ -45,6 +45,28 @@ fn a_retained_graph_can_be_walked_again() {
 }
 
 #[test]
+fn a_second_backward_points_at_the_users_line() {
+    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+    use std::sync::Mutex;
+    let (seen, me, old) = (Arc::new(Mutex::new(None)), std::thread::current().id(), take_hook());
+    let place = seen.clone();
+    set_hook(Box::new(move |info| {
+        // Other tests may panic at the same time.
+        if std::thread::current().id() == me {
+            *place.lock().unwrap() = info.location().map(|l| (l.file().to_string(), l.line()));
+        }
+    }));
+    let x = leaf([1.0, 2.0]);
+    let loss = (&x * &x).sum();
+    loss.backward();
+    let (result, line) = (catch_unwind(AssertUnwindSafe(|| loss.backward())), line!());
+    set_hook(old);
+    assert!(result.is_err());
+    let (file, at) = seen.lock().unwrap().take().unwrap();
+    assert!(file.ends_with("autograd.rs") && file.contains("tests") && at == line, "{file}:{at}");
+}
+
+#[test]
 fn a_graph_that_keeps_nothing_needs_no_retaining() {
     let x = leaf([1.0, 2.0]);
     let loss = (&x + 1.0).sum();

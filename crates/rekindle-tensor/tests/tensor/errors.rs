@@ -93,6 +93,9 @@ fn mistakes_in_types() {
         whole.data::<f32>();
         tensor([true]) + tensor([true]);
         tensor([true]).neg();
+        tensor([1, 2]) & tensor([2, 2]);
+        tensor([true]) | tensor([0.5]);
+        !tensor([1, 2]);
         whole.var();
         whole.add_(1.5);
         zeros([2, 3]).linear(&zeros([1, 3]).double(), None);
