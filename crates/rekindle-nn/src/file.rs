@@ -55,7 +55,7 @@ impl StateDict {
     /// If the file cannot be written; an older file of this name is intact then.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
-        replace(path, &self.to_bytes()).map_err(|e| FileError::new(path, format!("cannot write: {e}")))
+        replace_file(path, &self.to_bytes()).map_err(|e| FileError::new(path, format!("cannot write: {e}")))
     }
 
     /// Reads a safetensors file.
@@ -265,8 +265,21 @@ fn append(tensor: &Tensor, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Puts `bytes` in place of a file: at every moment the old or the new contents stand under the name.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts `bytes` in place of a file: at every moment the old or the new contents stand under the name, also after a power
+/// failure.
+///
+/// ```
+/// let path = std::env::temp_dir().join(format!("rekindle-replace-{}", std::process::id()));
+/// rekindle_nn::replace_file(&path, b"old")?;
+/// rekindle_nn::replace_file(&path, b"new")?;
+/// assert_eq!(std::fs::read(&path)?, b"new");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be written; an older file of this name is intact then.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?;
     let mut temporary = name.to_os_string();
     // The number tells apart threads that save to one path at the same time.

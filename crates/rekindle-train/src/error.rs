@@ -20,6 +20,14 @@ pub enum Error {
     /// The data cannot be loaded.
     #[error(transparent)]
     Data(#[from] rekindle_data::Error),
+    /// The directory of a run cannot be made, read or written.
+    #[error("{path}: {reason}")]
+    Run {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// What is the matter with it.
+        reason: String,
+    },
     /// The numbers stopped being finite.
     #[error(
         "epoch {epoch}, step {step}: {tensor} is not finite, and nothing was updated after that; lower the learning rate ({lr}) or check the data"
@@ -34,6 +42,12 @@ pub enum Error {
         /// The learning rate.
         lr: f64,
     },
+}
+
+impl From<rekindle_nn::FileError> for Error {
+    fn from(e: rekindle_nn::FileError) -> Error {
+        Error::Run { path: e.path, reason: e.reason }
+    }
 }
 
 impl Error {

@@ -25,7 +25,7 @@ pub(crate) fn check_fit(
 ) -> Result<(), Error> {
     let outputs = one_sample(recipe, net, data)?;
     last_batch(recipe, net, &data.train)?;
-    for (name, part) in [("training", &data.train), ("test", &data.test)] {
+    for (name, part) in data.parts() {
         targets(objective, &outputs, part).map_err(|e| {
             let classes = outputs.shape().get(1).copied().unwrap_or(1);
             let hint = match objective.decision {
@@ -51,7 +51,8 @@ fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, 
     for (i, (layer, text)) in net.iter().zip(&recipe.net).enumerate() {
         let numbers = output_numbers(text, x.shape());
         (all, widest) = (all + numbers, numbers.max(widest));
-        let evaluated = 2 * widest * PIECE.min(train.len().max(data.test.len())) as u128;
+        let evaluated =
+            2 * widest * PIECE.min(data.parts().map(|(_, part)| part.len()).max().unwrap_or(0)) as u128;
         if (all * rows as u128).max(evaluated) > MOST_ACTIVATIONS {
             return Err(Error::Recipe(format!(
                 "net: with layer {i}, `{text}`, {rows} samples give more than {MOST_ACTIVATIONS} numbers in one step; use smaller layers or a smaller batch_size"

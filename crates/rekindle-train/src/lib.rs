@@ -4,7 +4,7 @@
 //! use rekindle_train::{Recipe, Trained};
 //! let recipe = Recipe::from_toml(rekindle_train::CIRCLES)?;
 //! let Trained { rows, .. } = rekindle_train::run(&recipe, None, &mut |row| println!("{row:?}"))?;
-//! assert!(rows.last().unwrap().test_acc.unwrap() > 0.99);
+//! assert!(rows.last().unwrap().test.unwrap().accuracy.unwrap() > 0.99);
 //! # Ok::<(), rekindle_train::Error>(())
 //! ```
 
@@ -17,6 +17,8 @@ mod objective;
 mod optimizers;
 mod recipe;
 mod run;
+mod run_dir;
+mod sets;
 mod source;
 mod toml_error;
 mod word;
@@ -27,8 +29,10 @@ pub use layers::build_net;
 pub use objective::{Decision, Objective};
 pub use optimizers::build_optimizer;
 pub use recipe::{Measured, Recipe, Report};
-pub use run::{EpochRow, Trained, evaluate, run};
-pub use source::{Blobs, Data, Images, Part, Source, Synthetic, Targets, load};
+pub use run::{EpochRow, Epochs, Figures, Trained, Training, evaluate, run};
+pub use run_dir::RunDir;
+pub use sets::{SETS, Set, SetName};
+pub use source::{Data, Part, Source, Targets, load};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.
 pub const CIRCLES: &str = include_str!("../../../recipes/circles.toml");

@@ -5,7 +5,7 @@ use crate::layers::build_net;
 use crate::objective::Objective;
 use crate::source::Source;
 use rekindle_tensor::random::{Generator, with_generator};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// assert_eq!(e, "line 5, column 1: unknown field `epochz`; did you mean `epochs`?");
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// What is trained, in a few words.
@@ -39,11 +39,13 @@ pub struct Recipe {
     /// The optimiser in PyTorch's words, such as `SGD(lr=0.1)`.
     pub optimizer: String,
     /// Samples in a mini-batch; without it every step sees all of the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
     /// Whether mini-batches are drawn in a new random order each epoch.
     #[serde(default)]
     pub shuffle: bool,
     /// The data.
+    #[serde(deserialize_with = "crate::source::complete")]
     pub data: Source,
     /// Which epochs are reported, and how they are measured.
     #[serde(default)]
@@ -60,20 +62,27 @@ pub struct Recipe {
 /// let report = Report { every: 4, first: Some(1), ..Report::default() };
 /// assert_eq!((1..=10).filter(|&epoch| report.includes(epoch)).collect::<Vec<_>>(), [1, 5, 9]);
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Report {
     /// Every how many epochs.
     pub every: usize,
     /// The first reported epoch, counted from 1; by default the `every`-th.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<usize>,
+    /// Every how many epochs figures are kept for the curves, beside the reported ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<usize>,
     /// What the figures of the training data are measured on.
     pub train: Measured,
+    /// Whether the test data is measured in each of these epochs, too; by default only if there is no validation data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<bool>,
 }
 
 impl Default for Report {
     fn default() -> Self {
-        Report { every: 1, first: None, train: Measured::After }
+        Report { every: 1, first: None, record: None, train: Measured::After, test: None }
     }
 }
 
@@ -83,10 +92,15 @@ impl Report {
         let first = self.first.unwrap_or(self.every);
         epoch >= first && (epoch - first).is_multiple_of(self.every)
     }
+
+    /// Whether figures of an epoch are kept, because it is reported or recorded.
+    pub fn keeps(&self, epoch: usize) -> bool {
+        self.includes(epoch) || self.record.is_some_and(|every| (epoch - 1).is_multiple_of(every))
+    }
 }
 
 /// What the accuracy on the training data is measured on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measured {
     /// The outputs of the training step itself, before its update.
@@ -132,13 +146,38 @@ impl Recipe {
         Ok(Recipe { file: Some(path.into()), ..recipe })
     }
 
+    /// An error with the recipe's file in front of it.
+    pub(crate) fn named(&self, e: Error) -> Error {
+        match &self.file {
+            Some(file) => e.at(file.display()),
+            None => e,
+        }
+    }
+
     /// Values that no run can use, and words that do not exist.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
+        self.check_values()?;
+        let objective = Objective::build(&self.loss)?;
+        self.data.check(&objective)?;
+        // The words of the net; what they draw here is not taken from anybody.
+        let net = with_generator(&mut Generator::seeded(0), || build_net(&self.net))?;
+        crate::build_optimizer(&self.optimizer, rekindle_nn::Parameters::parameters(&net)).map(drop)
+    }
+
+    /// Values that no run can use, whatever net, loss and data are.
+    pub(crate) fn check_values(&self) -> Result<(), String> {
         let at_least_one = "it must be at least 1";
+        let walks = self.batch_size.is_some() && self.report.train == Measured::After;
         let wrong = [
             (self.epochs == 0, "epochs = 0", at_least_one),
             (self.report.every == 0, "report.every = 0", at_least_one),
             (self.report.first == Some(0), "report.first = 0", "epochs count from 1"),
+            (self.report.record == Some(0), "report.record = 0", at_least_one),
+            (
+                self.report.record.is_some() && walks,
+                "report.record",
+                "with mini-batches it needs train = \"step\", because measuring afterwards walks the loader, whose shuffles are drawn",
+            ),
             (
                 self.batch_size == Some(0),
                 "batch_size = 0",
@@ -150,14 +189,10 @@ impl Recipe {
                 "full batches have no order; set batch_size",
             ),
         ];
-        if let Some((_, value, cure)) = wrong.iter().find(|(wrong, ..)| *wrong) {
-            return Err(format!("{value}: {cure}"));
+        match wrong.iter().find(|(wrong, ..)| *wrong) {
+            Some((_, value, cure)) => Err(format!("{value}: {cure}")),
+            None => Ok(()),
         }
-        let objective = Objective::build(&self.loss)?;
-        self.data.check(&objective)?;
-        // The words of the net; what they draw here is not taken from anybody.
-        let net = with_generator(&mut Generator::seeded(0), || build_net(&self.net))?;
-        crate::build_optimizer(&self.optimizer, rekindle_nn::Parameters::parameters(&net)).map(drop)
     }
 }
 

@@ -15,21 +15,62 @@ use rekindle_tensor::{Tensor, no_grad, random};
 use std::path::Path;
 use std::time::Instant;
 
-/// The figures of one reported epoch. Accuracies are fractions from 0 to 1; regression has none.
+/// Loss and accuracy on one part of the data. Accuracies are fractions from 0 to 1; regression has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figures {
+    /// The loss.
+    pub loss: f64,
+    /// The fraction of samples that are right.
+    pub accuracy: Option<f64>,
+}
+
+/// The figures of one epoch.
 #[derive(Clone, Debug)]
 pub struct EpochRow {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// The mean of the losses of the epoch's training steps.
-    pub train_loss: f64,
-    /// The accuracy on the training data; see [`Measured`].
-    pub train_acc: Option<f64>,
-    /// The loss on the test data.
-    pub test_loss: f64,
-    /// The accuracy on the test data.
-    pub test_acc: Option<f64>,
+    /// The updates so far.
+    pub step: usize,
+    /// The mean of the losses of the epoch's training steps, and the accuracy on the training data; see
+    /// [`Measured`].
+    pub train: Figures,
+    /// The figures of the validation data, if there is any.
+    pub validation: Option<Figures>,
+    /// The figures of the test data, if they are watched.
+    pub test: Option<Figures>,
+    /// The learning rate.
+    pub lr: f64,
     /// Seconds since the start of training.
     pub seconds: f64,
+    /// Whether the recipe reports the epoch; others are kept for the curves only.
+    pub reported: bool,
+}
+
+impl EpochRow {
+    /// The figures with their names, in the order of the columns of `metrics.csv`. What was not measured is left out.
+    pub fn fields(&self) -> Vec<(&'static str, f64)> {
+        let parts = [
+            ("train_loss", "train_acc", Some(self.train)),
+            ("val_loss", "val_acc", self.validation),
+            ("test_loss", "test_acc", self.test),
+        ];
+        let mut fields = vec![("epoch", self.epoch as f64), ("step", self.step as f64)];
+        for (loss, acc, figures) in parts {
+            fields.extend(figures.map(|f| (loss, f.loss)));
+            fields.extend(figures.and_then(|f| f.accuracy).map(|a| (acc, a)));
+        }
+        fields.extend([("lr", self.lr), ("time", self.seconds)]);
+        fields
+    }
+
+    /// The figures as one JSON object.
+    pub fn json(&self) -> serde_json::Value {
+        let value = |(name, value): (&str, f64)| match name {
+            "epoch" | "step" => (name.to_string(), (value as u64).into()),
+            _ => (name.to_string(), value.into()),
+        };
+        serde_json::Value::Object(self.fields().into_iter().map(value).collect())
+    }
 }
 
 /// A finished run.
@@ -38,17 +79,17 @@ pub struct Trained {
     pub net: Sequential,
     /// The data it was trained on and tested with.
     pub data: Data,
-    /// The reported epochs.
+    /// The epochs whose figures were kept.
     pub rows: Vec<EpochRow>,
 }
 
-/// Trains as a recipe says and reports each row as it comes. Image files are looked for in `data`.
+/// Trains as a recipe says and hands over each row as it comes. Image files are looked for in `folder`.
 ///
 /// ```
 /// use rekindle_train::{CIRCLES, Recipe, run};
 /// let recipe = Recipe { epochs: 1, ..Recipe::from_toml(CIRCLES)? };
 /// let trained = run(&recipe, None, &mut |row| println!("{row:?}"))?;
-/// assert_eq!(format!("{:.5}", trained.rows[0].train_loss), "0.69295");
+/// assert_eq!(format!("{:.5}", trained.rows[0].train.loss), "0.69295");
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
 ///
@@ -56,38 +97,40 @@ pub struct Trained {
 /// If the recipe is not valid or does not fit its data, the data cannot be loaded, or a number stops being finite.
 pub fn run(
     recipe: &Recipe,
-    data: Option<&Path>,
-    report: &mut dyn FnMut(&EpochRow),
+    folder: Option<&Path>,
+    show: &mut dyn FnMut(&EpochRow),
 ) -> Result<Trained, Error> {
-    train(recipe, data, report).map_err(|e| match &recipe.file {
-        Some(file) => e.at(file.display()),
-        None => e,
-    })
+    let mut training = Training::new(recipe, folder)?;
+    let mut rows = Vec::new();
+    for row in training.epochs() {
+        let row = row?;
+        show(&row);
+        rows.push(row);
+    }
+    Ok(Trained { rows, ..training.finish() })
 }
 
-fn train(recipe: &Recipe, data: Option<&Path>, report: &mut dyn FnMut(&EpochRow)) -> Result<Trained, Error> {
-    recipe.check().map_err(Error::Recipe)?;
-    let mut training = guarded(|| {
-        let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
-        let data = load(recipe, data)?;
-        random::manual_seed(recipe.seed);
-        let net = build_net(&recipe.net).map_err(Error::Recipe)?;
-        let optimizer = build_optimizer(&recipe.optimizer, net.parameters()).map_err(Error::Recipe)?;
-        check_fit(recipe, &net, &objective, &data)?;
-        Ok(Training { recipe, objective, watch: Watch::new(&net), net, optimizer, data })
-    })?;
-    let rows = training.epochs(report)?;
-    training.net.eval();
-    Ok(Trained { net: training.net, data: training.data, rows })
-}
-
-struct Training<'a> {
-    recipe: &'a Recipe,
+/// A run that can be watched epoch by epoch.
+///
+/// ```
+/// use rekindle_train::{CIRCLES, Recipe, Training};
+/// let mut training = Training::new(&Recipe { epochs: 300, ..Recipe::from_toml(CIRCLES)? }, None)?;
+/// for row in training.epochs() {
+///     let row = row?;
+///     println!("{} {:.5}", row.epoch, row.train.loss);
+/// }
+/// let net = training.finish().net;
+/// # assert_eq!(net.len(), 5);
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+pub struct Training {
+    recipe: Recipe,
     objective: Objective,
     net: Sequential,
     optimizer: Box<dyn Optimizer>,
     data: Data,
     watch: Watch,
+    steps: usize,
 }
 
 /// Sums over the samples of an epoch.
@@ -109,40 +152,65 @@ impl Sums {
         }
     }
 
-    fn mean_loss(&self) -> f64 {
-        self.loss / self.batches as f64
-    }
-
-    fn accuracy(&self) -> Option<f64> {
-        self.correct.map(|n| n as f64 / self.samples as f64)
+    /// The mean of the batches' losses, and the accuracy.
+    fn figures(&self) -> Figures {
+        let accuracy = self.correct.map(|n| n as f64 / self.samples as f64);
+        Figures { loss: self.loss / self.batches as f64, accuracy }
     }
 }
 
-impl Training<'_> {
-    fn epochs(&mut self, report: &mut dyn FnMut(&EpochRow)) -> Result<Vec<EpochRow>, Error> {
-        let start = Instant::now();
-        for (name, part) in [("training", &self.data.train), ("test", &self.data.test)] {
-            finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
-            finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
-        }
+impl Training {
+    /// Loads the data, makes the net and holds everything against each other.
+    ///
+    /// # Errors
+    /// If the recipe is not valid or does not fit its data, or the data cannot be loaded.
+    pub fn new(recipe: &Recipe, folder: Option<&Path>) -> Result<Training, Error> {
+        let prepare = || {
+            recipe.check_values().map_err(Error::Recipe)?;
+            let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
+            let data = load(recipe, folder)?;
+            random::manual_seed(recipe.seed);
+            let net = build_net(&recipe.net).map_err(Error::Recipe)?;
+            let optimizer = build_optimizer(&recipe.optimizer, net.parameters()).map_err(Error::Recipe)?;
+            check_fit(recipe, &net, &objective, &data)?;
+            let watch = Watch::new(&net);
+            Ok(Training { recipe: recipe.clone(), objective, net, optimizer, data, watch, steps: 0 })
+        };
+        guarded(prepare).map_err(|e| recipe.named(e))
+    }
+
+    /// The net that is trained.
+    pub fn net(&self) -> &Sequential {
+        &self.net
+    }
+
+    /// The data that it is trained on.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Trains, and gives the rows that the recipe keeps, one by one. After an error there are no more.
+    pub fn epochs(&mut self) -> Epochs<'_> {
         let train = &self.data.train;
         let loader = self.recipe.batch_size.map(|size| {
             let set = TensorDataset::new(train.x.clone(), train.y.clone());
             DataLoader::new(set).batch_size(size).shuffle(self.recipe.shuffle)
         });
-        let mut rows = Vec::new();
-        for epoch in 1..=self.recipe.epochs {
-            let report_this = self.recipe.report.includes(epoch) || epoch == self.recipe.epochs;
-            let here = |e: Error| e.at(format_args!("epoch {epoch}"));
-            let sums = guarded(|| self.epoch(epoch, loader.as_ref(), report_this)).map_err(here)?;
-            if report_this {
-                let seconds = start.elapsed().as_secs_f64();
-                let row = guarded(|| self.row(epoch, &sums, loader.as_ref(), seconds)).map_err(here)?;
-                report(&row);
-                rows.push(row);
-            }
+        Epochs { training: self, loader, epoch: 0, start: Instant::now() }
+    }
+
+    /// The trained net in evaluation mode, and its data.
+    pub fn finish(self) -> Trained {
+        self.net.eval();
+        Trained { net: self.net, data: self.data, rows: Vec::new() }
+    }
+
+    fn inputs(&self) -> Result<(), Error> {
+        for (name, part) in self.data.parts() {
+            finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
+            finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// One pass over the training data.
@@ -167,6 +235,7 @@ impl Training<'_> {
         self.optimizer.step();
         self.optimizer.zero_grad();
         self.watch.state(&*self.optimizer)?;
+        self.steps += 1;
         if count {
             sums.add(&self.objective, loss.item(), &outputs, y);
         } else {
@@ -187,9 +256,12 @@ impl Training<'_> {
         seconds: f64,
     ) -> Result<EpochRow, Error> {
         self.net.eval();
-        let train_acc = match (self.recipe.report.train, loader) {
-            (Measured::Step, _) => sums.accuracy(),
-            (Measured::After, None) => self.judge(epoch, sums, "training", &self.data.train)?.1,
+        let report = &self.recipe.report;
+        let judge = |name: &str, part: &Part| self.judge(epoch, sums, name, part);
+        let mut train = sums.figures();
+        match (report.train, loader) {
+            (Measured::Step, _) => {}
+            (Measured::After, None) => train.accuracy = judge("training", &self.data.train)?.accuracy,
             (Measured::After, Some(loader)) => {
                 let mut after = Sums::default();
                 for (x, y) in loader {
@@ -197,22 +269,67 @@ impl Training<'_> {
                     let outputs = outputs.map_err(|tensor| self.stop(epoch, sums.batches, tensor))?;
                     after.add(&self.objective, 0.0, &outputs, &y);
                 }
-                after.accuracy()
+                train.accuracy = after.figures().accuracy;
             }
-        };
-        let (test_loss, test_acc) = self.judge(epoch, sums, "test", &self.data.test)?;
-        Ok(EpochRow { epoch, train_loss: sums.mean_loss(), train_acc, test_loss, test_acc, seconds })
+        }
+        let validation = self.data.validation.as_ref().map(|part| judge("validation", part)).transpose()?;
+        let watched = report.test.unwrap_or(validation.is_none());
+        let test = watched.then(|| judge("test", &self.data.test)).transpose()?;
+        let reported = report.includes(epoch) || epoch == self.recipe.epochs;
+        let (step, lr) = (self.steps, self.optimizer.lr());
+        Ok(EpochRow { epoch, step, train, validation, test, lr, seconds, reported })
     }
 
     /// [`evaluate`], whose outputs and loss must be finite.
-    fn judge(&self, epoch: usize, sums: &Sums, name: &str, part: &Part) -> Result<(f64, Option<f64>), Error> {
+    fn judge(&self, epoch: usize, sums: &Sums, name: &str, part: &Part) -> Result<Figures, Error> {
         let stop = |what: &str| self.stop(epoch, sums.batches, format!("the {what} of the {name} data"));
         let outputs = outputs(&self.net, &part.x);
         if !is_finite(&outputs) {
             return Err(stop("output"));
         }
-        let (loss, accuracy) = figures(&self.objective, &outputs, part);
-        if loss.is_finite() { Ok((loss, accuracy)) } else { Err(stop("loss")) }
+        let figures = figures(&self.objective, &outputs, part);
+        if figures.loss.is_finite() { Ok(figures) } else { Err(stop("loss")) }
+    }
+}
+
+/// The epochs of a [`Training`] as they are trained.
+pub struct Epochs<'a> {
+    training: &'a mut Training,
+    loader: Option<DataLoader>,
+    epoch: usize,
+    start: Instant,
+}
+
+impl Epochs<'_> {
+    fn train_on(&mut self) -> Result<Option<EpochRow>, Error> {
+        let Epochs { training, loader, epoch, start } = self;
+        if *epoch == 0 {
+            training.inputs()?;
+        }
+        while *epoch < training.recipe.epochs {
+            *epoch += 1;
+            let at = *epoch;
+            let here = |e: Error| e.at(format_args!("epoch {at}"));
+            let keep = training.recipe.report.keeps(at) || at == training.recipe.epochs;
+            let sums = guarded(|| training.epoch(at, loader.as_ref(), keep)).map_err(here)?;
+            if keep {
+                let seconds = start.elapsed().as_secs_f64();
+                return guarded(|| training.row(at, &sums, loader.as_ref(), seconds)).map_err(here).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Epochs<'_> {
+    type Item = Result<EpochRow, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.train_on();
+        if row.is_err() {
+            self.epoch = self.training.recipe.epochs.max(1);
+        }
+        row.map_err(|e| self.training.recipe.named(e)).transpose()
     }
 }
 
@@ -224,22 +341,23 @@ impl Training<'_> {
 /// let recipe = Recipe { epochs: 1, ..Recipe::from_toml(CIRCLES)? };
 /// let trained = run(&recipe, None, &mut |_| ())?;
 /// let objective = Objective::build(&recipe.loss).unwrap();
-/// let (loss, accuracy) = evaluate(&trained.net, &objective, &trained.data.test);
-/// assert_eq!((loss, accuracy), (trained.rows[0].test_loss, trained.rows[0].test_acc));
+/// let figures = evaluate(&trained.net, &objective, &trained.data.test);
+/// assert_eq!(Some(figures), trained.rows[0].test);
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
-pub fn evaluate(net: &Sequential, objective: &Objective, part: &Part) -> (f64, Option<f64>) {
+pub fn evaluate(net: &Sequential, objective: &Objective, part: &Part) -> Figures {
     figures(objective, &outputs(net, &part.x), part)
 }
 
-fn outputs(net: &Sequential, x: &Tensor) -> Tensor {
+/// The outputs of a net for all samples, in pieces.
+pub(crate) fn outputs(net: &Sequential, x: &Tensor) -> Tensor {
     let n = x.size(0);
     let piece = |start| no_grad(|| net.forward(&x.narrow(0, start, PIECE.min(n - start))));
     Tensor::cat(&(0..n).step_by(PIECE).map(piece).collect::<Vec<_>>(), 0)
 }
 
-fn figures(objective: &Objective, outputs: &Tensor, part: &Part) -> (f64, Option<f64>) {
+pub(crate) fn figures(objective: &Objective, outputs: &Tensor, part: &Part) -> Figures {
     let loss = no_grad(|| objective.loss.forward(outputs, &part.y)).item();
     let correct = objective.correct(outputs, &part.y);
-    (loss, correct.map(|n| n as f64 / part.len() as f64))
+    Figures { loss, accuracy: correct.map(|n| n as f64 / part.len() as f64) }
 }

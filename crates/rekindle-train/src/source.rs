@@ -1,80 +1,91 @@
-//! The data of a recipe: what it may be, and how it becomes a part to train on and a part to test with.
+//! The data of a recipe: what it may be, and how it becomes parts to train on, to validate and to test with.
 
 use crate::call::nearest;
 use crate::error::Error;
 use crate::objective::Objective;
 use crate::recipe::Recipe;
-use rekindle_data::split::{Split, train_test_split};
-use rekindle_data::synthetic::{self, Points};
+use crate::sets::{Order, Origin, Set, SetName};
+use rekindle_data::split::{random_split, stratified_train_test_split, train_test_split};
+use rekindle_data::synthetic::Classification;
 use rekindle_data::{ImageSet, LabelledImages};
 use rekindle_tensor::Tensor;
-use serde::Deserialize;
-use std::path::Path;
+use rekindle_tensor::random::Generator;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The most numbers that are made for a recipe: a quarter of a gigabyte in f64.
 const MOST_NUMBERS: usize = 1 << 25;
 
-/// Where the data comes from.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Keys")]
-pub enum Source {
-    /// scikit-learn's two concentric circles.
-    Circles(Synthetic),
-    /// scikit-learn's two half moons.
-    Moons(Synthetic),
-    /// scikit-learn's isotropic blobs.
-    Blobs(Blobs),
-    /// The straight line `y = 0.7 x + 0.3` of lecture 02 on `arange(0, 1, 0.01)`, the first 80 points to train on.
-    Line,
-    /// Handwritten digits.
-    Mnist(Images),
-    /// Zalando's articles.
-    FashionMnist(Images),
-}
-
-/// The parameters of circles and moons.
-#[derive(Clone, Debug)]
-pub struct Synthetic {
+/// Where the data comes from: a built-in set and its keys. What a recipe leaves out has the value that it has in the
+/// set's own recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The set.
+    pub source: SetName,
     /// Number of points.
-    pub samples: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
     /// Standard deviation of the noise.
-    pub noise: f64,
-    /// The seed of the points and of the split.
-    pub random_state: u32,
-    /// The fraction of points that is kept for testing.
-    pub test_size: f64,
-}
-
-/// The parameters of blobs.
-#[derive(Clone, Debug)]
-pub struct Blobs {
-    /// Number of points.
-    pub samples: usize,
-    /// Number of classes.
-    pub centers: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<f64>,
     /// Number of features.
-    pub features: usize,
-    /// Standard deviation within a class.
-    pub cluster_std: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<usize>,
+    /// Number of blobs, a class each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub centers: Option<usize>,
+    /// Standard deviation within a blob.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_std: Option<f64>,
+    /// Number of spiral arms, a class each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arms: Option<usize>,
+    /// Number of classes of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_classes: Option<usize>,
+    /// Columns of a table that tell the classes apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub informative: Option<usize>,
+    /// Columns of a table that are combinations of the informative ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redundant: Option<usize>,
+    /// The fraction of a table's labels that are drawn anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flip_y: Option<f64>,
     /// The seed of the points and of the split.
-    pub random_state: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_state: Option<u32>,
     /// The fraction of points that is kept for testing.
-    pub test_size: f64,
-}
-
-/// The choices for image data sets.
-#[derive(Clone, Debug, Default)]
-pub struct Images {
-    /// Only these classes, one after the other and numbered in this order; all classes in the files' order without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_size: Option<f64>,
+    /// Whether each class is split by itself.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stratify: bool,
+    /// Only these classes of the images, one after the other and numbered in this order; all in the files' order without.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<usize>>,
     /// Whether each image is given as one row of pixels.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub flatten: bool,
     /// How the labels are given to the loss.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub targets: Targets,
+    /// The number of samples to validate with: points that are made in addition, images that are taken from the training
+    /// images at random, by the seed of the recipe.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub validation: usize,
+    /// The folder of `mnist/` and `fashion-mnist/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How class labels are given to the loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Targets {
     /// As the loss expects them: floats 0 and 1 for binary losses, class indices for the others.
@@ -84,168 +95,139 @@ pub enum Targets {
     OneHot,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Circles,
-    Moons,
-    Blobs,
-    Line,
-    Mnist,
-    FashionMnist,
+/// Reads a source: refuses keys that its set does not have, with their place, and fills in what is left out.
+pub(crate) fn complete<'de, D: Deserializer<'de>>(toml: D) -> Result<Source, D::Error> {
+    let given = Source::deserialize(toml)?;
+    filled(given).map_err(serde::de::Error::custom)
 }
 
-/// The keys that `[data]` may have. All sources share one table, because the parser knows line and column of its keys.
+fn filled(given: Source) -> Result<Source, String> {
+    let set = Set::of(given.source);
+    let table = |source: &Source| toml::Table::try_from(source).map_err(|e| e.to_string());
+    let mut keys = table(&given)?;
+    let own: Own = toml::from_str(set.recipe).map_err(|e| e.to_string())?;
+    let own = table(&own.data)?;
+    let others: &[&str] = match set.origin {
+        Origin::Made { split: Order::AsMade, .. } => &["validation"],
+        Origin::Made { .. } => &["validation", "stratify", "targets"],
+        Origin::Images(_) => &["validation", "targets", "classes", "flatten", "folder"],
+    };
+    let valid: Vec<&str> = own.keys().map(String::as_str).chain(others.iter().copied()).collect();
+    if let Some(key) = keys.keys().find(|key| !valid.contains(&key.as_str())) {
+        return Err(format!("data: {} have no `{key}`{}", set.name, nearest(key, &valid)));
+    }
+    for (key, value) in own.into_iter().filter(|(key, _)| !others.contains(&key.as_str())) {
+        keys.entry(key).or_insert(value);
+    }
+    keys.try_into().map_err(|e: toml::de::Error| e.message().to_string())
+}
+
+/// The part of a set's recipe that gives the defaults.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Keys {
-    source: Kind,
-    samples: Option<usize>,
-    noise: Option<f64>,
-    centers: Option<usize>,
-    features: Option<usize>,
-    cluster_std: Option<f64>,
-    random_state: Option<u32>,
-    test_size: Option<f64>,
-    classes: Option<Vec<usize>>,
-    flatten: Option<bool>,
-    targets: Option<Targets>,
-}
-
-impl Kind {
-    /// How the source is called in messages, and its keys.
-    fn keys(self) -> (&'static str, &'static [&'static str]) {
-        const POINTS: &[&str] = &["samples", "noise", "random_state", "test_size"];
-        const BLOBS: &[&str] =
-            &["samples", "centers", "features", "cluster_std", "random_state", "test_size"];
-        match self {
-            Kind::Circles => ("circles", POINTS),
-            Kind::Moons => ("moons", POINTS),
-            Kind::Blobs => ("blobs", BLOBS),
-            Kind::Line => ("points on a line", &[]),
-            Kind::Mnist | Kind::FashionMnist => ("images", &["classes", "flatten", "targets"]),
-        }
-    }
-}
-
-impl TryFrom<Keys> for Source {
-    type Error = String;
-
-    fn try_from(k: Keys) -> Result<Source, String> {
-        let (name, valid) = k.source.keys();
-        let given = [
-            ("samples", k.samples.is_some()),
-            ("noise", k.noise.is_some()),
-            ("centers", k.centers.is_some()),
-            ("features", k.features.is_some()),
-            ("cluster_std", k.cluster_std.is_some()),
-            ("random_state", k.random_state.is_some()),
-            ("test_size", k.test_size.is_some()),
-            ("classes", k.classes.is_some()),
-            ("flatten", k.flatten.is_some()),
-            ("targets", k.targets.is_some()),
-        ];
-        if let Some((key, _)) = given.iter().find(|(key, given)| *given && !valid.contains(key)) {
-            return Err(format!("data: {name} have no `{key}`{}", nearest(key, valid)));
-        }
-        let need = |key: &str| format!("data: {name} need `{key}`");
-        let points = || {
-            Ok::<_, String>(Synthetic {
-                samples: k.samples.ok_or_else(|| need("samples"))?,
-                noise: k.noise.ok_or_else(|| need("noise"))?,
-                random_state: k.random_state.ok_or_else(|| need("random_state"))?,
-                test_size: k.test_size.ok_or_else(|| need("test_size"))?,
-            })
-        };
-        let images = || Images {
-            classes: k.classes.clone(),
-            flatten: k.flatten.unwrap_or_default(),
-            targets: k.targets.unwrap_or_default(),
-        };
-        Ok(match k.source {
-            Kind::Circles => Source::Circles(points()?),
-            Kind::Moons => Source::Moons(points()?),
-            Kind::Blobs => Source::Blobs(Blobs {
-                samples: k.samples.ok_or_else(|| need("samples"))?,
-                centers: k.centers.ok_or_else(|| need("centers"))?,
-                features: k.features.ok_or_else(|| need("features"))?,
-                cluster_std: k.cluster_std.ok_or_else(|| need("cluster_std"))?,
-                random_state: k.random_state.ok_or_else(|| need("random_state"))?,
-                test_size: k.test_size.ok_or_else(|| need("test_size"))?,
-            }),
-            Kind::Line => Source::Line,
-            Kind::Mnist => Source::Mnist(images()),
-            Kind::FashionMnist => Source::FashionMnist(images()),
-        })
-    }
+struct Own {
+    data: Source,
 }
 
 impl Source {
-    /// Values that no data can be made with, or that the loss cannot learn.
-    pub(crate) fn check(&self, objective: &Objective) -> Result<(), String> {
-        let binary = |classes: usize| match objective.is_binary() {
-            true if classes != 2 => Err(format!(
-                "data: a yes-or-no loss such as BCEWithLogitsLoss separates two classes, not {classes}; choose two, or take CrossEntropyLoss with one output for each"
-            )),
-            _ => Ok(()),
-        };
-        match self {
-            Source::Circles(s) | Source::Moons(s) => {
-                spread("noise", s.noise)?;
-                parts(s.samples, 2, s.test_size)
-            }
-            Source::Blobs(b) => {
-                spread("cluster_std", b.cluster_std)?;
-                if b.centers < 2 || b.centers > b.samples {
-                    let (centers, samples) = (b.centers, b.samples);
-                    return Err(format!(
-                        "data.centers = {centers}: it must be from 2 to the {samples} samples"
-                    ));
-                }
-                if b.features == 0 {
-                    return Err("data.features = 0: it must be at least 1".into());
-                }
-                binary(b.centers)?;
-                parts(b.samples, b.features, b.test_size)
-            }
-            Source::Line => Ok(()),
-            Source::Mnist(i) | Source::FashionMnist(i) => {
-                let chosen = i.classes.as_deref();
-                if let Some(classes) = chosen {
-                    if classes.len() < 2 {
-                        return Err(format!(
-                            "data.classes = {classes:?}: choose at least two, or leave it out for all"
-                        ));
-                    }
-                    if let Some(c) = classes.iter().enumerate().find(|(at, c)| classes[..*at].contains(c)) {
-                        return Err(format!("data.classes = {classes:?}: {} stands there twice", c.1));
-                    }
-                }
-                if i.targets == Targets::OneHot { Ok(()) } else { binary(chosen.map_or(10, <[usize]>::len)) }
-            }
+    pub(crate) fn samples(&self) -> usize {
+        self.samples.unwrap_or(0)
+    }
+
+    pub(crate) fn noise(&self) -> f64 {
+        self.noise.unwrap_or(0.0)
+    }
+
+    pub(crate) fn random_state(&self) -> u32 {
+        self.random_state.unwrap_or(0)
+    }
+
+    pub(crate) fn classification(&self) -> Classification {
+        let d = Classification::default();
+        Classification {
+            n_samples: self.samples(),
+            n_features: self.features.unwrap_or(d.n_features),
+            n_informative: self.informative.unwrap_or(d.n_informative),
+            n_redundant: self.redundant.unwrap_or(d.n_redundant),
+            n_classes: self.n_classes.unwrap_or(d.n_classes),
+            flip_y: self.flip_y.unwrap_or(d.flip_y),
+            random_state: self.random_state(),
+            ..d
         }
     }
-}
 
-fn spread(key: &str, value: f64) -> Result<(), String> {
-    if value >= 0.0 && value.is_finite() {
-        return Ok(());
+    /// Values that no data can be made with, or that the loss cannot learn.
+    pub(crate) fn check(&self, objective: &Objective) -> Result<(), String> {
+        let classes = match &Set::of(self.source).origin {
+            Origin::Images(_) => self.check_images()?,
+            Origin::Made { labels, .. } => {
+                self.check_made()?;
+                match self.source {
+                    SetName::Discs | SetName::Line => 2, // Not classes; `fit` holds the loss against the targets.
+                    _ => labels(self).len(),
+                }
+            }
+        };
+        if objective.is_binary() && classes != 2 && self.targets == Targets::Auto {
+            return Err(format!(
+                "data: a yes-or-no loss such as BCEWithLogitsLoss separates two classes, not {classes}; choose two, or take CrossEntropyLoss with one output for each"
+            ));
+        }
+        Ok(())
     }
-    Err(format!("data.{key} = {value}: it must be at least 0, and finite"))
-}
 
-fn parts(samples: usize, features: usize, test_size: f64) -> Result<(), String> {
-    if samples.checked_mul(features).is_none_or(|numbers| numbers > MOST_NUMBERS) {
-        let most = MOST_NUMBERS / features.max(1);
-        return Err(format!("data.samples = {samples}: at most {most} of {features} features are made"));
+    /// The number of chosen classes.
+    fn check_images(&self) -> Result<usize, String> {
+        let Some(classes) = self.classes.as_deref() else { return Ok(10) };
+        if classes.len() < 2 {
+            return Err(format!("data.classes = {classes:?}: choose at least two, or leave it out for all"));
+        }
+        if let Some(c) = classes.iter().enumerate().find(|(at, c)| classes[..*at].contains(c)) {
+            return Err(format!("data.classes = {classes:?}: {} stands there twice", c.1));
+        }
+        Ok(classes.len())
     }
-    let test = (test_size * samples as f64).ceil();
-    if !(0.0 < test_size && test_size < 1.0) || test < 1.0 || test >= samples as f64 {
-        return Err(format!(
-            "data.test_size = {test_size}: of {samples} samples it leaves nothing to train on or to test; use a fraction between 0 and 1"
-        ));
+
+    fn check_made(&self) -> Result<(), String> {
+        for (key, value) in [("noise", self.noise), ("cluster_std", self.cluster_std)] {
+            if let Some(value) = value.filter(|v| !(*v >= 0.0 && v.is_finite())) {
+                return Err(format!("data.{key} = {value}: it must be at least 0, and finite"));
+            }
+        }
+        let samples = self.samples();
+        let groups = [("centers", self.centers), ("arms", self.arms), ("n_classes", self.n_classes)];
+        for (key, value) in groups {
+            if let Some(value) = value.filter(|&v| v < 2 || v > samples) {
+                return Err(format!("data.{key} = {value}: it must be from 2 to the {samples} samples"));
+            }
+        }
+        if self.features == Some(0) {
+            return Err("data.features = 0: it must be at least 1".into());
+        }
+        self.check_sizes(self.features.unwrap_or(2))?;
+        match self.source {
+            SetName::Classification => {
+                self.classification().check().map_err(|cause| format!("data: {cause}"))
+            }
+            _ => Ok(()),
+        }
     }
-    Ok(())
+
+    fn check_sizes(&self, features: usize) -> Result<(), String> {
+        let (samples, test_size) = (self.samples(), self.test_size.unwrap_or(0.0));
+        for (key, n) in [("samples", samples), ("validation", self.validation)] {
+            if n.checked_mul(features).is_none_or(|numbers| numbers > MOST_NUMBERS) {
+                let most = MOST_NUMBERS / features.max(1);
+                return Err(format!("data.{key} = {n}: at most {most} of {features} features are made"));
+            }
+        }
+        let test = (test_size * samples as f64).ceil();
+        if !(0.0 < test_size && test_size < 1.0) || test < 1.0 || test >= samples as f64 {
+            return Err(format!(
+                "data.test_size = {test_size}: of {samples} samples it leaves nothing to train on or to test; use a fraction between 0 and 1"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Inputs and targets.
@@ -269,84 +251,131 @@ impl Part {
     }
 }
 
-/// What a recipe trains on and tests with.
+/// What a recipe trains on, validates and tests with.
 #[derive(Clone, Debug)]
 pub struct Data {
     /// The samples to train on.
     pub train: Part,
+    /// The samples that are looked at while training goes on, if the recipe sets some aside.
+    pub validation: Option<Part>,
     /// The samples to test with.
     pub test: Part,
+    /// The names of the classes or labels; none for regression.
+    pub classes: Vec<String>,
+    /// Whether a sample is an image of so many channels, rows and columns, also where it is given as one row of pixels.
+    pub image: Option<[usize; 3]>,
 }
 
-/// Loads or makes the data of a recipe. Image files are looked for in `data` as
+impl Data {
+    /// The parts with their names, in the order in which they are reported.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &Part)> {
+        let validation = self.validation.as_ref().map(|part| ("validation", part));
+        [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
+    }
+}
+
+/// Loads or makes the data of a recipe. Image files are looked for in `folder`, else in that of the recipe, as
 /// [`rekindle_data::Root`] says.
 ///
 /// ```
 /// use rekindle_train::{CIRCLES, Recipe, load};
 /// let data = load(&Recipe::from_toml(CIRCLES)?, None)?;
 /// assert_eq!((data.train.x.shape(), data.test.y.shape()), (&[800, 2][..], &[200, 1][..]));
+/// assert_eq!(data.classes, ["0", "1"]);
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
 ///
 /// # Errors
 /// If files are missing or damaged, or a class does not exist or has no samples.
-pub fn load(recipe: &Recipe, data: Option<&Path>) -> Result<Data, Error> {
+pub fn load(recipe: &Recipe, folder: Option<&Path>) -> Result<Data, Error> {
     let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
     recipe.data.check(&objective).map_err(Error::Recipe)?;
-    let binary = objective.is_binary();
-    match &recipe.data {
-        Source::Circles(s) => {
-            let points = synthetic::make_circles(s.samples, s.noise, s.random_state);
-            Ok(points_data(points, &train_test_split(s.samples, s.test_size, s.random_state), binary))
-        }
-        Source::Moons(s) => {
-            let points = synthetic::make_moons(s.samples, s.noise, s.random_state);
-            Ok(points_data(points, &train_test_split(s.samples, s.test_size, s.random_state), binary))
-        }
-        Source::Blobs(b) => {
-            let blobs = synthetic::Blobs {
-                n_samples: b.samples,
-                n_features: b.features,
-                centers: b.centers,
-                cluster_std: b.cluster_std,
-                random_state: b.random_state,
-                ..Default::default()
+    let source = &recipe.data;
+    match &Set::of(source.source).origin {
+        Origin::Made { draw, split, labels } => {
+            let classes = labels(source);
+            let part = |(x, y): (Tensor, Tensor)| Part {
+                x: x.float(),
+                y: targets(&y, objective.is_binary(), source.targets, classes.len()),
             };
-            let indices = train_test_split(b.samples, b.test_size, b.random_state);
-            Ok(points_data(blobs.generate(), &indices, binary))
+            let (drawn, more) = draw(source, source.validation);
+            let (train, test) = in_two(source, drawn, *split)?;
+            Ok(Data {
+                train: part(train),
+                validation: more.map(part),
+                test: part(test),
+                classes,
+                image: None,
+            })
         }
-        Source::Line => Ok(line()),
-        Source::Mnist(images) => image_data(ImageSet::Mnist, images, data, binary),
-        Source::FashionMnist(images) => image_data(ImageSet::FashionMnist, images, data, binary),
+        Origin::Images(set) => {
+            image_data(*set, recipe, folder.or(source.folder.as_deref()), objective.is_binary())
+        }
     }
 }
 
-/// The weight 0.7 and the bias 0.3 of lecture 02's straight line.
-fn line() -> Data {
-    let x = Tensor::arange(0.0, 1.0, 0.01).unsqueeze(1);
-    let y = &x * 0.7 + 0.3;
-    let part = |start, len| Part { x: x.narrow(0, start, len), y: y.narrow(0, start, len) };
-    Data { train: part(0, 80), test: part(80, 20) }
-}
+type Pair = (Tensor, Tensor);
 
-fn points_data(points: Points, indices: &Split, binary: bool) -> Data {
-    let (x, y) = points.tensors();
-    let x = x.float();
-    let part = |rows: &[usize]| {
-        let rows = Tensor::from_vec(rows.iter().map(|&r| r as i64).collect(), rows.len());
-        Part { x: x.index_select(0, &rows), y: targets(&y.index_select(0, &rows), binary, Targets::Auto, 2) }
+fn in_two(source: &Source, (x, y): Pair, order: Order) -> Result<(Pair, Pair), Error> {
+    let (n, test_size) = (x.size(0), source.test_size.unwrap_or(0.0));
+    if order == Order::AsMade {
+        let test = (test_size * n as f64).ceil() as usize;
+        let rows = |start, len| (x.narrow(0, start, len), y.narrow(0, start, len));
+        return Ok((rows(0, n - test), rows(n - test, test)));
+    }
+    let split = if source.stratify && y.dim() == 1 {
+        let labels = y.to_vec::<i64>();
+        // A class with one sample cannot be on both sides; the splitter says which.
+        rekindle_tensor::check(|| stratified_train_test_split(&labels, test_size, source.random_state()))
+            .map_err(|e| Error::Recipe(format!("data.stratify: {e}")))?
+    } else {
+        train_test_split(n, test_size, source.random_state())
     };
-    Data { train: part(&indices.train), test: part(&indices.test) }
+    let rows = |rows: &[usize]| (select(&x, rows), select(&y, rows));
+    Ok((rows(&split.train), rows(&split.test)))
 }
 
-fn image_data(set: ImageSet, choice: &Images, data: Option<&Path>, binary: bool) -> Result<Data, Error> {
-    let source = set.open(data);
+fn select(x: &Tensor, rows: &[usize]) -> Tensor {
+    x.index_select(0, &Tensor::from_vec(rows.iter().map(|&r| r as i64).collect(), rows.len()))
+}
+
+fn image_data(set: ImageSet, recipe: &Recipe, folder: Option<&Path>, binary: bool) -> Result<Data, Error> {
+    let choice = &recipe.data;
+    let source = set.open(folder);
     let part =
         |name: &str, images: LabelledImages| image_part(name, images, choice, binary).map_err(Error::Recipe);
-    Ok(Data { train: part("training", source.train()?)?, test: part("test", source.test()?)? })
+    let images = source.train()?;
+    let classes = match &choice.classes {
+        None => images.classes.iter().map(|name| name.to_string()).collect(),
+        Some(chosen) => chosen
+            .iter()
+            .map(|&c| images.classes.get(c).map_or_else(|| c.to_string(), |name| name.to_string()))
+            .collect(),
+    };
+    let (rows, columns) = (images.images.shape[1], images.images.shape[2]);
+    let (train, validation) = hold_out(part("training", images)?, recipe)?;
+    let test = part("test", source.test()?)?;
+    Ok(Data { train, validation, test, classes, image: Some([1, rows, columns]) })
 }
 
-fn image_part(name: &str, images: LabelledImages, choice: &Images, binary: bool) -> Result<Part, String> {
+/// Takes the images to validate with out of the training images, as `torch.utils.data.random_split` does with a
+/// generator of the recipe's seed.
+fn hold_out(train: Part, recipe: &Recipe) -> Result<(Part, Option<Part>), Error> {
+    let (n, held) = (train.len(), recipe.data.validation);
+    if held == 0 {
+        return Ok((train, None));
+    }
+    if held >= n {
+        return Err(Error::Recipe(format!(
+            "data.validation = {held}: of {n} training images it leaves none to train on"
+        )));
+    }
+    let rows = random_split(&[n - held, held], &mut Generator::seeded(recipe.seed as u64));
+    let part = |rows: &[usize]| Part { x: select(&train.x, rows), y: select(&train.y, rows) };
+    Ok((part(&rows[0]), Some(part(&rows[1]))))
+}
+
+fn image_part(name: &str, images: LabelledImages, choice: &Source, binary: bool) -> Result<Part, String> {
     let known = images.classes.len();
     let all: Vec<usize> = (0..known).collect();
     let chosen = choice.classes.as_ref().unwrap_or(&all);
@@ -374,11 +403,83 @@ fn image_part(name: &str, images: LabelledImages, choice: &Images, binary: bool)
     Ok(Part { x, y: targets(&y, binary, choice.targets, chosen.len()) })
 }
 
-/// Class numbers as the loss expects them.
+/// Class numbers as the loss expects them; several labels or numbers for each sample are floats already.
 fn targets(y: &Tensor, binary: bool, targets: Targets, classes: usize) -> Tensor {
     match targets {
+        _ if y.dim() > 1 => y.float(),
         Targets::OneHot => y.one_hot(classes).float(),
         Targets::Auto if binary => y.float().unsqueeze(1),
         Targets::Auto => y.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CIRCLES;
+
+    fn says(from: &str, to: &str) -> String {
+        assert!(CIRCLES.contains(from), "the recipe has {from:?}");
+        Recipe::from_toml(&CIRCLES.replace(from, to)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_in_the_recipe_of_the_set_and_what_it_does_not_have_is_refused() {
+        let short = "source = \"spirals\"\nnoise = 0.1\n[report]";
+        let recipe = CIRCLES.split("source").next().unwrap().replace("BCEWithLogitsLoss", "CrossEntropyLoss");
+        let data = Recipe::from_toml(&(recipe + short)).unwrap().data;
+        assert_eq!(
+            (data.samples, data.arms, data.noise, data.validation),
+            (Some(300), Some(3), Some(0.1), 0)
+        );
+        let e = says("noise = 0.03", "nois = 0.03");
+        assert_eq!(e, "line 13, column 1: unknown field `nois`; did you mean `noise`?");
+        let e = says("noise = 0.03", "centers = 3");
+        assert!(e.starts_with("line 1") && e.contains("data: circles have no `centers`"), "{e}");
+    }
+
+    #[test]
+    fn validation_points_are_new_and_leave_the_others_as_they_are() {
+        let with = |validation: usize| {
+            let mut recipe = Recipe::from_toml(CIRCLES).unwrap();
+            recipe.data.validation = validation;
+            load(&recipe, None).unwrap()
+        };
+        let (none, some) = (with(0), with(50));
+        assert!(none.validation.is_none());
+        assert_eq!(none.train.x.to_vec::<f32>(), some.train.x.to_vec::<f32>());
+        let new = some.validation.unwrap();
+        assert_eq!((new.x.shape(), new.y.shape()), (&[50, 2][..], &[50, 1][..]));
+        let rows = |x: &Tensor| x.to_vec::<f32>().chunks(2).map(|p| (p[0], p[1])).collect::<Vec<_>>();
+        let old = [rows(&some.train.x), rows(&some.test.x)].concat();
+        assert!(rows(&new.x).iter().all(|row| !old.contains(row)));
+    }
+
+    #[test]
+    fn every_made_set_has_the_classes_it_names() {
+        for set in crate::SETS.iter().filter(|set| matches!(set.origin, Origin::Made { .. })) {
+            let data = load(&Recipe::from_toml(set.recipe).unwrap(), None).unwrap();
+            for (name, part) in data.parts() {
+                let kinds = match (part.y.dim(), data.classes.len()) {
+                    (_, 0) => continue,
+                    (1, _) => part.y.max().item::<i64>() as usize + 1,
+                    (_, 2) => part.y.max().item::<f32>() as usize + 1,
+                    _ => part.y.size(1),
+                };
+                assert_eq!(kinds, data.classes.len(), "{} {name}", set.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stratified_split_keeps_the_shares_and_refuses_what_it_cannot_split() {
+        let mut recipe = Recipe::from_toml(CIRCLES).unwrap();
+        recipe.data.stratify = true;
+        let data = load(&recipe, None).unwrap();
+        assert_eq!(data.test.y.mean().item::<f32>(), 0.5);
+        recipe.data.samples = Some(3);
+        recipe.data.test_size = Some(0.34);
+        let e = load(&recipe, None).unwrap_err().to_string();
+        assert!(e.starts_with("data.stratify: "), "{e}");
     }
 }

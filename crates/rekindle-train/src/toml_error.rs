@@ -77,7 +77,6 @@ mod tests {
                 .contains("line 6, column 7: invalid type: integer `5`, expected a list")
         );
         assert!(says("random_state = 42", "random_state = -1").contains("line 14"));
-        assert!(says("test_size = 0.2", "").contains("data: circles need `test_size`"));
         assert!(
             says("noise = 0.03", "noise = 0.03\ncenters = 4").contains("data: circles have no `centers`")
         );

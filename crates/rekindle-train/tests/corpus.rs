@@ -56,7 +56,7 @@ const REPLACED: &[(&str, &str)] = &[
     ("samples = 1000", "samples = 1"), ("samples = 1000", "samples = -5"), ("samples = 1000", "samples = 1e3"),
     ("samples = 1000", "samples = 9223372036854775807"), ("samples = 1000", "samples = \"1000\""),
     ("noise = 0.03", "noise = -0.03"), ("noise = 0.03", "noise = nan"), ("noise = 0.03", "noise = inf"),
-    ("noise = 0.03", "noise = 1,5"), ("noise = 0.03", "centers = 3"), ("noise = 0.03", ""),
+    ("noise = 0.03", "noise = 1,5"), ("noise = 0.03", "centers = 3"), ("noise = 0.03", "nois = 0.03"),
     ("random_state = 42", "random_state = -1"), ("random_state = 42", "random_state = 4294967296"),
     ("test_size = 0.2", "test_size = 0"), ("test_size = 0.2", "test_size = 1.0"),
     ("test_size = 0.2", "test_size = -0.2"), ("test_size = 0.2", "test_size = nan"),

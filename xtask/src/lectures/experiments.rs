@@ -62,13 +62,14 @@ fn compare(e: &Expected, trained: &Trained) -> Result<Check, String> {
     let row = row(e, trained)?;
     let samples = trained.data.train.len();
     let none = || format!("{}: the recipe has no {}", e.id, e.figure);
+    let test = || row.test.ok_or_else(none);
     let (value, count) = match e.figure {
-        "train_loss" => (row.train_loss, None),
-        "test_loss" => (row.test_loss, None),
-        "train_acc" | "final train_acc" => (row.train_acc.ok_or_else(none)?, Some(samples)),
-        "final test_acc" => (row.test_acc.ok_or_else(none)?, Some(trained.data.test.len())),
-        "train_acc_percent" => (row.train_acc.ok_or_else(none)? * 100.0, None),
-        "test_acc_percent" => (row.test_acc.ok_or_else(none)? * 100.0, None),
+        "train_loss" => (row.train.loss, None),
+        "test_loss" => (test()?.loss, None),
+        "train_acc" | "final train_acc" => (row.train.accuracy.ok_or_else(none)?, Some(samples)),
+        "final test_acc" => (test()?.accuracy.ok_or_else(none)?, Some(trained.data.test.len())),
+        "train_acc_percent" => (row.train.accuracy.ok_or_else(none)? * 100.0, None),
+        "test_acc_percent" => (test()?.accuracy.ok_or_else(none)? * 100.0, None),
         other => return Err(format!("expected.tsv: unknown figure {other}")),
     };
     let decimals = e.torch.split_once('.').map_or(0, |(_, d)| d.len());
