@@ -211,14 +211,13 @@ pub(crate) trait Number: Element {
     fn negated(self) -> Self;
     fn magnitude(self) -> Self;
     /// A sum of many numbers is kept in this type.
-    type Wide: Copy;
+    type Wide: Number;
     fn widen(self) -> Self::Wide;
-    fn add_wide(sum: Self::Wide, other: Self) -> Self::Wide;
     fn narrow(sum: Self::Wide) -> Self;
 }
 
 macro_rules! number {
-    ($t:ty as $wide:ty, $plus:ident, $minus:ident, $times:ident, $neg:ident, $abs:ident, $sum:expr) => {
+    ($t:ty as $wide:ty, $plus:ident, $minus:ident, $times:ident, $neg:ident, $abs:ident) => {
         impl Number for $t {
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
@@ -244,19 +243,15 @@ macro_rules! number {
             fn widen(self) -> $wide {
                 self as $wide
             }
-            fn add_wide(sum: $wide, other: Self) -> $wide {
-                let add: fn($wide, $wide) -> $wide = $sum;
-                add(sum, other as $wide)
-            }
             fn narrow(sum: $wide) -> Self {
                 sum as $t
             }
         }
     };
 }
-number!(f32 as f64, add, sub, mul, neg, abs, |a, b| a + b);
-number!(f64 as f64, add, sub, mul, neg, abs, |a, b| a + b);
-number!(i64 as i64, wrapping_add, wrapping_sub, wrapping_mul, wrapping_neg, wrapping_abs, i64::wrapping_add);
+number!(f32 as f64, add, sub, mul, neg, abs);
+number!(f64 as f64, add, sub, mul, neg, abs);
+number!(i64 as i64, wrapping_add, wrapping_sub, wrapping_mul, wrapping_neg, wrapping_abs);
 
 /// Runs `$body` with `$t` standing for the Rust type of `$dtype`, if that is listed.
 macro_rules! match_listed {

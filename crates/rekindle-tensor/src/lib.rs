@@ -13,6 +13,7 @@
 
 mod autograd;
 mod create;
+mod device;
 pub mod display;
 mod dtype;
 mod inplace;
@@ -29,6 +30,7 @@ pub mod testing;
 
 pub use autograd::{enable_grad, grad_enabled, no_grad};
 pub use create::{Literal, tensor};
+pub use device::Device;
 pub use dtype::{DType, Element, Scalar};
 pub use op::{Context, Grads, Keeps, Meta, Op, Output, apply, check, fail};
 pub use operand::Operand;

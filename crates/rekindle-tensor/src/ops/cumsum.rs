@@ -47,7 +47,7 @@ impl Cumsum {
         for i in 0..len {
             let rows = x[row(i)..][..inner].iter().zip(&mut y[row(i)..][..inner]);
             for ((&x, y), sum) in rows.zip(&mut sums) {
-                *sum = T::add_wide(*sum, x);
+                *sum = sum.plus(x.widen());
                 *y = T::narrow(*sum);
             }
         }
