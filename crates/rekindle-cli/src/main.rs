@@ -2,13 +2,16 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the numbers stopped being finite.
 
+mod datasets;
+mod evaluate;
 mod output;
+mod plot;
 mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Train, judge and use neural-network classifiers, with PyTorch's words and PyTorch's numbers.
+/// Train and judge neural-network classifiers, with PyTorch's words and PyTorch's numbers.
 #[derive(Parser)]
 #[command(name = "rekindle", version)]
 struct Cli {
@@ -20,11 +23,17 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
+    Evaluate(evaluate::Args),
+    Plot(plot::Args),
+    Datasets(datasets::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Datasets(args) => datasets::run(&args),
     };
     match result {
         Ok(()) => {
@@ -42,6 +51,12 @@ fn main() -> ExitCode {
 struct Failure {
     message: String,
     code: u8,
+}
+
+impl Failure {
+    fn failed(message: String) -> Failure {
+        Failure { message, code: 1 }
+    }
 }
 
 impl From<rekindle::train::Error> for Failure {

@@ -1,7 +1,8 @@
 //! The one place that writes to standard output: a reader that goes away or a full disk is no panic.
 
+use rekindle::plot::Terminal;
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::exit;
 
 /// Prints a line. If nobody reads any more (`rekindle train | head -1`), the program ends quietly with exit code 0; if
@@ -12,6 +13,13 @@ macro_rules! say {
     };
 }
 pub(crate) use say;
+
+/// What pictures as text are drawn on: colours only where a person sees them and has not refused them
+/// (<https://no-color.org>).
+pub fn terminal() -> Terminal {
+    let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    Terminal::new(80, 24).color(color)
+}
 
 pub fn line(text: std::fmt::Arguments<'_>) {
     if let Err(e) = writeln!(io::stdout(), "{text}") {

@@ -1,20 +1,23 @@
-//! `rekindle train`: runs a recipe and shows what comes of it.
+//! `rekindle train`: runs a recipe, shows what comes of it and keeps it in a directory.
 
 use crate::Failure;
-use crate::output::say;
+use crate::output::{say, terminal};
 use rekindle::nn::Parameters;
-use rekindle::train::{CIRCLES, EpochRow, Recipe, Trained, run as train};
-use std::path::PathBuf;
+use rekindle::train::{EpochRow, Recipe, RunDir, Set, Training, judge, pictures};
+use std::path::{Path, PathBuf};
 
-/// Train a net as a recipe says; without one, the circles classifier of lecture 02
+/// Train a net on a built-in data set or as a recipe says, judge it, draw it and keep it
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  rekindle train                                 the embedded circles recipe, a few seconds
-  rekindle train recipes/05wk-1-4A.toml          MNIST zeros and ones, downloaded when they are not there
-  rekindle train my.toml --data ../data --json   one JSON line per reported epoch")]
+  rekindle train                                 circles, a few seconds; kept in runs/circles-001
+  rekindle train spirals --show                  and curves and decision boundary in the terminal
+  rekindle train mnist --epochs 3 --seed 1       handwritten digits, downloaded when they are not there
+  rekindle train recipes/05wk-1-4A.toml          a recipe of your own or one of the lectures'
+  rekindle train moons --json --output my-run    one JSON line per reported epoch; kept in my-run")]
 pub struct Args {
-    /// A recipe in TOML (see recipes/)
-    recipe: Option<PathBuf>,
+    /// A built-in data set (see `rekindle datasets`) or a recipe in TOML (see recipes/)
+    #[arg(default_value = "circles", value_name = "NAME|RECIPE")]
+    recipe: String,
     /// The folder of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA, else a download]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -24,9 +27,18 @@ pub struct Args {
     /// Train for another number of epochs
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
+    /// Samples in a mini-batch; a recipe of full batches becomes one of shuffled mini-batches
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch_size: Option<u32>,
+    /// The run's directory, which must not exist yet [default: the next free runs/NAME-001]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
     /// Threads, without effect on results [default: $REKINDLE_NUM_THREADS, else all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Show curves and decision boundary as text at the end
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    show: bool,
     /// Print one JSON object per reported epoch and nothing else
     #[arg(long)]
     json: bool,
@@ -37,30 +49,74 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let mut recipe = match &args.recipe {
-        Some(path) => Recipe::from_file(path)?,
-        None => Recipe::from_toml(CIRCLES)?,
-    };
-    recipe.seed = args.seed.unwrap_or(recipe.seed);
-    recipe.epochs = args.epochs.map_or(recipe.epochs, |n| n as usize);
     if let Some(n) = args.threads {
         rekindle::set_num_threads(n.into());
     }
+    let (recipe, name) = recipe(args)?;
+    let mut training = Training::new(&recipe, None)?;
+    let run = RunDir::create(args.output.as_deref(), &name)?;
+    run.save_recipe(&recipe)?;
     let table = !args.json && !args.quiet;
     if table {
         print_head(&recipe);
     }
-    let trained = train(&recipe, args.data.as_deref(), &mut |row| {
-        if args.json {
-            say!("{}", json(row));
-        } else if table {
-            say!("{}", line(row));
+    let mut last = None;
+    for row in training.epochs() {
+        let row = row?;
+        run.log(&row)?;
+        if row.reported && args.json {
+            say!("{}", row.json());
+        } else if row.reported && table {
+            print_row(&row, last.is_none());
         }
-    })?;
+        last = Some(row);
+    }
+    let trained = training.finish();
+    run.save_net(&trained.net)?;
+    let judged = judge(&recipe, &trained.net, &trained.data)?;
+    run.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
+    run.write("report.txt", judged.to_string().as_bytes())?;
+    let drawn = pictures::draw(&run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
+    if table {
+        say!("\n{}", judged.test());
+        if args.show {
+            say!("{}", pictures::text::of_run(&run, &trained.net, &trained.data, &terminal())?);
+        }
+        say!("{}", pictures::listed(&run, &drawn));
+    }
     if !args.json {
-        print_end(&trained, table);
+        let seconds = last.map_or(0.0, |row| row.seconds);
+        let parameters = trained.net.num_parameters();
+        let judged = judged.test().headline();
+        say!("{judged}; {parameters} parameters, {seconds:.1} s; {}", run.path().display());
     }
     Ok(())
+}
+
+/// The recipe with what the flags change, and what its runs are called.
+fn recipe(args: &Args) -> Result<(Recipe, String), Failure> {
+    let path = Path::new(&args.recipe);
+    let (mut recipe, name) = match Set::named(&args.recipe) {
+        Ok(set) => (Recipe::from_toml(set.recipe)?, set.name.to_string()),
+        // Whoever means a file writes a dot or a slash.
+        Err(e) if !path.exists() && !args.recipe.contains(['.', '/', '\\']) => {
+            return Err(Failure::failed(format!("{e}; a recipe's file is there neither")));
+        }
+        Err(_) => {
+            let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
+            (Recipe::from_file(path)?, stem)
+        }
+    };
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    recipe.epochs = args.epochs.map_or(recipe.epochs, |n| n as usize);
+    if let Some(n) = args.batch_size {
+        recipe.shuffle |= recipe.batch_size.is_none();
+        recipe.batch_size = Some(n as usize);
+    }
+    if let Some(folder) = &args.data {
+        recipe.set_folder(folder)?;
+    }
+    Ok((recipe, name))
 }
 
 fn print_head(recipe: &Recipe) {
@@ -74,46 +130,20 @@ fn print_head(recipe: &Recipe) {
         (Some(n), true) => format!("batches of {n}, shuffled"),
     };
     say!("seed       {}, {} epochs, {batches}\n", recipe.seed, recipe.epochs);
-    say!(
-        "{:>6} {:>11} {:>10} {:>10} {:>9} {:>8}",
-        "epoch",
-        "train_loss",
-        "train_acc",
-        "test_loss",
-        "test_acc",
-        "time"
-    );
 }
 
-fn line(row: &EpochRow) -> String {
-    let accuracy = |a: Option<f64>| a.map_or("-".into(), |a| format!("{a:.4}"));
-    format!(
-        "{:>6} {:>11.5} {:>10} {:>10.5} {:>9} {:>7.1}s",
-        row.epoch,
-        row.train_loss,
-        accuracy(row.train_acc),
-        row.test_loss,
-        accuracy(row.test_acc),
-        row.seconds
-    )
-}
-
-fn json(row: &EpochRow) -> serde_json::Value {
-    serde_json::json!({
-        "epoch": row.epoch, "train_loss": row.train_loss, "train_acc": row.train_acc,
-        "test_loss": row.test_loss, "test_acc": row.test_acc, "time": row.seconds,
-    })
-}
-
-fn print_end(trained: &Trained, blank: bool) {
-    let Some(last) = trained.rows.last() else { return };
-    if blank {
-        say!("");
+/// A line of the table, under its head if it is the first.
+fn print_row(row: &EpochRow, first: bool) {
+    let fields: Vec<_> =
+        row.fields().into_iter().filter(|(name, _)| !["step", "lr"].contains(name)).collect();
+    if first {
+        say!("{}", fields.iter().map(|(name, _)| format!("{name:>10} ")).collect::<String>().trim_end());
     }
-    let n = trained.data.test.len();
-    let judged = match last.test_acc {
-        Some(acc) => format!("{:.0} of {n} test samples right (accuracy {acc:.4})", acc * n as f64),
-        None => format!("loss {:.5} on {n} test samples", last.test_loss),
+    let cell = |(name, value): &(&str, f64)| match *name {
+        "epoch" => format!("{value:>10} "),
+        "time" => format!("{value:>9.1}s "),
+        name if name.ends_with("acc") => format!("{value:>10.4} "),
+        _ => format!("{value:>10.5} "),
     };
-    say!("{judged}; {} parameters, {:.1} s", trained.net.num_parameters(), last.seconds);
+    say!("{}", fields.iter().map(cell).collect::<String>().trim_end());
 }

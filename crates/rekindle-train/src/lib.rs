@@ -12,10 +12,13 @@ mod call;
 mod error;
 mod finite;
 mod fit;
+mod judge;
 mod layers;
 pub mod metrics;
 mod objective;
 mod optimizers;
+#[cfg(feature = "plot")]
+pub mod pictures;
 mod recipe;
 mod run;
 mod run_dir;
@@ -26,6 +29,7 @@ mod word;
 
 pub use call::Call;
 pub use error::Error;
+pub use judge::{Answers, Judged, Judgement, Mistake, judge};
 pub use layers::build_net;
 pub use objective::{Decision, Objective};
 pub use optimizers::build_optimizer;

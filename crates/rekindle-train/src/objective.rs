@@ -4,7 +4,7 @@ use crate::word::{Word, build, word};
 use rekindle_nn::loss::{
     BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, SmoothL1Loss,
 };
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{DType, Tensor};
 
 /// How outputs are turned into decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,24 @@ impl Objective {
     /// Whether a target is a yes or no for each output, not the number of a class.
     pub fn is_binary(&self) -> bool {
         matches!(self.decision, Decision::Probability | Decision::Logit)
+    }
+
+    /// Outputs as probabilities in F64: of class 1 or of each label for yes-or-no losses, of all classes for the others;
+    /// the outputs themselves for regression.
+    ///
+    /// ```
+    /// use rekindle_tensor::tensor;
+    /// let objective = rekindle_train::Objective::build("CrossEntropyLoss").unwrap();
+    /// let p = objective.probabilities(&tensor([[0.0, 0.0], [0.0, 3f32.ln()]]));
+    /// assert_eq!(format!("{:.2}", p.select(0, 1).select(0, 1).item::<f64>()), "0.75");
+    /// ```
+    pub fn probabilities(&self, outputs: &Tensor) -> Tensor {
+        let outputs = outputs.detach().to(DType::F64);
+        match self.decision {
+            Decision::Logit => outputs.sigmoid(),
+            Decision::Largest => outputs.softmax(1), // of log-probabilities: these probabilities again
+            Decision::Probability | Decision::None => outputs,
+        }
     }
 
     /// How many samples are right; `None` for regression. A sample with several yes-or-no outputs is right if all of

@@ -146,6 +146,18 @@ impl Recipe {
         Ok(Recipe { file: Some(path.into()), ..recipe })
     }
 
+    /// Looks for image files in `folder`, also when the run is judged later from another place. Other data has no folder.
+    ///
+    /// # Errors
+    /// If there is no such folder.
+    pub fn set_folder(&mut self, folder: &Path) -> Result<(), Error> {
+        if matches!(self.data.set().origin, crate::sets::Origin::Images(_)) {
+            let absolute = std::path::absolute(folder);
+            self.data.folder = Some(absolute.map_err(|cause| Error::Read { path: folder.into(), cause })?);
+        }
+        Ok(())
+    }
+
     /// An error with the recipe's file in front of it.
     pub(crate) fn named(&self, e: Error) -> Error {
         match &self.file {

@@ -12,6 +12,7 @@ use rekindle_data::{DataLoader, TensorDataset};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Module, Parameters, Sequential};
 use rekindle_tensor::{Tensor, no_grad, random};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::path::Path;
 use std::time::Instant;
 
@@ -63,13 +64,22 @@ impl EpochRow {
         fields
     }
 
-    /// The figures as one JSON object.
-    pub fn json(&self) -> serde_json::Value {
-        let value = |(name, value): (&str, f64)| match name {
-            "epoch" | "step" => (name.to_string(), (value as u64).into()),
-            _ => (name.to_string(), value.into()),
-        };
-        serde_json::Value::Object(self.fields().into_iter().map(value).collect())
+    /// The figures as one line of JSON, an object.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("names are text")
+    }
+}
+
+impl Serialize for EpochRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_map(None)?;
+        for (name, value) in self.fields() {
+            match name {
+                "epoch" | "step" => all.serialize_entry(name, &(value as u64))?,
+                _ => all.serialize_entry(name, &value)?,
+            }
+        }
+        all.end()
     }
 }
 

@@ -3,6 +3,8 @@
 //! A set is known by its name, in `rekindle train NAME` and as `source` in a recipe. It brings a recipe of its own, whose
 //! `[data]` gives the keys of the set and their defaults.
 
+use crate::error::Error;
+use crate::recipe::Recipe;
 use crate::source::Source;
 use rekindle_data::ImageSet;
 use rekindle_data::synthetic::{
@@ -38,7 +40,7 @@ pub enum SetName {
 /// let moons = Set::named("moons").unwrap();
 /// assert_eq!(moons.task, "2 classes");
 /// assert_eq!(Recipe::from_toml(moons.recipe)?.data.samples, Some(1000));
-/// assert_eq!(Set::named("moon").unwrap_err(), "there is no data set `moon`; did you mean `moons`?");
+/// assert_eq!(Set::named("moon").err().unwrap(), "there is no data set `moon`; did you mean `moons`?");
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
 pub struct Set {
@@ -124,6 +126,23 @@ impl Set {
         })
     }
 
+    /// How many samples its own recipe trains on, validates and tests with.
+    ///
+    /// # Errors
+    /// Never, as long as its recipe is valid.
+    pub fn sizes(&self) -> Result<[usize; 3], Error> {
+        let data = Recipe::from_toml(self.recipe)?.data;
+        let (all, test) = match self.origin {
+            Origin::Images(_) => (70_000 - data.validation, 10_000),
+            Origin::Made { .. } => {
+                // Equal arms.
+                let all = data.arms.map_or(data.samples(), |arms| data.samples() / arms * arms);
+                (all, (data.test_size.unwrap_or(0.0) * all as f64).ceil() as usize)
+            }
+        };
+        Ok([all - test, data.validation, test])
+    }
+
     pub(crate) fn of(source: SetName) -> &'static Set {
         SETS.iter().find(|set| set.source == source).expect("every name has an entry")
     }
@@ -197,7 +216,15 @@ fn line(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Recipe;
+
+    #[test]
+    fn sizes_are_those_of_the_data() {
+        for set in SETS.iter().filter(|set| matches!(set.origin, Origin::Made { .. })) {
+            let data = crate::load(&Recipe::from_toml(set.recipe).unwrap(), None).unwrap();
+            let loaded: Vec<usize> = data.parts().map(|(_, part)| part.len()).collect();
+            assert_eq!(loaded, set.sizes().unwrap(), "{}", set.name);
+        }
+    }
 
     #[test]
     fn every_set_has_a_name_that_recipes_know_and_a_recipe_that_learns_it() {

@@ -129,6 +129,11 @@ struct Own {
 }
 
 impl Source {
+    /// The built-in set that it is taken from.
+    pub fn set(&self) -> &'static Set {
+        Set::of(self.source)
+    }
+
     pub(crate) fn samples(&self) -> usize {
         self.samples.unwrap_or(0)
     }

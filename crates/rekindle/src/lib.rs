@@ -1,4 +1,4 @@
-//! Rekindle trains, judges and uses neural-network classifiers. It speaks PyTorch's words and prints PyTorch's numbers:
+//! Rekindle trains and judges neural-network classifiers. It speaks PyTorch's words and prints PyTorch's numbers:
 //! the same seed gives the same initial weights, dropout masks, shuffles and updates as `torch` on a CPU.
 //!
 //! The four steps of training, by hand:
@@ -47,9 +47,12 @@
 //! - [`metrics`]: accuracy, F1, confusion matrix, ROC curve, .. as functions and for batches
 //! - [`random`]: PyTorch's and NumPy's random streams
 //! - [`train`]: recipes and their runs
+//! - `plot`: pictures, with the feature `plot`
 //! - [`prelude`]: what a training script uses
 
 pub use rekindle_data as data;
+#[cfg(feature = "plot")]
+pub use rekindle_plot as plot;
 pub use rekindle_tensor::random::manual_seed;
 pub use rekindle_tensor::*;
 pub use rekindle_train as train;

@@ -1,34 +1,19 @@
-//! The program as a user runs it: output, digits and exit codes.
+//! `rekindle train`: digits, exit codes, and recipes that no run can follow.
 
+use crate::{Folder, fails_with, image_data, rekindle, stdout};
 use std::process::{Command, Output};
-
-fn rekindle(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rekindle")).args(args).output().expect("the program runs")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("the output is text")
-}
 
 /// Runs the program on a recipe that is the embedded one with some lines replaced.
 fn with_recipe(name: &str, replace: &[(&str, &str)], args: &[&str]) -> Output {
-    let text = include_str!("../../../recipes/circles.toml").to_string();
+    let text = include_str!("../../../../recipes/circles.toml").to_string();
     let text = replace.iter().fold(text, |t, (from, to)| {
         assert!(t.contains(from), "the recipe has {from:?}");
         t.replace(from, to)
     });
-    let path = std::env::temp_dir().join(format!("rekindle-cli-{name}-{}.toml", std::process::id()));
-    std::fs::write(&path, text).expect("the recipe is written");
-    let output = rekindle(&[&["train", path.to_str().expect("a path in text")], args].concat());
-    std::fs::remove_file(&path).expect("the recipe is removed");
-    output
-}
-
-fn fails_with(output: &Output, code: i32, message: &str) {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(stderr.contains(message), "{stderr}");
-    assert!(!stderr.contains("panicked") && !stderr.contains("RUST_BACKTRACE"), "{stderr}");
+    let folder = Folder::new();
+    let file = format!("{name}.toml");
+    std::fs::write(folder.0.join(&file), text).expect("the recipe is written");
+    folder.rekindle(&[&["train", &file], args].concat())
 }
 
 #[test]
@@ -44,9 +29,11 @@ fn train_without_a_recipe_prints_the_digits_of_lecture_02_and_closes_the_ring() 
             .unwrap_or_else(|| panic!("epoch {epoch} in {text}"))
     };
     // The lecture counts epochs from 0.
-    assert_eq!(at("1")[1..5], ["0.69295", "0.5000", "0.69319", "0.5000"]);
-    assert_eq!(at("501")[1..5], ["0.68102", "0.5275", "0.67941", "0.5650"]);
-    assert_eq!(at("901")[1..5], ["0.62362", "0.7400", "0.62145", "0.7900"]);
+    let train_and_test = |epoch: &str| [at(epoch)[1], at(epoch)[2], at(epoch)[5], at(epoch)[6]];
+    assert_eq!(at("epoch")[5..7], ["test_loss", "test_acc"]);
+    assert_eq!(train_and_test("1"), ["0.69295", "0.5000", "0.69319", "0.5000"]);
+    assert_eq!(train_and_test("501"), ["0.68102", "0.5275", "0.67941", "0.5650"]);
+    assert_eq!(train_and_test("901"), ["0.62362", "0.7400", "0.62145", "0.7900"]);
     let last = text.lines().last().unwrap_or_default();
     assert!(last.starts_with("200 of 200 test samples right (accuracy 1.0000); 151 parameters"), "{last}");
 }
@@ -117,7 +104,7 @@ fn numbers_that_stop_being_finite_are_exit_4() {
     fails_with(
         &with_recipe("nan-test", &large, &["--epochs", "1", "--json"]),
         4,
-        "epoch 1, step 1: the output of the test data",
+        "epoch 1, step 1: the output of the validation data",
     );
 }
 
@@ -180,7 +167,7 @@ fn tiny_mnist(name: &str, test: &[u8]) -> std::path::PathBuf {
 }
 
 fn on_images(name: &str, test: &[u8], loss: &str, last: &str, data: &str) -> Output {
-    let circles = "source = \"circles\"\nsamples = 1000\nnoise = 0.03\nrandom_state = 42\ntest_size = 0.2";
+    let circles = "source = \"circles\"\nsamples = 1000\nnoise = 0.03\nrandom_state = 42\ntest_size = 0.2\nvalidation = 200";
     let replace = [
         (circles, &*format!("source = \"mnist\"\nflatten = true\n{data}")),
         ("BCEWithLogitsLoss", loss),
@@ -240,7 +227,12 @@ fn accuracy_with_several_outputs_is_at_most_one() {
 /// Runs the program in a shell, because a pipe that closes cannot be had otherwise.
 fn shell(command: &str) -> Output {
     let program = env!("CARGO_BIN_EXE_rekindle");
-    Command::new("bash").args(["-c", &command.replace("rekindle", program)]).output().expect("bash runs")
+    let folder = Folder::new();
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &command.replace("rekindle", program)])
+        .current_dir(&folder.0)
+        .output()
+        .expect("bash runs")
 }
 
 #[test]
@@ -257,18 +249,8 @@ fn a_reader_that_goes_away_is_no_failure_and_a_full_disk_is_one() {
 }
 
 #[test]
-fn the_program_says_what_it_is() {
-    assert_eq!(stdout(&rekindle(&["--version"])), format!("rekindle {}\n", env!("CARGO_PKG_VERSION")));
-    for (name, args) in [("help", &["--help"][..]), ("help_train", &["train", "--help"])] {
-        let help = stdout(&rekindle(args));
-        assert!(help.lines().all(|line| line.len() <= 110), "nothing wraps lines: {help}");
-        insta::assert_snapshot!(name, help);
-    }
-}
-
-#[test]
 fn a_folder_without_the_data_is_exit_1_and_names_it() {
-    let line = "source = \"circles\"\nsamples = 1000\nnoise = 0.03\nrandom_state = 42\ntest_size = 0.2";
+    let line = "source = \"circles\"\nsamples = 1000\nnoise = 0.03\nrandom_state = 42\ntest_size = 0.2\nvalidation = 200";
     let mnist = [
         (line, "source = \"mnist\"\nflatten = true\nclasses = [0, 1]"),
         ("Linear(2, 10)", "Linear(784, 10)"),
@@ -278,14 +260,9 @@ fn a_folder_without_the_data_is_exit_1_and_names_it() {
 
 #[test]
 fn mnist_zeros_and_ones_print_the_digits_of_the_lecture() {
-    let data = std::env::var("REKINDLE_DATA").unwrap_or_else(|_| "../../../shared/data".into());
-    if !std::path::Path::new(&data).join("mnist").exists() {
-        eprintln!(
-            "NOT TESTED: there is no MNIST in {data}. Set REKINDLE_DATA to the folder that holds mnist/ and run again."
-        );
-        return;
-    }
-    let output = rekindle(&["train", "../../recipes/06wk-1-4A.toml", "--data", &data, "--json"]);
+    let Some(data) = image_data() else { return };
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes/06wk-1-4A.toml");
+    let output = rekindle(&["train", recipe, "--data", &data, "--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let accuracies: Vec<String> = stdout(&output)
         .lines()

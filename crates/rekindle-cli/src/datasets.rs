@@ -1,0 +1,132 @@
+//! `rekindle datasets`: the built-in data sets, and a look into one.
+
+use crate::Failure;
+use crate::output::{say, terminal};
+use rekindle::Tensor;
+use rekindle::train::pictures;
+use rekindle::train::{Data, Part, Recipe, SETS, Set, load};
+use std::path::PathBuf;
+
+/// List the built-in data sets, or look into one
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  rekindle datasets                                   names, sizes and what there is to learn
+  rekindle datasets show moons                        shapes, classes, first rows and a picture
+  rekindle datasets show mnist --output digits.png    the same, and the picture as a file")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Shapes, classes, counts, first rows and a picture of a data set
+    Show(Show),
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// A built-in data set, such as moons, or a recipe in TOML
+    #[arg(value_name = "NAME|RECIPE")]
+    name: String,
+    /// The folder of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA, else a download]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Draw the picture into this file (.png or .svg), too
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        None => list(),
+        Some(Command::Show(args)) => look_into(args),
+    }
+}
+
+fn list() -> Result<(), Failure> {
+    say!("{:<15} {:>7} {:>11} {:>7}  {:<10}  about", "name", "train", "validation", "test", "task");
+    for set in SETS {
+        let [train, validation, test] = set.sizes()?.map(thousands);
+        say!("{:<15} {train:>7} {validation:>11} {test:>7}  {:<10}  {}", set.name, set.task, set.about);
+    }
+    say!("\n`rekindle datasets show NAME` looks into one, `rekindle train NAME` learns it.");
+    Ok(())
+}
+
+fn thousands(n: usize) -> String {
+    if n < 1000 { n.to_string() } else { format!("{},{:03}", n / 1000, n % 1000) }
+}
+
+fn look_into(args: &Show) -> Result<(), Failure> {
+    let recipe = match Set::named(&args.name) {
+        Ok(set) => Recipe::from_toml(set.recipe)?,
+        Err(_) if args.name.contains(['.', '/', '\\']) => Recipe::from_file(args.name.as_ref())?,
+        Err(e) => return Err(Failure::failed(e)),
+    };
+    let data = load(&recipe, args.data.as_deref())?;
+    say!("{}", recipe.data.set().about);
+    for (name, part) in data.parts() {
+        say!(
+            "{name:<11} x {:?} {}, y {:?} {}",
+            part.x.shape(),
+            part.x.dtype(),
+            part.y.shape(),
+            part.y.dtype()
+        );
+    }
+    counts(&data);
+    say!("\nfirst rows of the training data");
+    for i in 0..data.train.len().min(5) {
+        say!("  {}", row(&data.train, i));
+    }
+    say!("\n{}", pictures::text::of_data(&data, &terminal()));
+    if let Some(file) = &args.output {
+        pictures::of_data(&data)
+            .save(file)
+            .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
+        say!("picture {}", file.display());
+    }
+    Ok(())
+}
+
+/// How many samples of each class each part has.
+fn counts(data: &Data) {
+    if data.classes.is_empty() {
+        let y = &data.train.y;
+        say!("\ntargets from {:.4} to {:.4}", y.min().item::<f64>(), y.max().item::<f64>());
+        return;
+    }
+    let width = data.classes.iter().map(|c| c.chars().count()).max().unwrap_or(0).max(5);
+    let head: String = data.parts().map(|(name, _)| format!(" {name:>11}")).collect();
+    say!("\n{:<width$}{head}", "class");
+    for (i, class) in data.classes.iter().enumerate() {
+        let cells: String = data.parts().map(|(_, part)| format!(" {:>11}", of_class(part, i))).collect();
+        say!("{class:<width$}{cells}");
+    }
+}
+
+/// Samples of a class, whether labels are numbers, zeros and ones, or one column for each.
+fn of_class(part: &Part, class: usize) -> i64 {
+    let y = &part.y;
+    let is = match y.shape() {
+        [_] | [_, 1] => y.eq(class as i64),
+        _ => y.select(1, class as isize).eq(1),
+    };
+    is.sum().item::<i64>()
+}
+
+/// The first numbers of a sample and its label.
+fn row(part: &Part, i: usize) -> String {
+    const MOST: usize = 8;
+    let numbers = |t: &Tensor| {
+        let all = t.to(rekindle::DType::F64).to_vec::<f64>();
+        let some: Vec<String> = all.iter().take(MOST).map(|v| format!("{v:>9.6}")).collect();
+        let rest = if all.len() > MOST { format!(" .. ({} numbers)", all.len()) } else { String::new() };
+        format!("[{}{rest}]", some.join(" "))
+    };
+    let label = part.y.select(0, i as isize).to(rekindle::DType::F64).to_vec::<f64>();
+    let label: Vec<String> = label.iter().map(|v| format!("{v}")).collect();
+    format!("{}  ->  {}", numbers(&part.x.select(0, i as isize)), label.join(" "))
+}

@@ -1,0 +1,57 @@
+//! `rekindle plot`: draws the pictures of a run into its directory.
+
+use crate::Failure;
+use crate::output::{say, terminal};
+use rekindle::train::pictures::{self, Choice, Format};
+use rekindle::train::{RunDir, judge, load};
+use std::path::PathBuf;
+
+/// Draw the pictures of a run into its plots/
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  rekindle plot runs/circles-001                            every picture that its data allows
+  rekindle plot runs/mnist-001 --what confusion,images      only these
+  rekindle plot runs/circles-001 --format svg               for print and for the web
+  rekindle plot runs/circles-001 --show                     curves and boundary as text in the terminal, no files")]
+pub struct Args {
+    /// The directory of a run, such as runs/circles-001
+    run: PathBuf,
+    /// Which pictures [default: all that the data allows]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = pictures::NAMES)]
+    what: Vec<String>,
+    /// The format of the files
+    #[arg(long, value_enum, default_value = "png")]
+    format: Suffix,
+    /// The folder of mnist/ and fashion-mnist/ [default: the one that the run was trained with]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Show curves and decision boundary as text instead of writing files
+    #[arg(long, conflicts_with_all = ["what", "format"])]
+    show: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Suffix {
+    Png,
+    Svg,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let run = RunDir::open(&args.run)?;
+    let (recipe, net) = (run.recipe()?, run.net()?);
+    let data = load(&recipe, args.data.as_deref())?;
+    if args.show {
+        say!("{}", pictures::text::of_run(&run, &net, &data, &terminal())?);
+        return Ok(());
+    }
+    let format = match args.format {
+        Suffix::Png => Format::Png,
+        Suffix::Svg => Format::Svg,
+    };
+    let judged = judge(&recipe, &net, &data)?;
+    let choice = Choice { names: args.what.clone(), format };
+    let drawn = pictures::draw(&run, &judged, &net, &data, &choice)?;
+    say!("{}", pictures::listed(&run, &drawn));
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! How good a net is on each part of its data: the figures and reports of `evaluate`.
+
+use crate::error::{Error, guarded};
+use crate::finite::is_finite;
+use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts};
+use crate::objective::{Decision, Objective};
+use crate::recipe::Recipe;
+use crate::run::{figures, outputs};
+use crate::source::{Data, Part};
+use rekindle_nn::{Parameters, Sequential};
+use rekindle_tensor::{DType, Tensor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::fmt::{self, Display, Write};
+
+/// Bins of the expected calibration error and of the reliability diagram.
+pub(crate) const BINS: usize = 15;
+
+/// How many mistakes are named in a report.
+const MISTAKES: usize = 5;
+
+/// What a net says about the samples of one part of the data, and how good that is.
+pub struct Judged {
+    /// `train`, `validation` or `test`.
+    pub name: &'static str,
+    /// The mean loss.
+    pub loss: f64,
+    /// The number of samples.
+    pub samples: usize,
+    /// The answers and what they are measured with.
+    pub answers: Answers,
+    classes: Vec<String>,
+}
+
+/// A net's answers, by what it was asked.
+pub enum Answers {
+    /// One of two or more classes.
+    Classes {
+        /// Of each class, `[n, classes]`.
+        probabilities: Tensor,
+        /// The chosen classes, I64 `[n]`.
+        predicted: Tensor,
+        /// The right classes, I64 `[n]`.
+        target: Tensor,
+        /// How often each class was taken for each.
+        confusion: ConfusionMatrix,
+    },
+    /// Yes or no to several labels.
+    Labels {
+        /// Of each label, `[n, labels]`.
+        probabilities: Tensor,
+        /// Zeros and ones, `[n, labels]`.
+        target: Tensor,
+        /// Hits and misses for each label.
+        counts: MultiLabelCounts,
+    },
+    /// Numbers.
+    Numbers {
+        /// What the net says, `[n, ..]`.
+        predicted: Tensor,
+        /// What is right, of the same shape.
+        target: Tensor,
+    },
+}
+
+/// A sample that was taken for another class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mistake {
+    /// Its place in its part of the data, counted from 0.
+    pub sample: usize,
+    /// Its class.
+    pub actual: usize,
+    /// What the net took it for.
+    pub predicted: usize,
+    /// The probability of its class.
+    pub right: f64,
+    /// The probability of the other.
+    pub wrong: f64,
+}
+
+/// The judgement of a model on all parts of its data.
+pub struct Judgement {
+    /// Training, validation (if there is any) and test data.
+    pub parts: Vec<Judged>,
+    title: String,
+}
+
+/// Judges a net on the data of its recipe.
+///
+/// ```
+/// use rekindle_train::{CIRCLES, Recipe, judge, run};
+/// let recipe = Recipe { epochs: 1, ..Recipe::from_toml(CIRCLES)? };
+/// let trained = run(&recipe, None, &mut |_| ())?;
+/// let judgement = judge(&recipe, &trained.net, &trained.data)?;
+/// assert!(judgement.json().starts_with("{\"train\":{\"samples\":800,\"loss\":"));
+/// assert_eq!(judgement.test().figures()[0], ("accuracy", 0.5));
+/// println!("{judgement}"); // scikit-learn's report, a confusion matrix and the worst samples
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+///
+/// # Errors
+/// If net and data do not fit each other, or an output is not finite.
+pub fn judge(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Judgement, Error> {
+    net.eval();
+    let all = || {
+        let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
+        let one = |(name, part)| judge_part(&objective, net, name, part, &data.classes);
+        data.parts().map(one).collect::<Result<Vec<Judged>, Error>>()
+    };
+    let parts = guarded(all).map_err(|e| recipe.named(e))?;
+    Ok(Judgement { parts, title: recipe.name.clone() })
+}
+
+fn judge_part(
+    objective: &Objective,
+    net: &Sequential,
+    name: &'static str,
+    part: &Part,
+    classes: &[String],
+) -> Result<Judged, Error> {
+    let outputs = outputs(net, &part.x);
+    if !is_finite(&outputs) {
+        return Err(Error::Recipe(format!("the output of the {name} data is not finite")));
+    }
+    let loss = figures(objective, &outputs, part).loss;
+    let answers = Answers::new(objective, &outputs, part);
+    // A net may have outputs for classes that the data does not have.
+    let columns = if answers.is_numbers() { 0 } else { outputs.size(1).max(classes.len()) };
+    let classes = (0..columns).map(|i| classes.get(i).cloned().unwrap_or(i.to_string())).collect();
+    Ok(Judged { name, loss, samples: part.len(), answers, classes })
+}
+
+impl Answers {
+    fn new(objective: &Objective, outputs: &Tensor, part: &Part) -> Answers {
+        let y = &part.y;
+        let probabilities = || objective.probabilities(outputs);
+        let columns = outputs.shape().get(1).copied().unwrap_or(1);
+        match objective.decision {
+            Decision::None => Answers::Numbers { predicted: outputs.clone(), target: y.clone() },
+            Decision::Largest => {
+                let target = if y.dim() > 1 { y.argmax_dim(1, false) } else { y.clone() };
+                Answers::classes(probabilities(), outputs.argmax_dim(1, false), target)
+            }
+            _ if columns == 1 => {
+                // Decided on the output itself: the probability of a small logit rounds to one half.
+                let yes =
+                    if objective.decision == Decision::Logit { outputs.gt(0.0) } else { outputs.gt(0.5) };
+                let p = probabilities().flatten(0, -1);
+                let both = Tensor::stack(&[&p * -1.0 + 1.0, p], 1);
+                let one = |t: &Tensor| t.flatten(0, -1).to(DType::I64);
+                Answers::classes(both, one(&yes), one(y))
+            }
+            _ => {
+                let probabilities = probabilities();
+                let mut counts = MultiLabelCounts::new(columns);
+                counts.update(&probabilities, y);
+                Answers::Labels { probabilities, target: y.clone(), counts }
+            }
+        }
+    }
+
+    fn classes(probabilities: Tensor, predicted: Tensor, target: Tensor) -> Answers {
+        let mut confusion = ConfusionMatrix::new(probabilities.size(1));
+        confusion.update(&predicted, &target);
+        Answers::Classes { probabilities, predicted, target, confusion }
+    }
+
+    fn is_numbers(&self) -> bool {
+        matches!(self, Answers::Numbers { .. })
+    }
+}
+
+impl Judged {
+    /// The names of the classes or labels.
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The samples that the net was surest to take for another class: those whose class got the smallest probabilities.
+    pub fn surest_mistakes(&self, most: usize) -> Vec<Mistake> {
+        let Answers::Classes { probabilities, predicted, target, .. } = &self.answers else {
+            return Vec::new();
+        };
+        let (p, k) = (probabilities.data::<f64>(), probabilities.size(1));
+        let (predicted, target) = (predicted.data::<i64>(), target.data::<i64>());
+        let mistake = |sample: usize| {
+            let (actual, predicted) = (target[sample] as usize, predicted[sample] as usize);
+            let [right, wrong] = [actual, predicted].map(|class| p[sample * k + class]);
+            Mistake { sample, actual, predicted, right, wrong }
+        };
+        let mut all: Vec<Mistake> =
+            (0..predicted.len()).filter(|&i| predicted[i] != target[i]).map(mistake).collect();
+        all.sort_by(|a, b| a.right.total_cmp(&b.right));
+        all.truncate(most);
+        all
+    }
+
+    /// The figures beside the loss, with their names; averages are named.
+    #[rustfmt::skip] // One line for each figure.
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        match &self.answers {
+            Answers::Classes { probabilities: p, target: y, confusion: c, .. } => {
+                let mut all = vec![
+                    ("accuracy", c.accuracy()),
+                    ("balanced_accuracy", c.balanced_accuracy()),
+                    ("precision_macro", c.precision(Average::Macro)),
+                    ("recall_macro", c.recall(Average::Macro)),
+                    ("f1_macro", c.f1_score(Average::Macro)),
+                    ("precision_weighted", c.precision(Average::Weighted)),
+                    ("recall_weighted", c.recall(Average::Weighted)),
+                    ("f1_weighted", c.f1_score(Average::Weighted)),
+                    ("matthews_corrcoef", c.matthews_corrcoef()),
+                    ("cohen_kappa", c.cohen_kappa()),
+                    ("log_loss", metrics::log_loss(p, y)),
+                    ("brier_score", metrics::brier_score(p, y)),
+                    ("expected_calibration_error", metrics::expected_calibration_error(&self.scores(), y, BINS)),
+                ];
+                if c.classes() == 2 {
+                    let p = p.select(1, 1);
+                    all.extend([("roc_auc", metrics::roc_auc(&p, y, Average::Macro)),
+                        ("average_precision", metrics::average_precision(&p, y, Average::Macro))]);
+                } else {
+                    all.push(("roc_auc_ovr_macro", metrics::roc_auc(p, y, Average::Macro)));
+                    all.push(("average_precision_macro", metrics::average_precision(p, y, Average::Macro)));
+                }
+                if c.classes() > 5 {
+                    all.push(("top_3_accuracy", metrics::top_k_accuracy(p, y, 3)));
+                }
+                all
+            }
+            Answers::Labels { probabilities: p, target: y, counts: c } => vec![
+                ("accuracy", c.accuracy()), // of whole rows
+                ("hamming_loss", c.hamming_loss()),
+                ("precision_micro", c.precision(Average::Micro)),
+                ("recall_micro", c.recall(Average::Micro)),
+                ("f1_micro", c.f1_score(Average::Micro)),
+                ("precision_macro", c.precision(Average::Macro)),
+                ("recall_macro", c.recall(Average::Macro)),
+                ("f1_macro", c.f1_score(Average::Macro)),
+                ("jaccard_macro", c.jaccard_score(Average::Macro)),
+                ("roc_auc_macro", metrics::roc_auc(p, y, Average::Macro)),
+                ("average_precision_macro", metrics::average_precision(p, y, Average::Macro)),
+            ],
+            Answers::Numbers { predicted: p, target: y } => {
+                let mut all = vec![
+                    ("mean_absolute_error", metrics::mean_absolute_error(p, y)),
+                    ("mean_squared_error", metrics::mean_squared_error(p, y)),
+                    ("root_mean_squared_error", metrics::root_mean_squared_error(p, y)),
+                ];
+                if y.numel() == self.samples {
+                    all.push(("r2_score", metrics::r2_score(p, y)));
+                }
+                all
+            }
+        }
+    }
+
+    /// The probabilities as the measures of calibration read them: of class 1, or of all classes.
+    pub(crate) fn scores(&self) -> Tensor {
+        match &self.answers {
+            Answers::Classes { probabilities: p, .. } if p.size(1) == 2 => p.select(1, 1),
+            Answers::Classes { probabilities, .. } | Answers::Labels { probabilities, .. } => {
+                probabilities.clone()
+            }
+            Answers::Numbers { predicted, .. } => predicted.clone(),
+        }
+    }
+
+    /// One line that says how good the model is here.
+    pub fn headline(&self) -> String {
+        let Judged { name, samples: n, loss, .. } = self;
+        match &self.answers {
+            Answers::Classes { confusion, .. } => {
+                let right = (0..confusion.classes()).map(|c| confusion.counts()[c][c]).sum::<u64>();
+                format!("{right} of {n} {name} samples right (accuracy {:.4})", confusion.accuracy())
+            }
+            Answers::Labels { counts, .. } => {
+                let right = counts.accuracy() * *n as f64;
+                format!(
+                    "{right:.0} of {n} {name} samples right in all labels (accuracy {:.4})",
+                    counts.accuracy()
+                )
+            }
+            Answers::Numbers { .. } => format!("loss {loss:.5} on {n} {name} samples"),
+        }
+    }
+
+    fn write_confusion(&self, confusion: &ConfusionMatrix, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = confusion.counts();
+        let names = &self.classes;
+        let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0).max(6);
+        writeln!(f, "\nconfusion matrix: rows are the actual class, columns the predicted one")?;
+        let mut head = " ".repeat(width + 2);
+        names.iter().for_each(|name| _ = write!(head, " {:>6}", name.chars().take(6).collect::<String>()));
+        writeln!(f, "{}", head.trim_end())?;
+        for (name, row) in names.iter().zip(&counts) {
+            let cells: String = row.iter().map(|n| format!(" {n:>6}")).collect();
+            writeln!(f, "  {name:>width$}{cells}")?;
+        }
+        Ok(())
+    }
+
+    fn write_mistakes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mistakes = self.surest_mistakes(MISTAKES);
+        if !mistakes.is_empty() {
+            writeln!(f, "\nthe wrong samples that the model was surest about")?;
+        }
+        for m in mistakes {
+            let (actual, predicted) = (&self.classes[m.actual], &self.classes[m.predicted]);
+            let (name, sample) = (self.name, m.sample);
+            let (right, wrong) = (m.right, m.wrong);
+            writeln!(
+                f,
+                "  {name} sample {sample}: it is {actual} (probability {right:.4}), taken for {predicted} ({wrong:.4})"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The report: figures, scikit-learn's table, confusion matrix, worst samples.
+impl Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} samples, loss {:.5}\n", self.name, self.samples, self.loss)?;
+        match &self.answers {
+            Answers::Classes { confusion, .. } => {
+                writeln!(f, "{}", confusion.report(&self.classes, 4))?;
+                self.write_figures(8, f)?;
+                self.write_confusion(confusion, f)?;
+                self.write_mistakes(f)
+            }
+            Answers::Labels { counts, .. } => {
+                writeln!(f, "{}", counts.report(&self.classes, 4))?;
+                self.write_figures(0, f)
+            }
+            Answers::Numbers { .. } => self.write_figures(0, f),
+        }
+    }
+}
+
+impl Judged {
+    /// The figures after the first ones, which the table above shows.
+    fn write_figures(&self, shown: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.figures().iter().skip(shown).try_for_each(|(name, value)| writeln!(f, "{name:<28} {value:.4}"))
+    }
+}
+
+impl Judgement {
+    /// What is said of the test data.
+    pub fn test(&self) -> &Judged {
+        self.parts.last().expect("there is test data")
+    }
+
+    /// One line of JSON: an object with `train`, `validation` (if there is any) and `test`, each an object of all figures
+    /// by name. A figure that is not defined, such as the area under a curve of one class, is null.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("names are text")
+    }
+}
+
+impl Serialize for Judgement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.parts.iter().map(|part| (part.name, part)))
+    }
+}
+
+impl Serialize for Judged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_map(None)?;
+        all.serialize_entry("samples", &self.samples)?;
+        all.serialize_entry("loss", &self.loss)?;
+        self.figures().iter().try_for_each(|(name, value)| all.serialize_entry(name, value))?;
+        match &self.answers {
+            Answers::Classes { confusion, .. } => {
+                all.serialize_entry("confusion_matrix", &confusion.counts())?
+            }
+            Answers::Labels { counts, .. } => all.serialize_entry("confusion_matrix", &counts.counts())?,
+            Answers::Numbers { .. } => return all.end(),
+        }
+        all.serialize_entry("classes", &self.classes)?;
+        all.end()
+    }
+}
+
+impl Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.title)?;
+        self.parts.iter().try_for_each(|part| writeln!(f, "{part}\n"))
+    }
+}

@@ -1,0 +1,402 @@
+//! The pictures of a run: which there are, what each needs, and where they are kept. Behind the feature `plot`.
+
+pub mod text;
+
+use crate::error::{Error, guarded};
+use crate::judge::{Answers, BINS, Judged, Judgement};
+use crate::metrics::{self, Scores, Task};
+use crate::objective::Objective;
+use crate::run::outputs;
+use crate::run_dir::RunDir;
+use crate::source::{Data, Part};
+use rekindle_nn::{Parameters, Sequential};
+use rekindle_plot::{self as plot, Plot};
+use rekindle_tensor::{DType, Tensor, no_grad};
+
+/// The names of the pictures, in the order in which they are drawn.
+#[rustfmt::skip]
+pub const NAMES: [&str; 13] = ["curves", "learning-rate", "data", "boundary", "surface", "predictions", "images", "worst",
+    "confusion", "roc", "precision-recall", "reliability", "weights"];
+
+/// The function of each name.
+#[rustfmt::skip]
+const PICTURES: [fn(&Subject) -> Drawing; NAMES.len()] = [curves, learning_rate, data, boundary, surface, predictions, images,
+    worst, confusion, roc, precision_recall, reliability, weights];
+
+/// Classes of which each gets a curve of its own.
+const MOST_CURVES: usize = 10;
+
+/// Images in a picture.
+const MOST_IMAGES: usize = 25;
+
+/// A picture, or why there is none.
+type Drawing = Result<Plot, String>;
+
+/// Which pictures are drawn, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Of [`NAMES`]; none for all that the data allows.
+    pub names: Vec<String>,
+    /// The format of the files.
+    pub format: Format,
+}
+
+/// A format of pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Pixels.
+    #[default]
+    Png,
+    /// Lines and areas, for any size.
+    Svg,
+}
+
+/// What pictures are drawn of.
+struct Subject<'a> {
+    log: Log,
+    test: &'a Judged,
+    objective: Objective,
+    net: &'a Sequential,
+    data: &'a Data,
+}
+
+/// Draws pictures of a run into its `plots/` and gives their file names.
+///
+/// # Errors
+/// If a picture that was asked for by name needs other data, or a file cannot be written.
+pub fn draw(
+    run: &RunDir,
+    judged: &Judgement,
+    net: &Sequential,
+    data: &Data,
+    choice: &Choice,
+) -> Result<Vec<String>, Error> {
+    let objective = Objective::build(&run.recipe()?.loss).map_err(Error::Recipe)?;
+    let subject = Subject { log: Log(run.log_columns()?), test: judged.test(), objective, net, data };
+    let failed = |path: &std::path::Path, e: std::io::Error| Error::Run {
+        path: path.to_path_buf(),
+        reason: format!("cannot write: {e}"),
+    };
+    let folder = run.plots();
+    std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
+    let mut drawn = Vec::new();
+    for (name, picture) in NAMES.into_iter().zip(PICTURES) {
+        let wanted = choice.names.iter().any(|n| n == name);
+        if !wanted && !choice.names.is_empty() {
+            continue;
+        }
+        match guarded(|| Ok(picture(&subject)))? {
+            Ok(plot) => {
+                let file = format!("{name}.{}", if choice.format == Format::Svg { "svg" } else { "png" });
+                let path = folder.join(&file);
+                plot.save(&path).map_err(|e| failed(&path, e))?;
+                drawn.push(file);
+            }
+            Err(cause) if wanted => return Err(Error::Recipe(format!("{name}: {cause}"))),
+            Err(_) => {}
+        }
+    }
+    Ok(drawn)
+}
+
+/// One line that says where the pictures are.
+pub fn listed(run: &RunDir, drawn: &[String]) -> String {
+    format!("pictures in {}: {}", run.plots().display(), drawn.join(" "))
+}
+
+/// A picture of a data set by itself: its points, its images, or the spread of its columns.
+pub fn of_data(data: &Data) -> Plot {
+    let train = &data.train;
+    if data.image.is_some() {
+        let rows = spaced(train.len(), MOST_IMAGES);
+        let labels = class_numbers(&train.y.index_select(0, &rows));
+        return plot::image_grid(&as_images(&train.x.index_select(0, &rows), data), &labels)
+            .class_names(data.classes.clone());
+    }
+    if data.classes.is_empty() && train.x.size(1) == 1 {
+        return plot::predictions((&train.x, &train.y), (&data.test.x, &data.test.y), None);
+    }
+    match scatter(data) {
+        Ok(plot) => plot,
+        Err(_) => {
+            let columns: Vec<(String, Tensor)> = (0..train.x.size(1).min(9))
+                .map(|c| (format!("x{}", c + 1), train.x.select(1, c as isize)))
+                .collect();
+            let named: Vec<(&str, &Tensor)> = columns.iter().map(|(name, t)| (name.as_str(), t)).collect();
+            plot::weights_histogram(&named).title("Columns of the training data")
+        }
+    }
+}
+
+/// A logged figure over the epochs.
+type Points = Vec<(f64, f64)>;
+
+/// The log of a run, by columns.
+struct Log(Vec<(String, Vec<f64>)>);
+
+impl Log {
+    fn column(&self, name: &str) -> Option<Points> {
+        let find = |name: &str| self.0.iter().find(|(n, _)| n == name).map(|(_, values)| values);
+        Some(find("epoch")?.iter().copied().zip(find(name)?.iter().copied()).collect())
+    }
+
+    /// A figure for each part of the data that was watched.
+    fn watched(&self, figure: &str) -> Vec<(&'static str, Points)> {
+        [("train", "train"), ("validation", "val"), ("test", "test")]
+            .into_iter()
+            .filter_map(|(name, short)| Some((name, self.column(&format!("{short}_{figure}"))?)))
+            .collect()
+    }
+}
+
+fn series<'a>(all: &'a [(&'static str, Points)]) -> Vec<plot::Series<'a>> {
+    all.iter().map(|(name, points)| (*name, points.as_slice())).collect()
+}
+
+impl Subject<'_> {
+
+    /// Probabilities `[n, classes]` and classes `[n]`.
+    fn classes(&self) -> Result<(&Tensor, &Tensor), String> {
+        match &self.test.answers {
+            Answers::Classes { probabilities, target, .. } => Ok((probabilities, target)),
+            _ => Err("it needs samples of one class each".into()),
+        }
+    }
+
+    /// The scores of each class or label under its name, with what is right.
+    fn scores(&self) -> Result<(Scores, Vec<(usize, String)>), String> {
+        let names = self.test.class_names();
+        let (mut scores, columns) = match &self.test.answers {
+            Answers::Classes { probabilities, .. } if probabilities.size(1) == 2 => {
+                (Scores::new(Task::Binary), vec![(0, names[1].clone())])
+            }
+            Answers::Classes { probabilities, .. } => {
+                let classes = probabilities.size(1);
+                let named = (0..classes.min(MOST_CURVES)).map(|c| (c, names[c].clone())).collect();
+                (Scores::new(Task::MultiClass(classes)), named)
+            }
+            Answers::Labels { probabilities, .. } => {
+                let labels = probabilities.size(1);
+                let named = (0..labels.min(MOST_CURVES)).map(|c| (c, names[c].clone())).collect();
+                (Scores::new(Task::MultiLabel(labels)), named)
+            }
+            Answers::Numbers { .. } => return Err("it needs classes".into()),
+        };
+        match &self.test.answers {
+            Answers::Classes { target, .. } | Answers::Labels { target, .. } => {
+                scores.update(&self.test.scores(), target)
+            }
+            Answers::Numbers { .. } => {}
+        }
+        Ok((scores, columns))
+    }
+
+    fn two_features(&self) -> Result<(), String> {
+        plane(&self.data.train)
+    }
+}
+
+fn plane(part: &Part) -> Result<(), String> {
+    match part.x.shape()[1..] {
+        [2] => Ok(()),
+        ref shape => Err(format!("it needs two features; the samples have the shape {shape:?}")),
+    }
+}
+
+fn curves(s: &Subject) -> Drawing {
+    let (loss, accuracy) = (s.log.watched("loss"), s.log.watched("acc"));
+    Ok(match accuracy.as_slice() {
+        [] => plot::curves(&series(&loss), "loss"),
+        accuracy => plot::history(&series(&loss), &series(accuracy)),
+    })
+}
+
+fn learning_rate(s: &Subject) -> Drawing {
+    let points = s.log.column("lr").unwrap_or_default();
+    let first = points.first().map(|p| p.1);
+    if points.iter().all(|p| Some(p.1) == first) {
+        return Err(format!("the learning rate stays {}", first.unwrap_or(f64::NAN)));
+    }
+    Ok(plot::learning_rate(&points))
+}
+
+fn data(s: &Subject) -> Drawing {
+    s.two_features()?;
+    scatter(s.data)
+}
+
+fn scatter(data: &Data) -> Drawing {
+    plane(&data.train)?;
+    let (labels, names) = combined(&data.train.y, &data.classes)?;
+    Ok(plot::scatter(&data.train.x, &labels)
+        .class_names(names)
+        .title("Training data")
+        .x_label("x1")
+        .y_label("x2"))
+}
+
+/// One class for each sample: that of its label, or of its combination of up to three labels.
+fn combined(y: &Tensor, names: &[String]) -> Result<(Tensor, Vec<String>), String> {
+    match y.shape() {
+        _ if names.is_empty() => Err("it needs classes".into()),
+        [_, labels] if *labels > 1 && *labels <= 3 && !is_one_hot(y) => {
+            let bits = Tensor::from_vec((0..*labels).map(|l| f64::from(1 << l)).collect(), [*labels]);
+            let numbers = (y.to(DType::F64) * bits).sum_dim(1, false).to(DType::I64);
+            let set = |number: usize| -> String {
+                let of: Vec<&str> =
+                    (0..*labels).filter(|l| number >> l & 1 == 1).map(|l| names[l].as_str()).collect();
+                if of.is_empty() { "none".into() } else { of.join(" + ") }
+            };
+            Ok((numbers, (0..1 << labels).map(set).collect()))
+        }
+        [_, labels] if *labels > 1 && !is_one_hot(y) => {
+            Err(format!("of {labels} labels there are too many combinations"))
+        }
+        _ => Ok((class_numbers(y), names.to_vec())),
+    }
+}
+
+fn is_one_hot(y: &Tensor) -> bool {
+    y.sum_dim(1, false).eq(1).all().item::<bool>()
+}
+
+/// Class numbers, from numbers, zeros and ones, or one-hot rows.
+fn class_numbers(y: &Tensor) -> Tensor {
+    match y.shape() {
+        [_, columns] if *columns > 1 => y.argmax_dim(1, false),
+        _ => y.flatten(0, -1).to(DType::I64),
+    }
+}
+
+/// The probabilities of the classes of [`combined`]: labels are independent of each other.
+fn probabilities(objective: &Objective, net: &Sequential, x: &Tensor) -> Tensor {
+    let p = objective.probabilities(&no_grad(|| outputs(net, &x.to(DType::F32))));
+    let labels = p.shape().get(1).copied().unwrap_or(1);
+    if !objective.is_binary() || labels == 1 {
+        return p;
+    }
+    let of = |number: usize| {
+        (0..labels).fold(Tensor::ones([p.size(0)]).to(DType::F64), |product, l| {
+            let p = p.select(1, l as isize);
+            product * if number >> l & 1 == 1 { p } else { 1.0 - p }
+        })
+    };
+    Tensor::stack(&(0..1 << labels).map(of).collect::<Vec<_>>(), 1)
+}
+
+fn boundary(s: &Subject) -> Drawing {
+    regions(s, plot::decision_boundary)
+}
+
+fn surface(s: &Subject) -> Drawing {
+    match s.test.answers {
+        Answers::Classes { .. } => regions(s, plot::probability_surface),
+        _ => Err("it needs samples of one class each".into()),
+    }
+}
+
+type Regions = fn(&dyn Fn(&Tensor) -> Tensor, &[plot::Labelled]) -> Plot;
+
+fn regions(s: &Subject, picture: Regions) -> Drawing {
+    s.two_features()?;
+    let (train, names) = combined(&s.data.train.y, &s.data.classes)?;
+    let (test, _) = combined(&s.data.test.y, &s.data.classes)?;
+    let ask = |x: &Tensor| probabilities(&s.objective, s.net, x);
+    let panels = [("Train", &s.data.train.x, &train), ("Test", &s.data.test.x, &test)];
+    Ok(picture(&ask, &panels).class_names(names).x_label("x1").y_label("x2"))
+}
+
+fn predictions(s: &Subject) -> Drawing {
+    let Answers::Numbers { predicted, target } = &s.test.answers else {
+        return Err("it needs a regression".into());
+    };
+    let (train, test) = (&s.data.train, &s.data.test);
+    if train.x.shape()[1..] != [1] || target.numel() != test.len() {
+        return Err("it needs one feature and one target".into());
+    }
+    Ok(plot::predictions((&train.x, &train.y), (&test.x, &test.y), Some(predicted)))
+}
+
+fn spaced(n: usize, most: usize) -> Tensor {
+    let some = n.min(most);
+    Tensor::from_vec((0..some).map(|i| (i * n / some.max(1)) as i64).collect(), some)
+}
+
+fn as_images(x: &Tensor, data: &Data) -> Tensor {
+    let [channels, rows, columns] = data.image.unwrap_or([1, 1, 1]);
+    x.reshape([x.size(0), channels, rows, columns])
+}
+
+fn images(s: &Subject) -> Drawing {
+    let rows = spaced(s.data.test.len(), MOST_IMAGES);
+    Ok(shown(s, &rows)?.title("Test images and what the model takes them for"))
+}
+
+/// The wrong images whose class got the smallest probabilities.
+fn worst(s: &Subject) -> Drawing {
+    let wrong = s.test.surest_mistakes(MOST_IMAGES);
+    if wrong.is_empty() {
+        return Err("no test image is wrong".into());
+    }
+    let rows = Tensor::from_vec(wrong.iter().map(|m| m.sample as i64).collect(), wrong.len());
+    Ok(shown(s, &rows)?.title("The wrong test images that the model was surest about"))
+}
+
+fn shown(s: &Subject, rows: &Tensor) -> Drawing {
+    if s.data.image.is_none() {
+        return Err("it needs images".into());
+    }
+    let (p, target) = s.classes()?;
+    let pick = |t: &Tensor| t.index_select(0, rows);
+    let images = as_images(&pick(&s.data.test.x), s.data);
+    Ok(plot::image_predictions(&images, &pick(target), &pick(p)).class_names(s.test.class_names()))
+}
+
+fn confusion(s: &Subject) -> Drawing {
+    match &s.test.answers {
+        Answers::Classes { confusion, .. } => Ok(plot::confusion_matrix(&confusion.counts())
+            .class_names(s.test.class_names())
+            .title(&format!("Confusion matrix of {} test samples", s.test.samples))),
+        _ => Err("it needs samples of one class each".into()),
+    }
+}
+
+fn roc(s: &Subject) -> Drawing {
+    let (scores, columns) = s.scores()?;
+    let areas = scores.roc_auc_per_class();
+    let curves: Vec<_> = columns.iter().map(|(c, _)| scores.roc_curve(*c)).collect();
+    let rates: Vec<plot::Rates> = columns
+        .iter()
+        .zip(&curves)
+        .map(|((c, name), curve)| (name.as_str(), curve.fpr.as_slice(), curve.tpr.as_slice(), areas[*c]))
+        .collect();
+    Ok(plot::roc(&rates))
+}
+
+fn precision_recall(s: &Subject) -> Drawing {
+    let (scores, columns) = s.scores()?;
+    let areas = scores.average_precision_per_class();
+    let curves: Vec<_> = columns.iter().map(|(c, _)| scores.precision_recall_curve(*c)).collect();
+    let rates: Vec<plot::Rates> = columns
+        .iter()
+        .zip(&curves)
+        .map(|((c, name), curve)| {
+            (name.as_str(), curve.precision.as_slice(), curve.recall.as_slice(), areas[*c])
+        })
+        .collect();
+    Ok(plot::precision_recall(&rates))
+}
+
+fn reliability(s: &Subject) -> Drawing {
+    let (_, target) = s.classes()?;
+    let curve = metrics::reliability_curve(&s.test.scores(), target, BINS);
+    let bins = curve.confidence.iter().zip(&curve.accuracy).zip(&curve.count);
+    Ok(plot::reliability(&bins.map(|((c, a), n)| (*c, *a, *n)).collect::<Vec<_>>()))
+}
+
+fn weights(s: &Subject) -> Drawing {
+    let all = s.net.named_parameters();
+    let weights: Vec<(&str, &Tensor)> =
+        all.iter().filter(|(name, _)| name.ends_with("weight")).map(|(name, t)| (name.as_str(), t)).collect();
+    Ok(plot::weights_histogram(&weights))
+}
