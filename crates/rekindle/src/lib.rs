@@ -46,9 +46,12 @@
 //! - [`data`]: data sets, loaders, splits, file formats
 //! - [`random`]: PyTorch's and NumPy's random streams
 //! - [`train`]: recipes and their runs
+//! - `plot`: pictures of data, nets and judgements (feature `plot`)
 //! - [`prelude`]: what a training script uses
 
 pub use rekindle_data as data;
+#[cfg(feature = "plot")]
+pub use rekindle_plot as plot;
 pub use rekindle_tensor::random::manual_seed;
 pub use rekindle_tensor::*;
 pub use rekindle_train as train;
