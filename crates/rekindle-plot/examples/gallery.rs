@@ -58,6 +58,8 @@ fn two_features(folder: &Path) -> std::io::Result<()> {
     save(folder, "boundary", plot::decision_boundary(&net, &panels))?;
     save(folder, "surface", plot::probability_surface(&net, &panels))?;
 
+    print!("{}", plot::Terminal::new(76, 26).boundary(&net, &x_test, &y_test));
+
     let (x3, y3) = clouds(300, 3);
     let centers = tensor([[3.0, 0.0], [-1.5, 2.6], [-1.5, -2.6]]);
     let net3 = |x: &Tensor| (x.matmul(&centers.transpose(0, 1)) * 0.4).softmax(1);
@@ -86,6 +88,8 @@ fn training(folder: &Path) -> std::io::Result<()> {
     let losses = [("train", loss.as_slice()), ("validation", &validation)];
     let accuracies = [("train", accuracy.as_slice()), ("validation", &validated)];
     save(folder, "loss", plot::curves(&losses, "loss"))?;
+    print!("{}", plot::Terminal::new(76, 18).curves(&losses, "loss"));
+    print!("{}", plot::Terminal::new(76, 18).color(true).curves(&accuracies, "accuracy"));
     save(folder, "history", plot::history(&losses, &accuracies).title("Fashion-MNIST, CNN, seed 42"))?;
     let seconds = curve(&|e| 3.1 + 0.2 * wobble(e));
     save(folder, "seconds", plot::curves(&[("epoch", &seconds)], "seconds per epoch"))?;

@@ -104,6 +104,7 @@ impl Chart for Activations {
                 x_label: options.x_label("x"),
                 y_label: options.y_label("y"),
                 grid: true,
+                gutter: None,
             };
             let panel = Panel::new(canvas, place, axes);
             if ends.0 < 0.0 && ends.1 > 0.0 {

@@ -9,12 +9,14 @@ pub(crate) struct Axis {
     pub(crate) low: f64,
     pub(crate) high: f64,
     pub(crate) log: bool,
+    /// Whether there is nothing between two whole numbers.
+    pub(crate) whole: bool,
 }
 
 impl Axis {
     /// A linear axis with exactly these ends.
     pub(crate) fn new(low: f64, high: f64) -> Axis {
-        Axis { low, high, log: false }
+        Axis { low, high, log: false, whole: false }
     }
 
     /// A linear axis around all finite values, with `margin` of their span free on both sides; around 0 to 1 if there
@@ -37,7 +39,12 @@ impl Axis {
             return Axis::new(0.0, 1.0);
         };
         let room = (high / low).powf(0.05).max(1.1);
-        Axis { low: (low / room).max(1e-300), high: (high * room).min(1e300), log: true }
+        Axis { low: (low / room).max(1e-300), high: (high * room).min(1e300), log: true, whole: false }
+    }
+
+    /// The same axis for counts: no ticks between whole numbers.
+    pub(crate) fn whole(self, on: bool) -> Axis {
+        Axis { whole: on, ..self }
     }
 
     /// The place of a value: 0 at the low end, 1 at the high end.
@@ -61,6 +68,7 @@ impl Axis {
 
     fn linear_ticks(&self, count: usize) -> Vec<(f64, String)> {
         let step = nice_step((self.high - self.low) / count.max(1) as f64);
+        let step = if self.whole { step.max(1.0) } else { step };
         let (first, last) = ((self.low / step - 1e-6).ceil(), (self.high / step + 1e-6).floor());
         if !(step > 0.0 && (last - first).abs() < 1000.0) {
             return Vec::new();
@@ -104,10 +112,12 @@ pub(crate) fn span(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> 
     })
 }
 
-/// The next of 1, 2, 2.5, 5, 10 times a power of ten.
+/// The next of 1, 2, 5, 10 times a power of ten; from 25 on also 2.5.
 fn nice_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|f| f * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0);
+    let between = if power >= 10.0 { 2.5 } else { 2.0 };
+    let factor =
+        [1.0, 2.0, between, 5.0].into_iter().find(|f| f * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0);
     factor * power
 }
 
@@ -189,8 +199,9 @@ mod tests {
         assert_eq!(labels(&Axis::new(-1.1, 1.1)), ["−1.0", "−0.5", "0.0", "0.5", "1.0"]);
         assert_eq!(labels(&Axis::new(0.0, 2000.0)), ["0", "500", "1000", "1500", "2000"]);
         assert_eq!(labels(&Axis::new(0.0, 2e-5)), ["0", "0.5·10⁻⁵", "1.0·10⁻⁵", "1.5·10⁻⁵", "2.0·10⁻⁵"]);
-        let log = Axis { low: 1e-5, high: 10.0, log: true };
+        let log = Axis { low: 1e-5, high: 10.0, log: true, whole: false };
         assert_eq!(labels(&log), ["10⁻⁴", "0.01", "1"]);
+        assert_eq!(labels(&Axis::new(0.0, 2.5).whole(true)), ["0", "1", "2"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What a classifier of two features says everywhere: the regions of its classes, and how sure it is.
 
 use crate::axis::Axis;
-use crate::canvas::{Canvas, Rect, Style};
+use crate::canvas::{Canvas, Rect, Style, sharp};
 use crate::classes::{self, argmax};
-use crate::color::{self, INK, NOTHING};
+use crate::color::{self, INK, NOTHING, WHITE};
 use crate::field::Grid;
 use crate::legend::{Entry, Sign};
 use crate::panel::{Axes, Panel, TICK};
@@ -40,7 +40,7 @@ pub fn decision_boundary(probabilities: &dyn Fn(&Tensor) -> Tensor, panels: &[La
 /// Draws how probable a net finds class 1 everywhere, with the points of each panel side by side; for more than two
 /// classes the probability of the predicted class.
 ///
-/// The arguments are those of [`decision_boundary`]. The line is where the prediction changes.
+/// The arguments are those of [`decision_boundary`].
 ///
 /// # Panics
 /// As [`decision_boundary`].
@@ -170,9 +170,9 @@ impl Boundary {
                 self.shade(middle),
             );
         }
-        canvas.frame(bar, INK, 1.0);
+        canvas.frame(bar.sharp(), INK, 1.0);
         for (p, label) in Axis::new(first, 1.0).ticks(5) {
-            canvas.line(&[(bar.right, y(p)), (bar.right + 4.0, y(p))], INK, 1.0);
+            canvas.line(&[bar.right, bar.right + 4.0].map(|x| (x, sharp(y(p)))), INK, 1.0);
             canvas.text(&label, (bar.right + 7.0, y(p)), Style::new(TICK).left());
         }
         let label = match self.classes() {
@@ -222,14 +222,19 @@ impl Chart for Boundary {
         let (x_label, y_label) = (options.x_label("feature 0"), options.y_label("feature 1"));
         for ((name, points), place) in self.panels.iter().zip(room.grid(1, self.panels.len(), 16.0)) {
             let (x, y) = self.axes.clone();
-            let panel = Panel::new(canvas, place, Axes { title: name, x, y, x_label, y_label, grid: false });
+            let panel = Panel::new(
+                canvas,
+                place,
+                Axes { title: name, x, y, x_label, y_label, grid: false, gutter: None },
+            );
             if self.surface {
                 self.draw_surface(&panel)
             } else {
                 self.draw_regions(&panel)
             }
             self.draw_undefined(&panel);
-            points.draw(&panel);
+            // On strong colours only a dark edge shows where a point of the same colour is.
+            points.draw(&panel, if self.surface { INK } else { WHITE });
             panel.finish(false);
         }
         if self.surface {
@@ -239,7 +244,7 @@ impl Chart for Boundary {
 }
 
 /// Axes around the points of all panels and 0.1 more; around 0 to 1 if there are none.
-fn around(panels: &[(String, Points)]) -> (Axis, Axis) {
+pub(crate) fn around(panels: &[(String, Points)]) -> (Axis, Axis) {
     let wider = |values: Vec<f64>| {
         let axis = Axis::around(values, 0.0);
         let room = if axis.high - axis.low < 1e6 { 0.1 } else { 0.0 };

@@ -60,10 +60,21 @@ impl Rect {
         (0..rows * columns).map(cell).collect()
     }
 
+    /// The rectangle with sides along the middle of pixels, where lines of one pixel are sharp.
+    pub(crate) fn sharp(&self) -> Rect {
+        let Rect { left, top, right, bottom } = *self;
+        Rect::new(sharp(left), sharp(top), sharp(right), sharp(bottom))
+    }
+
     /// The rectangle with sides on whole pixels.
     pub(crate) fn round(&self) -> Rect {
         Rect::new(self.left.round(), self.top.round(), self.right.round(), self.bottom.round())
     }
+}
+
+/// The middle of the pixel at a place.
+pub(crate) fn sharp(place: f64) -> f64 {
+    place.floor() + 0.5
 }
 
 /// How a text looks and which of its points is the anchor.
@@ -182,18 +193,25 @@ impl<'a> Canvas<'a> {
         self.draw(&Polygon::new(points, color));
     }
 
-    /// The point of a class: its shape and colour, with a thin light edge.
-    pub(crate) fn marker(&self, (x, y): (f64, f64), class: usize, radius: f64, color: RGBColor) {
+    /// A point with the shape of a class, and a thin edge.
+    pub(crate) fn marker(
+        &self,
+        (x, y): (f64, f64),
+        class: usize,
+        radius: f64,
+        color: RGBColor,
+        edge: RGBColor,
+    ) {
         let at = EmptyElement::at((units(x), units(y)));
         let outline = marker::outline(class, radius * crate::svg::UNIT);
         if outline.is_empty() {
             let r = units(radius);
             self.draw(
-                &(at + Circle::new((0, 0), r, color.filled()) + Circle::new((0, 0), r, stroke(WHITE, 0.6))),
+                &(at + Circle::new((0, 0), r, color.filled()) + Circle::new((0, 0), r, stroke(edge, 0.6))),
             );
         } else {
             let closed: Vec<_> = outline.iter().copied().chain([outline[0]]).collect();
-            self.draw(&(at + Polygon::new(outline, color) + PathElement::new(closed, stroke(WHITE, 0.6))));
+            self.draw(&(at + Polygon::new(outline, color) + PathElement::new(closed, stroke(edge, 0.6))));
         }
     }
 }

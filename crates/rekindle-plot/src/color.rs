@@ -69,20 +69,21 @@ pub(crate) fn amount(t: f64) -> RGBColor {
 
 /// Probabilities of class 1 against class 0: from blue over white (0.5) to orange, the colours of the two classes.
 pub(crate) fn diverging(t: f64) -> RGBColor {
-    along(&[class(0), mix(class(0), WHITE, 0.6), WHITE, mix(class(1), WHITE, 0.55), class(1)], t)
+    let ends = [mix(class(0), WHITE, 0.15), mix(class(1), WHITE, 0.1)];
+    along(&[ends[0], mix(class(0), WHITE, 0.6), WHITE, mix(class(1), WHITE, 0.55), ends[1]], t)
 }
 
 /// Probabilities without a middle: cividis (Nuñez, Anderton, Renslow, 2018), at nine points.
 pub(crate) fn cividis(t: f64) -> RGBColor {
     const CIVIDIS: [RGBColor; 9] = [
         RGBColor(0, 34, 78),
-        RGBColor(27, 54, 107),
-        RGBColor(63, 77, 108),
-        RGBColor(92, 99, 110),
-        RGBColor(124, 123, 120),
-        RGBColor(156, 146, 115),
-        RGBColor(187, 171, 103),
-        RGBColor(221, 199, 83),
+        RGBColor(26, 56, 111),
+        RGBColor(67, 78, 108),
+        RGBColor(97, 101, 111),
+        RGBColor(125, 124, 120),
+        RGBColor(155, 148, 118),
+        RGBColor(188, 174, 108),
+        RGBColor(222, 201, 88),
         RGBColor(254, 232, 56),
     ];
     along(&CIVIDIS, t)

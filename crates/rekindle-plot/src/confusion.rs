@@ -130,7 +130,7 @@ impl Chart for Confusion {
 
     fn size(&self, options: &Options) -> (u32, u32) {
         let n = self.classes().max(2) as f64;
-        let cell = (560.0 / n).clamp(if n <= 20.0 { 52.0 } else { 32.0 }, 130.0);
+        let cell = (560.0 / n).clamp(if n <= 20.0 { 52.0 } else { 36.0 }, 130.0);
         let names = self.name_width(options);
         let below = if self.upright(cell, options) { names + 10.0 } else { 22.0 };
         let (width, height) = (names + n * cell + 70.0, below + n * cell + 110.0);
@@ -142,7 +142,7 @@ impl Chart for Confusion {
         let right: u64 = (0..self.classes()).map(|c| self.counts[c][c]).sum();
         let share = right as f64 / total.max(1) as f64;
         let (right, total) = (grouped(right as usize), grouped(total as usize));
-        vec![format!("%: share of the row. {right} of {total} right (accuracy {share:.4})")]
+        vec![format!("Colour and %: share of the row. {right} of {total} right (accuracy {share:.4})")]
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
@@ -165,12 +165,12 @@ impl Chart for Confusion {
         }
         if side >= 12.0 {
             for i in 1..self.classes() {
-                let at = i as f64 * side;
+                let at = i as f64 * side + 0.5;
                 canvas.line(&[(matrix.left + at, matrix.top), (matrix.left + at, matrix.bottom)], WHITE, 1.0);
                 canvas.line(&[(matrix.left, matrix.top + at), (matrix.right, matrix.top + at)], WHITE, 1.0);
             }
         }
-        canvas.frame(matrix, INK, 1.0);
+        canvas.frame(matrix.sharp(), INK, 1.0);
         self.draw_names(canvas, body, matrix, side, options);
     }
 }

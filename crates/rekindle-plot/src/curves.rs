@@ -38,14 +38,16 @@ pub fn history(loss: &[Series], accuracy: &[Series]) -> Plot {
     Plot::new(Curves { title: "Training".into(), x_label: "epoch".into(), panels })
 }
 
-/// Draws the learning rate over the epochs (or over steps, see [`Plot::x_label`]).
+/// Draws the learning rate over the epochs (or over steps, see [`Plot::x_label`]). Each rate holds until the next.
 ///
 /// ```
 /// # use rekindle_plot as plot;
 /// plot::learning_rate(&[(0.0, 0.1), (30.0, 0.01), (60.0, 0.001)]).x_label("step").draw();
 /// ```
 pub fn learning_rate(points: &[(f64, f64)]) -> Plot {
-    let panels = vec![Group::new(&[("learning rate", points)], "learning rate")];
+    let holds = points.windows(2).flat_map(|pair| [pair[0], (pair[1].0, pair[0].1)]);
+    let steps: Vec<_> = holds.chain(points.last().copied()).collect();
+    let panels = vec![Group::new(&[("learning rate", &steps)], "learning rate")];
     Plot::new(Curves { title: "Learning rate".into(), x_label: "epoch".into(), panels })
 }
 
@@ -56,13 +58,13 @@ struct Curves {
 }
 
 /// The curves of one panel.
-struct Group {
+pub(crate) struct Group {
     y_label: String,
     series: Vec<(String, Vec<(f64, f64)>)>,
 }
 
 impl Group {
-    fn new(series: &[Series], y_label: &str) -> Group {
+    pub(crate) fn new(series: &[Series], y_label: &str) -> Group {
         let series = series.iter().map(|(name, points)| (name.to_string(), points.to_vec())).collect();
         Group { y_label: y_label.into(), series }
     }
@@ -76,12 +78,17 @@ impl Group {
     }
 
     /// Whether a logarithmic axis shows more.
-    fn spans_decades(&self) -> bool {
+    pub(crate) fn spans_decades(&self) -> bool {
         let falls = self.y_label.contains("loss") || self.y_label.contains("rate");
         falls && span(self.values()).is_some_and(|(low, high)| low > 0.0 && high / low >= 100.0)
     }
 
-    fn y_axis(&self, log: bool) -> Axis {
+    pub(crate) fn x_axis(&self) -> Axis {
+        let xs = || self.points().filter(|p| p.1.is_finite()).map(|p| p.0);
+        Axis::around(xs(), 0.02).whole(xs().all(|x| x.fract() == 0.0))
+    }
+
+    pub(crate) fn y_axis(&self, log: bool) -> Axis {
         let share = self.y_label.contains("accuracy")
             && self.values().all(|v| !v.is_finite() || (0.0..=1.0).contains(&v));
         match log {
@@ -97,15 +104,15 @@ impl Group {
 
     fn draw(&self, canvas: &Canvas, place: Rect, options: &Options, x_label: &str, names: &[String]) {
         let log = options.log.unwrap_or_else(|| self.spans_decades());
-        let xs = self.points().filter(|p| p.1.is_finite()).map(|p| p.0);
         let label = if log { format!("{} (logarithmic)", self.y_label) } else { self.y_label.clone() };
         let axes = Axes {
             title: "",
-            x: Axis::around(xs, 0.02),
+            x: self.x_axis(),
             y: self.y_axis(log),
             x_label: options.x_label(x_label),
             y_label: options.y_label(&label),
             grid: true,
+            gutter: None,
         };
         let panel = Panel::new(canvas, place, axes);
         for (name, points) in &self.series {

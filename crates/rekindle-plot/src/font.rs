@@ -2,7 +2,7 @@
 //!
 //! Letters come from DejaVu Sans (Latin, Greek, Cyrillic, Arabic, Hebrew, mathematics and more), shaped by rustybuzz, so
 //! that accents combine and Arabic letters join. What it lacks (Hangul, Han, Kana and most other scripts) comes from
-//! GNU Unifont, a bitmap font of the whole Basic Multilingual Plane, as rectangles. What no font has is a box.
+//! GNU Unifont, a bitmap font of the whole Basic Multilingual Plane, whose pixels are joined to strokes. What no font has is a box.
 
 mod bitmap;
 mod runs;
@@ -36,6 +36,9 @@ pub(crate) enum Segment {
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     pub(crate) outline: Vec<Segment>,
+    /// Straight strokes with round ends, and how thick they are.
+    pub(crate) strokes: Vec<[(f64, f64); 2]>,
+    pub(crate) thickness: f64,
     pub(crate) width: f64,
     /// How many characters no font has.
     pub(crate) boxes: usize,
@@ -64,7 +67,7 @@ pub(crate) fn fit(text: &str, size: f64, bold: bool, limit: f64) -> String {
 
 /// Lays out one line of text.
 pub(crate) fn shape(text: &str, size: f64, bold: bool) -> Line {
-    let mut line = Line::default();
+    let mut line = Line { thickness: bitmap::thickness(size, bold), ..Line::default() };
     for run in runs::split(text, |c| face(bold).glyph_index(c).is_some()) {
         match run.source {
             Source::Outline => line.shape_outlines(&run, size, face(bold)),
@@ -100,7 +103,7 @@ impl Line {
             // A combining mark is drawn on the character before it.
             let advance = if bitmap::combines(c) { 0.0 } else { glyph.columns as f64 * pixel };
             let x = if advance > 0.0 { self.width } else { self.width - glyph.columns as f64 * pixel };
-            bitmap::outline(&glyph, x, pixel, &mut self.outline);
+            bitmap::strokes(&glyph, x, pixel, &mut self.strokes);
             self.width += advance;
         }
     }
@@ -184,7 +187,7 @@ mod tests {
         ] {
             let line = shape(text, 13.0, false);
             assert_eq!(line.boxes, 0, "{text}");
-            assert!(line.outline.len() > 10 && line.width > 10.0, "{text}");
+            assert!(line.outline.len() + line.strokes.len() > 10 && line.width > 10.0, "{text}");
         }
         assert_eq!(shape("a\u{e000}", 13.0, false).boxes, 1);
     }
@@ -193,7 +196,7 @@ mod tests {
     fn decomposed_text_looks_like_composed_text() {
         // Folder names on some systems come with Hangul taken apart into its letters.
         let decomposed = "\u{1110}\u{1175}\u{1109}\u{1167}\u{110e}\u{1173}";
-        assert_eq!(shape(decomposed, 13.0, false).outline, shape("티셔츠", 13.0, false).outline);
+        assert_eq!(shape(decomposed, 13.0, false).strokes, shape("티셔츠", 13.0, false).strokes);
         assert!((width("e\u{301}", 13.0, false) - width("é", 13.0, false)).abs() < 1e-9);
         assert_eq!(width("カ\u{3099}", 13.0, false), width("ガ", 13.0, false));
     }

@@ -73,10 +73,11 @@ impl Histogram {
         let axes = Axes {
             title: &self.title,
             x: Axis::new(self.low - room, self.high + room),
-            y: Axis::new(0.0, if most > 0.0 { most * 1.06 } else { 1.0 }),
+            y: Axis::new(0.0, if most > 0.0 { most * 1.06 } else { 1.0 }).whole(true),
             x_label: options.x_label("value"),
             y_label: options.y_label("count"),
             grid: true,
+            gutter: None,
         };
         let panel = Panel::new(canvas, place, axes);
         let edge = |i: usize| self.low + (self.high - self.low) * i as f64 / BINS as f64;

@@ -1,6 +1,7 @@
 //! The legend: a column beside the plotting areas, so that it hides no data.
 
 use crate::canvas::{Canvas, Rect, Style};
+use crate::color::WHITE;
 use crate::font;
 use plotters::style::RGBColor;
 
@@ -41,7 +42,7 @@ pub(crate) fn draw(canvas: &Canvas, place: Rect, entries: &[Entry]) {
     for (i, entry) in entries[..shown].iter().enumerate() {
         let y = row(i);
         match entry.sign {
-            Sign::Marker(class, color) => canvas.marker((place.left + 14.0, y), class, 4.5, color),
+            Sign::Marker(class, color) => canvas.marker((place.left + 14.0, y), class, 4.5, color, WHITE),
             Sign::Line(dash, color) => {
                 canvas.dashed(&[(place.left, y), (place.left + 27.0, y)], color, 2.0, dash);
             }

@@ -27,6 +27,7 @@
 //! | thresholds | [`roc`], [`precision_recall`] |
 //! | whether probabilities can be believed | [`reliability`] |
 //! | weights | [`weights_histogram`] |
+//! | a quick look as text | [`Terminal`] |
 //!
 //! # What can be relied on
 //! - The same data give the same bytes, on any thread.
@@ -61,6 +62,7 @@ mod rates;
 mod reliability;
 mod scatter;
 mod svg;
+mod terminal;
 
 pub use activations::{Named, activation, activations};
 pub use boundary::{Labelled, decision_boundary, probability_surface};
@@ -74,3 +76,4 @@ pub use predictions::predictions;
 pub use rates::{Rates, precision_recall, roc};
 pub use reliability::{Bin, reliability};
 pub use scatter::scatter;
+pub use terminal::Terminal;

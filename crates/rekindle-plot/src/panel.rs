@@ -1,8 +1,8 @@
 //! One plotting area with its axes, and data drawn on it.
 
 use crate::axis::Axis;
-use crate::canvas::{Canvas, Rect, Style};
-use crate::color::{GREY, GRID, INK};
+use crate::canvas::{Canvas, Rect, Style, sharp};
+use crate::color::{self, GREY, GRID, INK, WHITE};
 use crate::font;
 use crate::svg::{UNIT, units};
 use plotters::coord::CoordTranslate;
@@ -20,6 +20,8 @@ pub(crate) struct Axes<'s> {
     pub(crate) x_label: &'s str,
     pub(crate) y_label: &'s str,
     pub(crate) grid: bool,
+    /// Room for the labels of the y axis, if panels above each other need the same; else as much as they take.
+    pub(crate) gutter: Option<f64>,
 }
 
 /// A plotting area.
@@ -35,7 +37,7 @@ pub(crate) struct Panel<'c, 'a> {
 impl<'c, 'a> Panel<'c, 'a> {
     /// Puts axes into `outer`; the data go inside of them.
     pub(crate) fn new(canvas: &'c Canvas<'a>, outer: Rect, axes: Axes) -> Panel<'c, 'a> {
-        let inner = inner(outer, &axes).round();
+        let inner = inner(outer, &axes).sharp();
         let pixels = (units(inner.left)..units(inner.right), units(inner.bottom)..units(inner.top));
         let coordinates = Cartesian2d::new(axes.x.clone(), axes.y.clone(), pixels);
         let panel = Panel { canvas, inner, coordinates, x: axes.x.clone(), y: axes.y.clone() };
@@ -47,17 +49,17 @@ impl<'c, 'a> Panel<'c, 'a> {
     fn draw_ticks(&self, grid: bool) {
         let Rect { left, top, right, bottom } = self.inner;
         for (value, label) in self.x.ticks(x_count(self.inner.width())) {
-            let (x, _) = self.place(value, self.y.low);
+            let x = sharp(self.place(value, self.y.low).0);
             if grid {
-                self.canvas.line(&[(x, top), (x, bottom)], GRID, 0.8);
+                self.canvas.line(&[(x, top), (x, bottom)], GRID, 1.0);
             }
             self.canvas.line(&[(x, bottom), (x, bottom + 4.0)], INK, 1.0);
             self.canvas.text(&label, (x, bottom + 7.0), Style::new(TICK).top());
         }
         for (value, label) in self.y.ticks(y_count(self.inner.height())) {
-            let (_, y) = self.place(self.x.low, value);
+            let y = sharp(self.place(self.x.low, value).1);
             if grid {
-                self.canvas.line(&[(left, y), (right, y)], GRID, 0.8);
+                self.canvas.line(&[(left, y), (right, y)], GRID, 1.0);
             }
             self.canvas.line(&[(left - 4.0, y), (left, y)], INK, 1.0);
             self.canvas.text(&label, (left - 7.0, y), Style::new(TICK).right());
@@ -103,16 +105,16 @@ impl<'c, 'a> Panel<'c, 'a> {
             match pixels.as_slice() {
                 [] => {}
                 // A lone point would be invisible.
-                [one] => self.canvas.marker(*one, 0, 2.5, color),
+                [one] => self.canvas.marker(*one, 0, 2.5, color, WHITE),
                 _ => self.canvas.dashed(&thin(&pixels), color, width, dash),
             }
         }
     }
 
-    /// A point with the shape of a class.
-    pub(crate) fn marker(&self, (x, y): (f64, f64), class: usize, radius: f64, color: RGBColor) {
+    /// A point with the shape and colour of a class.
+    pub(crate) fn marker(&self, (x, y): (f64, f64), class: usize, radius: f64, edge: RGBColor) {
         if self.shows((x, y)) {
-            self.canvas.marker(self.place(x, y), class, radius, color);
+            self.canvas.marker(self.place(x, y), class, radius, color::class(class), edge);
         }
     }
 
@@ -130,11 +132,11 @@ impl<'c, 'a> Panel<'c, 'a> {
 
 /// How many ticks an axis of this length has room for.
 fn x_count(pixels: f64) -> usize {
-    (pixels / 80.0).clamp(2.0, 8.0) as usize
+    (pixels / 80.0).clamp(3.0, 8.0) as usize
 }
 
 fn y_count(pixels: f64) -> usize {
-    (pixels / 55.0).clamp(2.0, 8.0) as usize
+    (pixels / 50.0).clamp(3.0, 8.0) as usize
 }
 
 /// The plotting area inside of names and tick labels.
@@ -144,7 +146,7 @@ fn inner(outer: Rect, axes: &Axes) -> Rect {
     let widest = |ticks: Vec<(f64, String)>| {
         ticks.iter().map(|(_, label)| font::width(label, TICK, false)).fold(0.0, f64::max)
     };
-    let y_ticks = widest(axes.y.ticks(y_count(outer.height() - top - bottom)));
+    let y_ticks = axes.gutter.unwrap_or_else(|| widest(axes.y.ticks(y_count(outer.height() - top - bottom))));
     let y_name = if axes.y_label.is_empty() { 0.0 } else { 22.0 };
     // Half of the last label of the x axis may stand out at the right.
     let right = widest(axes.x.ticks(x_count(outer.width()))) / 2.0 + 1.0;
@@ -200,6 +202,7 @@ mod tests {
             x_label: "x",
             y_label: "y",
             grid: true,
+            gutter: None,
         };
         let outer = Rect::new(10.0, 20.0, 410.0, 320.0);
         let inner = inner(outer, &axes);

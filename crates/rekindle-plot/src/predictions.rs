@@ -3,7 +3,7 @@
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Rect};
 use crate::classes;
-use crate::color;
+use crate::color::{self, WHITE};
 use crate::legend::{Entry, Sign};
 use crate::panel::{Axes, Panel};
 use crate::plot::{Chart, Options, Plot};
@@ -103,11 +103,12 @@ impl Chart for Predictions {
             x_label: options.x_label("x"),
             y_label: options.y_label("y"),
             grid: true,
+            gutter: None,
         };
         let panel = Panel::new(canvas, body, axes);
         for (i, set) in self.sets.iter().enumerate() {
             for point in &set.points {
-                panel.marker(*point, i, 4.0, color::class(i));
+                panel.marker(*point, i, 4.0, WHITE);
             }
         }
         panel.finish(all().next().is_none());

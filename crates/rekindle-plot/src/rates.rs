@@ -31,8 +31,8 @@ pub fn roc(curves: &[Rates]) -> Plot {
     Plot::new(Thresholds { curves: curves.iter().map(curve).collect(), roc: true })
 }
 
-/// Draws precision against recall, for every threshold. Between two thresholds the precision is that of the lower recall's
-/// left neighbour, as steps; nothing is interpolated.
+/// Draws precision against recall, for every threshold. Between two thresholds the curve is a step, as scikit-learn draws it:
+/// an interpolated precision would be too good (Davis and Goadrich 2006).
 ///
 /// # Panics
 /// If a curve has not as many precisions as recalls.
@@ -89,7 +89,7 @@ impl Chart for Thresholds {
             |(i, c): (usize, &Curve)| Entry { sign: Sign::Line(i, color::class(i)), name: c.name.clone() };
         let mut entries: Vec<Entry> = self.curves.iter().enumerate().map(entry).collect();
         if self.roc {
-            entries.push(Entry { sign: Sign::Line(1, GREY), name: "chance".into() });
+            entries.push(Entry { sign: Sign::Line(2, GREY), name: "chance".into() });
         }
         entries
     }
@@ -112,10 +112,11 @@ impl Chart for Thresholds {
             x_label: options.x_label(x_label),
             y_label: options.y_label(y_label),
             grid: true,
+            gutter: None,
         };
         let panel = Panel::new(canvas, body, axes);
         if self.roc {
-            panel.line(&[(0.0, 0.0), (1.0, 1.0)], GREY, 1.2, 1);
+            panel.line(&[(0.0, 0.0), (1.0, 1.0)], GREY, 1.4, 2);
         }
         for (i, curve) in self.curves.iter().enumerate() {
             panel.line(&curve.points, color::class(i), 2.2, i);

@@ -2,9 +2,10 @@
 
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Rect};
-use crate::color::{self, GREY};
+use crate::color::{self, GREY, WHITE};
+use crate::font;
 use crate::legend::{Entry, Sign};
-use crate::panel::{Axes, Panel};
+use crate::panel::{Axes, Panel, TICK};
 use crate::plot::{Chart, Options, Plot};
 
 /// A bin of a reliability diagram: the mean of the predicted probabilities in it, the share of samples of which the
@@ -54,15 +55,17 @@ impl Chart for Reliability {
     fn legend(&self, _: &Options) -> Vec<Entry> {
         vec![
             Entry { sign: Sign::Marker(0, color::class(0)), name: "observed".into() },
-            Entry { sign: Sign::Line(1, GREY), name: "ideal".into() },
+            Entry { sign: Sign::Line(2, GREY), name: "ideal".into() },
         ]
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
         let cut = body.top + body.height() * 0.7;
+        let most = self.filled().map(|b| b.2).max().unwrap_or(1);
+        let gutter = font::width(&most.to_string(), TICK, false).max(24.0);
         let axes = |y, x_label, y_label| {
             let x = Axis::new(-0.02, 1.02);
-            Axes { title: "", x, y, x_label, y_label, grid: true }
+            Axes { title: "", x, y, x_label, y_label, grid: true, gutter: Some(gutter) }
         };
         let upper = Rect { bottom: cut, ..body };
         let upper = Panel::new(
@@ -70,16 +73,19 @@ impl Chart for Reliability {
             upper,
             axes(Axis::new(-0.02, 1.02), "", options.y_label("share that came true")),
         );
-        upper.line(&[(0.0, 0.0), (1.0, 1.0)], GREY, 1.2, 1);
+        upper.line(&[(0.0, 0.0), (1.0, 1.0)], GREY, 1.4, 2);
         let points: Vec<_> = self.filled().map(|(p, share, _)| (*p, *share)).collect();
         upper.line(&points, color::class(0), 1.6, 0);
-        points.iter().for_each(|point| upper.marker(*point, 0, 5.0, color::class(0)));
+        points.iter().for_each(|point| upper.marker(*point, 0, 5.0, WHITE));
         upper.finish(points.is_empty());
 
-        let most = self.filled().map(|b| b.2).max().unwrap_or(1) as f64;
         let lower = Rect { top: cut + 4.0, ..body };
         let x_label = options.x_label("predicted probability");
-        let lower = Panel::new(canvas, lower, axes(Axis::new(0.0, most * 1.08), x_label, "samples"));
+        let lower = Panel::new(
+            canvas,
+            lower,
+            axes(Axis::new(0.0, most as f64 * 1.08).whole(true), x_label, "samples"),
+        );
         let half = self.half_bar();
         for (p, _, n) in self.filled() {
             lower.bar((p - half, 0.0), (p + half, *n as f64), color::class(0));

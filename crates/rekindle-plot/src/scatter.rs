@@ -3,10 +3,11 @@
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Rect};
 use crate::classes;
-use crate::color;
+use crate::color::{self, WHITE};
 use crate::legend::{Entry, Sign};
 use crate::panel::{Axes, Panel};
 use crate::plot::{Chart, Options, Plot};
+use plotters::style::RGBColor;
 use rekindle_tensor::Tensor;
 
 /// How many points of one panel are drawn. More would hide each other, and make a file that no program opens.
@@ -52,8 +53,9 @@ impl Chart for Scatter {
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
         let (x, y) = self.points.axes(0.04);
         let (x_label, y_label) = (options.x_label("feature 0"), options.y_label("feature 1"));
-        let panel = Panel::new(canvas, body, Axes { title: "", x, y, x_label, y_label, grid: true });
-        self.points.draw(&panel);
+        let panel =
+            Panel::new(canvas, body, Axes { title: "", x, y, x_label, y_label, grid: true, gutter: None });
+        self.points.draw(&panel, WHITE);
         panel.finish(self.points.at.is_empty());
     }
 }
@@ -106,14 +108,14 @@ impl Points {
     }
 
     /// Draws them in the order of the data, so that no class hides another as a whole.
-    pub(crate) fn draw(&self, panel: &Panel) {
+    pub(crate) fn draw(&self, panel: &Panel, edge: RGBColor) {
         let radius = match self.at.len() {
             0..=400 => 4.5,
             401..=1500 => 3.6,
             _ => 2.6,
         };
         for (at, class) in self.at.iter().zip(&self.class) {
-            panel.marker(*at, *class, radius, color::class(*class));
+            panel.marker(*at, *class, radius, edge);
         }
     }
 }

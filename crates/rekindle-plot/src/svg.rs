@@ -222,10 +222,18 @@ impl DrawingBackend for Svg<'_> {
             let (x, y) = style.transform().transform(x, y);
             (pos.0 + x, pos.1 + y)
         };
+        // The first path of a text says what it spells.
+        let mut label = format!(" aria-label=\"{}\"", escape(text));
         let outline = glyph_path(&line.outline, place);
         if !outline.is_empty() {
-            let attributes = format!(" aria-label=\"{}\"{}", escape(text), paint("fill", style.color()));
-            self.add(attributes, false, &outline);
+            self.add(std::mem::take(&mut label) + &paint("fill", style.color()), false, &outline);
+        }
+        let strokes: String =
+            line.strokes.iter().map(|ends| polyline(ends.map(|(x, y)| place(x, y)))).collect();
+        if !strokes.is_empty() {
+            let width = units(line.thickness);
+            let attributes = format!("{label}{} stroke-width=\"{width}\"", paint("stroke", style.color()));
+            self.add(attributes, false, &strokes);
         }
         Ok(())
     }

@@ -1,10 +1,9 @@
-//! GNU Unifont's glyphs (8 or 16 columns, 16 rows) as rectangles.
+//! GNU Unifont's glyphs (8 or 16 columns, 16 rows) as strokes.
 
-use super::Segment;
 use unifont::Glyph;
 
 /// Rows above the base line.
-const ASCENT: usize = 14;
+const ASCENT: f64 = 14.0;
 
 /// The pixels of one character.
 pub(super) struct Pixels {
@@ -29,7 +28,12 @@ pub(super) fn glyph(c: char) -> Pixels {
 /// The side of one of the font's pixels beside letters of `size` pixels. It is 1 at the sizes of labels, so that the
 /// glyphs stay sharp.
 pub(super) fn pixel(size: f64) -> f64 {
-    if size <= 17.0 { 1.0 } else { (size / 15.0 * 4.0).round() / 4.0 }
+    if size < 16.0 { 1.0 } else { size / 15.0 }
+}
+
+/// How thick the strokes are, so that they look like the letters of the outline font.
+pub(super) fn thickness(size: f64, bold: bool) -> f64 {
+    pixel(size) * if bold { 1.75 } else { 1.25 }
 }
 
 /// Whether a character is drawn over the one before it: the combining marks of scripts that DejaVu Sans does not have.
@@ -45,27 +49,30 @@ pub(super) fn combines(c: char) -> bool {
         | 0x302a..=0x302f | 0x3099..=0x309a | 0xfe20..=0xfe2f)
 }
 
-/// Adds the glyph as rectangles: runs of a row, as tall as the rows below repeat them.
-pub(super) fn outline(glyph: &Pixels, x: f64, pixel: f64, outline: &mut Vec<Segment>) {
-    let mut rows = glyph.rows;
-    for top in 0..16 {
-        while rows[top] != 0 {
-            let left = rows[top].leading_zeros() as usize;
-            let length = (rows[top] << left).leading_ones() as usize;
-            let run = (u16::MAX << (16 - length)) >> left;
-            let height = rows[top..].iter().take_while(|row| **row & run == run).count();
-            rows[top..top + height].iter_mut().for_each(|row| *row &= !run);
-            let (x0, x1) = (x + left as f64 * pixel, x + (left + length) as f64 * pixel);
-            let down = |row: usize| (row as f64 - ASCENT as f64) * pixel;
-            let (y0, y1) = (down(top), down(top + height));
-            outline.extend([
-                Segment::Move((x0, y0)),
-                Segment::Line((x1, y0)),
-                Segment::Line((x1, y1)),
-                Segment::Line((x0, y1)),
-                Segment::Close,
-            ]);
+/// Adds the glyph as strokes from pixel to pixel: its runs across, down and along both diagonals. Pixels that touch only
+/// at a corner are joined by a diagonal, so that slanted strokes are straight and not stairs.
+pub(super) fn strokes(glyph: &Pixels, x: f64, pixel: f64, strokes: &mut Vec<[(f64, f64); 2]>) {
+    let on = |c: i32, r: i32| {
+        (0..16).contains(&c) && (0..16).contains(&r) && glyph.rows[r as usize] & (0x8000 >> c) != 0
+    };
+    let center = |c: i32, r: i32| (x + (f64::from(c) + 0.5) * pixel, (f64::from(r) + 0.5 - ASCENT) * pixel);
+    for (dc, dr) in [(1, 0), (0, 1), (1, 1), (-1, 1)] {
+        let joined = |c: i32, r: i32| {
+            let direct = dc == 0 || dr == 0 || !(on(c + dc, r) || on(c, r + dr));
+            on(c, r) && on(c + dc, r + dr) && direct
+        };
+        for (c, r) in
+            (0..256).map(|i| (i % 16, i / 16)).filter(|&(c, r)| joined(c, r) && !joined(c - dc, r - dr))
+        {
+            let length = (1..16).find(|n| !joined(c + n * dc, r + n * dr)).unwrap_or(16);
+            strokes.push([center(c, r), center(c + length * dc, r + length * dr)]);
         }
+    }
+    let alone = |c: i32, r: i32| (0..9).all(|i| i == 4 || !on(c + i % 3 - 1, r + i / 3 - 1));
+    for (c, r) in (0..256).map(|i| (i % 16, i / 16)).filter(|&(c, r)| on(c, r) && alone(c, r)) {
+        let (x, y) = center(c, r);
+        // Not every program draws a line without length as a dot.
+        strokes.push([(x - 0.1, y), (x + 0.1, y)]);
     }
 }
 
@@ -74,22 +81,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rectangles_cover_exactly_the_pixels() {
-        for c in ['가', '티', '鬱', 'ス', 'A'] {
-            let mut segments = Vec::new();
-            outline(&glyph(c), 0.0, 1.0, &mut segments);
-            let mut painted = [0u16; 16];
-            for corners in segments.chunks(5) {
-                let (Segment::Move((x0, y0)), Segment::Line((x1, y1))) = (corners[0], corners[2]) else {
-                    panic!("not a rectangle: {corners:?}")
-                };
-                for row in y0 as i32..y1 as i32 {
-                    for column in x0 as usize..x1 as usize {
-                        painted[(row + ASCENT as i32) as usize] |= 0x8000 >> column;
+    fn strokes_cover_every_pixel_and_no_other() {
+        for c in ['가', '티', '鬱', 'ス', 'A', '；'] {
+            let mut lines = Vec::new();
+            strokes(&glyph(c), 0.0, 1.0, &mut lines);
+            let mut covered = [0u16; 16];
+            for [(x0, y0), (x1, y1)] in lines {
+                for i in 0..=32 {
+                    let t = f64::from(i) / 32.0;
+                    let (column, row) = (x0 + (x1 - x0) * t, y0 + (y1 - y0) * t + ASCENT);
+                    // Halfway between two pixels of a diagonal the stroke is on neither.
+                    if (column.fract() - 0.5).abs() < 0.3 && (row.fract() - 0.5).abs() < 0.3 {
+                        covered[row as usize] |= 0x8000 >> column as usize;
                     }
                 }
             }
-            assert_eq!(painted, glyph(c).rows, "{c}");
+            assert_eq!(covered, glyph(c).rows, "{c}");
         }
     }
 }
