@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// The directory of a run, such as runs/circles-001
     run: PathBuf,
-    /// The folder of mnist/ and fashion-mnist/ [default: the one that the run was trained with]
+    /// The folder of mnist/ and fashion-mnist/ [default: that of the run]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Print one JSON object

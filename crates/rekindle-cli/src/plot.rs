@@ -12,17 +12,20 @@ use std::path::PathBuf;
   rekindle plot runs/circles-001                            every picture that its data allows
   rekindle plot runs/mnist-001 --what confusion,images      only these
   rekindle plot runs/circles-001 --format svg               for print and for the web
-  rekindle plot runs/circles-001 --show                     curves and boundary as text in the terminal, no files")]
+  rekindle plot runs/circles-001 --show                     curves and boundary as text, no files
+
+Pictures: curves, learning-rate, data, boundary, surface, predictions, images, worst, confusion, roc,
+  precision-recall, reliability, weights")]
 pub struct Args {
     /// The directory of a run, such as runs/circles-001
     run: PathBuf,
     /// Which pictures [default: all that the data allows]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = pictures::NAMES)]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = pictures::NAMES, hide_possible_values = true)]
     what: Vec<String>,
     /// The format of the files
     #[arg(long, value_enum, default_value = "png")]
     format: Suffix,
-    /// The folder of mnist/ and fashion-mnist/ [default: the one that the run was trained with]
+    /// The folder of mnist/ and fashion-mnist/ [default: that of the run]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Show curves and decision boundary as text instead of writing files

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
   rekindle train recipes/05wk-1-4A.toml          a recipe of your own or one of the lectures'
   rekindle train moons --json --output my-run    one JSON line per reported epoch; kept in my-run")]
 pub struct Args {
-    /// A built-in data set (see `rekindle datasets`) or a recipe in TOML (see recipes/)
+    /// A built-in data set (see `rekindle datasets`) or a recipe in TOML
     #[arg(default_value = "circles", value_name = "NAME|RECIPE")]
     recipe: String,
     /// The folder of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA, else a download]
@@ -27,10 +27,10 @@ pub struct Args {
     /// Train for another number of epochs
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// Samples in a mini-batch; a recipe of full batches becomes one of shuffled mini-batches
+    /// Samples in a mini-batch; they are shuffled if the recipe had full batches
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: Option<u32>,
-    /// The run's directory, which must not exist yet [default: the next free runs/NAME-001]
+    /// The run's directory, which must not exist yet [default: the next runs/NAME-001]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Threads, without effect on results [default: $REKINDLE_NUM_THREADS, else all cores]

@@ -38,7 +38,11 @@ fn metrics_have_a_row_for_each_kept_epoch_under_stable_columns() {
     assert_eq!(lines.len(), 8);
     let row = json(folder.read("run/metrics.jsonl").lines().last().unwrap());
     assert_eq!((row["epoch"].as_u64(), row["step"].as_u64()), (Some(7), Some(7)));
-    assert!(lines[7].starts_with(&format!("7,7,{},", row["train_loss"])), "{}", lines[7]);
+    let loss = lines[7].split(',').nth(2).unwrap();
+    assert!(
+        folder.read("run/metrics.jsonl").contains(&format!(r#""step":7,"train_loss":{loss},"#)),
+        "{loss}"
+    );
 }
 
 #[test]
@@ -130,6 +134,11 @@ fn plot_draws_what_the_data_allows_and_says_what_it_does_not() {
     assert!(folder.read("run/plots/roc.svg").starts_with("<svg"));
     fails_with(&folder.rekindle(&["plot", "run", "--what", "images"]), 1, "images: it needs images");
     fails_with(&folder.rekindle(&["plot", "run", "--what", "imagse"]), 2, "images");
+    let help = succeeds(&folder.rekindle(&["plot", "--help"]));
+    assert!(
+        rekindle::train::pictures::NAMES.iter().all(|name| help.contains(name)),
+        "the help lists them: {help}"
+    );
 }
 
 #[test]

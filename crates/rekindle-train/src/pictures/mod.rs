@@ -154,7 +154,6 @@ fn series<'a>(all: &'a [(&'static str, Points)]) -> Vec<plot::Series<'a>> {
 }
 
 impl Subject<'_> {
-
     /// Probabilities `[n, classes]` and classes `[n]`.
     fn classes(&self) -> Result<(&Tensor, &Tensor), String> {
         match &self.test.answers {

@@ -77,7 +77,8 @@ fn images(data: &Data) -> String {
         let head: Vec<String> = row.clone().map(|i| format!("{:<width$}", named(i))).collect();
         text += &(head.join("  ").trim_end().to_string() + "\n");
         for y in (0..height).step_by(2) {
-            let line: Vec<String> = row.clone().map(|i| (0..width).map(|x| sign(i, y, x)).collect()).collect();
+            let line: Vec<String> =
+                row.clone().map(|i| (0..width).map(|x| sign(i, y, x)).collect()).collect();
             text += &(line.join("  ").trim_end().to_string() + "\n");
         }
     }
