@@ -23,8 +23,6 @@ impl Axis {
     /// are none, and with room around a single value.
     pub(crate) fn around(values: impl IntoIterator<Item = f64>, margin: f64) -> Axis {
         let Some((low, high)) = span(values) else { return Axis::new(0.0, 1.0) };
-        // The bounds keep differences of the largest floats finite.
-        let (low, high) = (low.max(-1e300), high.min(1e300));
         let room = match (high - low) * margin {
             room if high - low > 1e-12 * high.abs().max(low.abs()) && room.is_finite() => room,
             _ if high == 0.0 => 1.0,
@@ -58,7 +56,7 @@ impl Axis {
 
     /// Whether the axis can show this value.
     pub(crate) fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (!self.log || value > 0.0)
+        usable(value) && (!self.log || value > 0.0)
     }
 
     /// Ticks with their labels, about `count` of them.
@@ -103,9 +101,14 @@ impl Axis {
     }
 }
 
+/// Whether a number can be drawn. Numbers next to the largest float would make axes whose ends are not finite.
+fn usable(value: f64) -> bool {
+    value.abs() <= 1e300
+}
+
 /// The smallest and the largest of the finite values.
 pub(crate) fn span(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    let finite = values.into_iter().filter(|v| v.is_finite());
+    let finite = values.into_iter().filter(|v| usable(*v));
     finite.fold(None, |span, v| match span {
         None => Some((v, v)),
         Some((low, high)) => Some((v.min(low), v.max(high))),
@@ -124,7 +127,10 @@ fn nice_step(rough: f64) -> f64 {
 /// A tick's label with as many digits as its step needs.
 fn format_tick(value: f64, step: f64, largest: f64) -> String {
     let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
-    if value != 0.0 && (largest >= 1e6 || largest < 1e-3) {
+    if largest >= 1e6 || largest < 1e-3 {
+        if value == 0.0 {
+            return "0".into();
+        }
         let exponent = largest.log10().floor() as i32;
         let mantissa_step = step / 10f64.powi(exponent);
         return format!("{}·10{}", fixed(value / 10f64.powi(exponent), mantissa_step), superscript(exponent));
@@ -211,7 +217,8 @@ mod tests {
             vec![f64::NAN, f64::INFINITY],
             vec![3.0],
             vec![0.0],
-            vec![f64::MAX, f64::MIN],
+            vec![f64::MAX, f64::MIN, 1.0],
+            vec![1e300, -1e300],
             vec![1e-320, 2e-320],
             vec![1.0, 1.0 + 1e-16],
             vec![-7.0, 7.0],
@@ -221,7 +228,7 @@ mod tests {
                 axis.low < axis.high && axis.low.is_finite() && axis.high.is_finite(),
                 "{values:?}: {axis:?}"
             );
-            for v in values.into_iter().filter(|v| v.is_finite()) {
+            for v in values.into_iter().filter(|v| axis.shows(*v)) {
                 let place = axis.fraction(v);
                 assert!((-0.01..=1.01).contains(&place), "{v}: {place}");
             }

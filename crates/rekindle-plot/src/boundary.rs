@@ -81,10 +81,9 @@ impl Boundary {
         self.rows[0].len()
     }
 
-    /// The classes of the points and of the regions.
-    fn occurring(&self) -> Vec<usize> {
-        let predicted: Vec<usize> = self.rows.iter().filter_map(|row| argmax(row)).collect();
-        classes::occurring(self.panels.iter().flat_map(|(_, points)| &points.class).chain(&predicted))
+    /// The classes that have a region.
+    fn predicted(&self) -> Vec<usize> {
+        classes::occurring(&self.rows.iter().filter_map(|row| argmax(row)).collect::<Vec<_>>())
     }
 
     /// By how much a class from `k` on is more probable than all classes before `k`.
@@ -196,14 +195,14 @@ impl Chart for Boundary {
     }
 
     fn legend(&self, options: &Options) -> Vec<Entry> {
-        let classes = self.occurring();
+        let classes = classes::occurring(self.panels.iter().flat_map(|(_, points)| &points.class));
         let mut entries = scatter::legend(&classes, options);
         if !self.surface {
             let region = |&c: &usize| Entry {
                 sign: Sign::Patch(color::region(c)),
                 name: format!("predicted {}", options.class(c)),
             };
-            entries.extend(classes.iter().filter(|c| **c < self.classes()).map(region));
+            entries.extend(self.predicted().iter().map(region));
         }
         entries
     }

@@ -70,14 +70,14 @@ impl Confusion {
         (Rect::new(left, room.top, left + side * n, room.top + side * n).round(), side)
     }
 
-    fn draw_cell(&self, canvas: &Canvas, cell: Rect, count: u64, total: u64) {
+    fn draw_cell(&self, canvas: &Canvas, cell: Rect, count: u64, total: u128) {
         let share = if total > 0 { count as f64 / total as f64 } else { 0.0 };
         let back = color::amount(share);
         canvas.rect(cell, back);
         let (x, y) = cell.center();
         let size = (cell.width() * 0.3).min(15.0);
         let style = Style::new(size.max(9.0)).color(color::readable_on(back));
-        let text = grouped(count as usize);
+        let text = grouped(count.into());
         let narrower = (cell.width() - 3.0) / font::width(&text, style.size, false);
         let style = Style { size: style.size.min(style.size * narrower), ..style };
         // Smaller letters could not be read.
@@ -133,16 +133,19 @@ impl Chart for Confusion {
         let cell = (560.0 / n).clamp(if n <= 20.0 { 52.0 } else { 36.0 }, 130.0);
         let names = self.name_width(options);
         let below = if self.upright(cell, options) { names + 10.0 } else { 22.0 };
-        let (width, height) = (names + n * cell + 70.0, below + n * cell + 110.0);
+        let (width, height) = (names + n * cell + 70.0, below + n * cell + 126.0);
         (width.clamp(420.0, 10_000.0) as u32, height.clamp(360.0, 10_000.0) as u32)
     }
 
     fn notes(&self) -> Vec<String> {
-        let total: u64 = self.counts.iter().flatten().sum();
-        let right: u64 = (0..self.classes()).map(|c| self.counts[c][c]).sum();
+        let total: u128 = self.counts.iter().flatten().map(|n| u128::from(*n)).sum();
+        let right: u128 = (0..self.classes()).map(|c| u128::from(self.counts[c][c])).sum();
         let share = right as f64 / total.max(1) as f64;
-        let (right, total) = (grouped(right as usize), grouped(total as usize));
-        vec![format!("Colour and %: share of the row. {right} of {total} right (accuracy {share:.4})")]
+        let (right, total) = (grouped(right), grouped(total));
+        vec![
+            "Colour and %: share of the row".into(),
+            format!("{right} of {total} right (accuracy {share:.4})"),
+        ]
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
@@ -152,7 +155,7 @@ impl Chart for Confusion {
         }
         let (matrix, side) = self.matrix(body, options);
         for (actual, row) in self.counts.iter().enumerate() {
-            let total = row.iter().sum();
+            let total = row.iter().map(|n| u128::from(*n)).sum();
             for (predicted, count) in row.iter().enumerate() {
                 let (left, top) = (matrix.left + predicted as f64 * side, matrix.top + actual as f64 * side);
                 self.draw_cell(

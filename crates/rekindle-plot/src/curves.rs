@@ -1,6 +1,6 @@
 //! Numbers over time: losses, accuracies, learning rates.
 
-use crate::axis::{Axis, span};
+use crate::axis::Axis;
 use crate::canvas::{Canvas, Rect};
 use crate::color;
 use crate::legend::{Entry, Sign};
@@ -12,8 +12,8 @@ pub type Series<'a> = (&'a str, &'a [(f64, f64)]);
 
 /// Draws curves over the epochs, each with its colour and dash: a loss, an accuracy or another metric.
 ///
-/// The y axis is logarithmic if the label speaks of a loss, all values are positive and they span two powers of ten
-/// ([`Plot::log_y`] decides otherwise). A curve has a gap where a value is not finite.
+/// The y axis is logarithmic if the label speaks of a loss, all values are positive and a quarter of them are less than a
+/// thirtieth of the highest ([`Plot::log_y`] decides otherwise). A curve has a gap where a value is not finite.
 ///
 /// ```
 /// # use rekindle_plot as plot;
@@ -77,10 +77,14 @@ impl Group {
         self.series.iter().flat_map(|(_, points)| points)
     }
 
-    /// Whether a logarithmic axis shows more.
+    /// Whether a logarithmic axis shows more: a quarter of the values lie far below the highest, not just the last one
+    /// of a rate that ends near 0.
     pub(crate) fn spans_decades(&self) -> bool {
+        let mut values: Vec<f64> = self.values().filter(|v| v.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
         let falls = self.y_label.contains("loss") || self.y_label.contains("rate");
-        falls && span(self.values()).is_some_and(|(low, high)| low > 0.0 && high / low >= 100.0)
+        let ends = values.first().zip(values.last());
+        falls && ends.is_some_and(|(low, high)| *low > 0.0 && high / values[values.len() / 4] >= 30.0)
     }
 
     pub(crate) fn x_axis(&self) -> Axis {

@@ -57,13 +57,14 @@ impl Histogram {
             true => name.to_owned(),
             false => format!(
                 "{name}: n = {}, mean {}, std {}",
-                grouped(finite.len()),
+                grouped(finite.len() as u128),
                 short(mean),
                 short(deviation)
             ),
         };
         let missing = values.len() - finite.len();
-        let missing = (missing > 0).then(|| format!("{name}: {} numbers are not finite", grouped(missing)));
+        let missing =
+            (missing > 0).then(|| format!("{name}: {} numbers are not finite", grouped(missing as u128)));
         Histogram { title, low, high, counts, missing }
     }
 

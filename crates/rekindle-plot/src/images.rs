@@ -195,7 +195,11 @@ impl Chart for Images {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.images.len() < self.given {
-            notes.push(format!("{} of {} images", grouped(self.images.len()), grouped(self.given)));
+            notes.push(format!(
+                "{} of {} images",
+                grouped(self.images.len() as u128),
+                grouped(self.given as u128)
+            ));
         }
         if self.predicted.is_some() {
             let right = (0..self.images.len()).filter(|i| !self.is_wrong(*i)).count();

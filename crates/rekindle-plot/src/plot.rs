@@ -132,8 +132,8 @@ impl Plot {
         self
     }
 
-    /// Makes the y axis of curves logarithmic, or not. Without it, losses and learning rates that span two powers of ten
-    /// get a logarithmic axis. Other pictures take no notice.
+    /// Makes the y axis of curves logarithmic, or not. Without it, losses and learning rates that fall far get a logarithmic
+    /// axis (see [`crate::curves`]). Other pictures take no notice.
     pub fn log_y(mut self, on: bool) -> Plot {
         self.options.log = Some(on);
         self

@@ -79,15 +79,15 @@ impl Chart for Predictions {
                 notes.push(format!(
                     "{}: {} of {} points",
                     set.name,
-                    grouped(set.points.len()),
-                    grouped(set.finite)
+                    grouped(set.points.len() as u128),
+                    grouped(set.finite as u128)
                 ));
             }
             if set.finite < set.given {
                 notes.push(format!(
                     "{}: {} points are not finite",
                     set.name,
-                    grouped(set.given - set.finite)
+                    grouped((set.given - set.finite) as u128)
                 ));
             }
         }

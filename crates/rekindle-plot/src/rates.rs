@@ -25,7 +25,7 @@ pub type Rates<'a> = (&'a str, &'a [f64], &'a [f64], f64);
 #[track_caller]
 pub fn roc(curves: &[Rates]) -> Plot {
     let curve = |(name, fpr, tpr, auc): &Rates| Curve {
-        name: format!("{name} (AUC {auc:.3})"),
+        name: format!("{name} (AUC {})", area(*auc)),
         points: pairs("roc", ("fpr", fpr), ("tpr", tpr)),
     };
     Plot::new(Thresholds { curves: curves.iter().map(curve).collect(), roc: true })
@@ -45,10 +45,14 @@ pub fn roc(curves: &[Rates]) -> Plot {
 #[track_caller]
 pub fn precision_recall(curves: &[Rates]) -> Plot {
     let curve = |(name, precision, recall, average): &Rates| Curve {
-        name: format!("{name} (AP {average:.3})"),
+        name: format!("{name} (AP {})", area(*average)),
         points: steps(&pairs("precision_recall", ("recall", recall), ("precision", precision))),
     };
     Plot::new(Thresholds { curves: curves.iter().map(curve).collect(), roc: false })
+}
+
+fn area(area: f64) -> String {
+    if area.is_finite() { format!("{area:.3}") } else { "not defined".into() }
 }
 
 #[track_caller]

@@ -98,11 +98,19 @@ impl Points {
         let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
         let mut notes = Vec::new();
         if self.at.len() < self.finite {
-            notes.push(format!("{of}{} of {} points", grouped(self.at.len()), grouped(self.finite)));
+            notes.push(format!(
+                "{of}{} of {} points",
+                grouped(self.at.len() as u128),
+                grouped(self.finite as u128)
+            ));
         }
         if self.finite < self.given {
             let missing = self.given - self.finite;
-            notes.push(format!("{of}{} of {} points are not finite", grouped(missing), grouped(self.given)));
+            notes.push(format!(
+                "{of}{} of {} points are not finite",
+                grouped(missing as u128),
+                grouped(self.given as u128)
+            ));
         }
         notes
     }
@@ -136,7 +144,7 @@ fn spread(classes: &[usize], most: usize) -> Vec<usize> {
 }
 
 /// A whole number with commas between thousands.
-pub(crate) fn grouped(n: usize) -> String {
+pub(crate) fn grouped(n: u128) -> String {
     let digits = n.to_string();
     let lead = digits.len() % 3;
     let mut parts: Vec<&str> = if lead > 0 { vec![&digits[..lead]] } else { Vec::new() };
