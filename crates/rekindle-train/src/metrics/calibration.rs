@@ -98,14 +98,13 @@ impl Bins {
     }
 }
 
-/// The lower borders of the bins and 1, as `torch.linspace` rounds them: from both ends, in the type of the probabilities.
+/// The lower borders of the bins and 1, as `torch.linspace` rounds them: from both ends, in the type of the
+/// probabilities, with one fused multiply-add.
 fn borders(bins: usize, dtype: DType) -> Vec<f64> {
-    let single = dtype == DType::F32;
-    let border = |i: usize| match (single, i < bins.div_ceil(2)) {
-        (true, true) => (1.0 / bins as f32 * i as f32).into(),
-        (true, false) => (1.0 - 1.0 / bins as f32 * (bins - i) as f32).into(),
-        (false, true) => 1.0 / bins as f64 * i as f64,
-        (false, false) => 1.0 - 1.0 / bins as f64 * (bins - i) as f64,
+    let place = |i: usize| if i < bins.div_ceil(2) { (0.0, i as f64) } else { (1.0, i as f64 - bins as f64) };
+    let border = |i: usize| match (place(i), dtype) {
+        ((end, steps), DType::F32) => (1.0 / bins as f32).mul_add(steps as f32, end as f32).into(),
+        ((end, steps), _) => (1.0 / bins as f64).mul_add(steps, end),
     };
     (0..=bins).map(border).collect()
 }

@@ -105,16 +105,18 @@ impl fmt::Display for ClassificationReport {
             writeln!(f)
         };
         let number = |x: f64| if x.is_nan() { "nan".into() } else { format!("{x:.0$}", self.digits) };
+        // If no sample at all is right, scikit-learn counts in floats, and prints them.
+        let count = |n: u64| if self.accuracy == Some(0.0) { format!("{n}.0") } else { n.to_string() };
         let row = |f: &mut fmt::Formatter<'_>, row: &ReportRow| {
             let [p, r, f1] = [row.precision, row.recall, row.f1_score].map(number);
-            line(f, &row.name, [&p, &r, &f1, &row.support.to_string()])
+            line(f, &row.name, [&p, &r, &f1, &count(row.support)])
         };
         line(f, "", ["precision", "recall", "f1-score", "support"])?;
         writeln!(f)?;
         self.classes.iter().try_for_each(|r| row(f, r))?;
         writeln!(f)?;
         if let Some(accuracy) = self.accuracy {
-            line(f, "accuracy", ["", "", &number(accuracy), &self.support.to_string()])?;
+            line(f, "accuracy", ["", "", &number(accuracy), &count(self.support)])?;
         }
         self.averages.iter().try_for_each(|r| row(f, r))
     }
