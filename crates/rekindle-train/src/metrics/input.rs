@@ -76,7 +76,8 @@ pub(super) fn in_range(what: &str, labels: &[usize], classes: usize) {
 pub(super) fn bits(what: &str, x: &Tensor) -> Vec<bool> {
     let values = x.to_f64_vec();
     if let Some(v) = values.iter().find(|v| **v != 0.0 && **v != 1.0) {
-        mistake!("metrics: the {what} ({}) must be 0 or 1, got {v}; classes are i64", x.dtype());
+        let hint = if x.dtype().is_float() { "; several classes are i64, use .long()?" } else { "" };
+        mistake!("metrics: the {what} must be 0 or 1, got {v}{hint}");
     }
     values.iter().map(|&v| v == 1.0).collect()
 }

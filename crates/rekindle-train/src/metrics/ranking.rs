@@ -419,6 +419,13 @@ pub fn average_precision(scores: &Tensor, target: &Tensor, average: Average) -> 
 
 /// The average precision of each class against the rest; see [`average_precision`].
 ///
+/// ```
+/// use rekindle_tensor::tensor;
+/// use rekindle_train::metrics::average_precision_per_class;
+/// let scores = tensor([[0.5, 0.5, 0.0], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5]]);
+/// assert_eq!(average_precision_per_class(&scores, &tensor([0, 1, 2])), [1.0, 0.5, 1.0]);
+/// ```
+///
 /// # Panics
 /// As [`roc_auc`].
 #[track_caller]
