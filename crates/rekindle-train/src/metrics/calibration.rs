@@ -1,7 +1,8 @@
 //! Whether probabilities mean what they say: of the samples predicted with confidence 0.8, are 80 % right?
 //!
-//! A confidence lies in bin `i` if it is from `i / bins` up to, but not including, `(i + 1) / bins`; the confidence 1 is counted
-//! for itself, as in torchmetrics. Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
+//! A confidence lies in bin `i` if it is from `i / bins` up to, but not including, `(i + 1) / bins`; the
+//! confidence 1 is counted for itself, as in torchmetrics. Source: Guo et al., "On Calibration of Modern
+//! Neural Networks" (2017).
 
 use super::exact_sum::ExactSum;
 use super::input::{argmax, is_column};
@@ -52,7 +53,8 @@ impl Bins {
         let forecasts = Forecasts::read(probs, target);
         let borders = borders(self.bins.len() - 1, probs.dtype());
         for (row, class) in forecasts.iter() {
-            // Of two classes given as one probability, the confidence is that of class 1, whether it is likely or not.
+            // Of two classes given as one probability, the confidence is that of class 1, whether it is
+            // likely or not.
             let predicted = if is_column(probs) { 1 } else { argmax(row) };
             let bin = &mut self.bins[borders.partition_point(|b| *b <= row[predicted]) - 1];
             bin.n += 1;
@@ -120,15 +122,17 @@ pub struct ReliabilityCurve {
     pub count: Vec<u64>,
 }
 
-/// The expected calibration error: the mean over the samples of the gap between accuracy and mean confidence in their bin.
-/// For rows `[n, classes]` the confidence is the largest probability and right is whether its class happened; for
-/// probabilities `[n]` or `[n, 1]` the confidence is the probability of class 1 and right is whether that happened. This is
-/// torchmetrics' `calibration_error` with its norm `l1`; there, `bins` is 15 unless told.
+/// The expected calibration error: the mean over the samples of the gap between accuracy and mean confidence
+/// in their bin. For rows `[n, classes]` the confidence is the largest probability and right is whether its
+/// class happened; for probabilities `[n]` or `[n, 1]` the confidence is the probability of class 1 and right
+/// is whether that happened. This is torchmetrics' `calibration_error` with its norm `l1`; there, `bins` is
+/// 15 unless told.
 ///
 /// ```
 /// use rekindle_tensor::tensor;
 /// use rekindle_train::metrics::expected_calibration_error;
-/// let (probs, target) = (tensor([[0.75, 0.25], [0.75, 0.25]]), tensor([0, 1])); // Sure by 0.75, right by 0.5.
+/// // Sure by 0.75 and right by 0.5.
+/// let (probs, target) = (tensor([[0.75, 0.25], [0.75, 0.25]]), tensor([0, 1]));
 /// assert_eq!(expected_calibration_error(&probs, &target, 15), 0.25);
 /// ```
 ///
@@ -141,7 +145,8 @@ pub fn expected_calibration_error(probs: &Tensor, target: &Tensor, bins: usize) 
     state.error()
 }
 
-/// What a reliability diagram shows; see [`expected_calibration_error`]. The confidence 1 is in the last bin here.
+/// What a reliability diagram shows; see [`expected_calibration_error`]. The confidence 1 is in the last bin
+/// here.
 ///
 /// ```
 /// use rekindle_tensor::tensor;

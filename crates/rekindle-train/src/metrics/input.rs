@@ -117,7 +117,8 @@ pub(super) fn rows(x: &Tensor) -> Vec<f64> {
     finite("scores", x)
 }
 
-/// Rows of probabilities that sum to 1. The tolerance is scikit-learn's for f32, because a row in f64 may come from one.
+/// Rows of probabilities that sum to 1. The tolerance is scikit-learn's for f32, because a row in f64 may
+/// come from one.
 #[track_caller]
 pub(super) fn distributions(x: &Tensor) -> Vec<f64> {
     rows(x);

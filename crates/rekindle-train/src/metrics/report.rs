@@ -5,16 +5,17 @@ use super::counts::{Counts, Ratio, Tally};
 use rekindle_tensor::mistake;
 use std::fmt;
 
-/// Precision, recall and F1 of each class and of their averages, with the number of targets. It prints scikit-learn's text to
-/// the byte (see [`ConfusionMatrix::report`](super::ConfusionMatrix::report)), whose last line ends with a line break: use
-/// `print!`, not `println!`.
+/// Precision, recall and F1 of each class and of their averages, with the number of targets. It prints
+/// scikit-learn's text to the byte (see [`ConfusionMatrix::report`](super::ConfusionMatrix::report)), whose
+/// last line ends with a line break: use `print!`, not `println!`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassificationReport {
     /// The classes, or labels.
     pub classes: Vec<ReportRow>,
     /// The accuracy; none for several labels a sample.
     pub accuracy: Option<f64>,
-    /// The averages: `macro avg` and `weighted avg`; for several labels a sample `micro avg` first and `samples avg` last.
+    /// The averages: `macro avg` and `weighted avg`; for several labels a sample `micro avg` first and
+    /// `samples avg` last.
     pub averages: Vec<ReportRow>,
     /// The number of targets.
     pub support: u64,
@@ -122,8 +123,9 @@ impl fmt::Display for ClassificationReport {
     }
 }
 
-/// The columns that a text takes in a terminal: Korean, Chinese and Japanese characters and emoji take two. (For them scikit-learn's
-/// columns shift, because it counts characters.) The ranges are those of East Asian width W and F in Unicode's annex 11.
+/// The columns that a text takes in a terminal: Korean, Chinese and Japanese characters and emoji take two.
+/// (For them scikit-learn's columns shift, because it counts characters.) The ranges are those of East Asian
+/// width W and F in Unicode's annex 11.
 fn display_width(text: &str) -> usize {
     let wide = |c: char| {
         matches!(c as u32,

@@ -1,4 +1,5 @@
-//! The figures of `tests/golden/metrics`, which scikit-learn and torchmetrics made: each to 12 digits, counts and texts exactly.
+//! The figures of `tests/golden/metrics`, which scikit-learn and torchmetrics made: each to 12 digits, counts
+//! and texts exactly.
 
 use rekindle_tensor::Tensor;
 use rekindle_train::metrics::*;

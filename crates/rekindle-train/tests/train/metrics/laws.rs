@@ -59,8 +59,10 @@ fn kinds() -> Vec<Kind> {
     let tied = |x: Tensor| (x * 10.0).round() / 10.0;
     let n = 60;
     with_generator(&mut Generator::seeded(3), || {
-        let (yes, classes, labels) =
-            (Tensor::randint(0, 2, [n]), Tensor::randint(0, 4, [n]), Tensor::randint(0, 2, [n, 3]));
+        let (yes, classes, some) =
+            (Tensor::randint(0, 2, [n]), Tensor::randint(0, 4, [n]), Tensor::randint(0, 2, [n, 2]));
+        // Each sample has a label: the recall of none is 0 / 0.
+        let labels = Tensor::cat(&[some.sum_dim(1, true).eq(0).long(), some], 1);
         let numbers = Tensor::randn([n, 1]) * 100.0;
         vec![
             Kind {
