@@ -1,8 +1,8 @@
 """Writes metrics.json beside itself: small data and what scikit-learn and torchmetrics say of it.
 
-NaN and infinity, which JSON has not, are the strings "nan" and "inf". `crates/rekindle-train/tests/train/metrics.rs` reads the
-file. Run it with scikit-learn 1.9 and torchmetrics 1.9. Figures that torchmetrics computes in f32 are computed here in f64 by
-its formula, and the script fails if torchmetrics disagrees.
+Run it with scikit-learn 1.9 and torchmetrics 1.9. `crates/rekindle-train/tests/train/metrics/golden.rs` reads the file. NaN and
+infinity, which JSON has not, are the strings "nan" and "inf". What torchmetrics computes in f32 is computed here in f64 by its
+formula, and the script fails if torchmetrics disagrees.
 """
 
 import json
@@ -144,13 +144,15 @@ def probability(id, s, y):
     s, y = np.asarray(s, float), np.asarray(y)
     scores, target = torch.tensor(s), torch.tensor(y)
     if s.ndim == 1:
+        every = range(2)
         confidences, right, calibration = scores, target, tm.binary_calibration_error
-        out = {"log_loss": sk.log_loss(y, s, labels=[0, 1]), "brier_score": sk.brier_score_loss(y, s, pos_label=1)}
+        out = {"log_loss": sk.log_loss(y, s, labels=every), "brier_score": sk.brier_score_loss(y, s, pos_label=1)}
     else:
         every = range(s.shape[1])
         confidences, right = scores.max(1).values, scores.argmax(1) == target
         calibration = partial(tm.multiclass_calibration_error, num_classes=s.shape[1])
         out = {"log_loss": sk.log_loss(y, s, labels=every), "brier_score": sk.brier_score_loss(y, s, labels=every)}
+    out["log_loss_f32"] = sk.log_loss(y, s.astype(np.float32), labels=every)
     for bins in (1, 5, 10, 15):
         # The public function computes several classes in f32.
         out[f"calibration/{bins}"] = _ce_compute(confidences, right.double(), bins)

@@ -231,8 +231,7 @@ struct Thresholds {
 
 impl Thresholds {
     fn of(samples: impl Iterator<Item = (f64, bool)>) -> Thresholds {
-        // A zero is added because -0.0 is 0.0, but not in a total order.
-        let mut samples: Vec<(f64, bool)> = samples.map(|(score, yes)| (score + 0.0, yes)).collect();
+        let mut samples: Vec<(f64, bool)> = samples.collect();
         samples.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let (mut thresholds, mut fp, mut tp) = (Vec::new(), Vec::new(), Vec::new());
         let (mut wrong, mut right) = (0, 0);

@@ -215,6 +215,7 @@ fn probability(case: &Json) -> Figures {
     let (probs, target) = (tensor(&case["preds"]).double(), tensor(&case["target"]));
     let mut out: Figures = vec![
         ("log_loss".into(), number(log_loss(&probs, &target))),
+        ("log_loss_f32".into(), number(log_loss(&probs.float(), &target))),
         ("brier_score".into(), number(brier_score(&probs, &target))),
     ];
     for bins in [1, 5, 10, 15] {

@@ -223,6 +223,8 @@ fn predictions_may_be_classes_probabilities_or_scores() {
     for preds in same {
         assert_eq!(confusion_matrix(&preds, &target).counts(), [[2, 0], [1, 1]], "{preds}");
     }
+    let labels = multilabel_counts(&tensor([[0.5, 0.75], [0.25, 0.5]]), &tensor([[0, 1], [1, 1]]));
+    assert_eq!(labels.counts(), [[[1, 0], [1, 0]], [[0, 0], [1, 1]]]);
     let float = tensor([[0.0], [1.0], [1.0], [0.0]]);
     assert_eq!(confusion_matrix(&tensor([[0.5], [0.75], [0.25], [0.0]]), &float).counts(), [[2, 0], [1, 1]]);
 }
@@ -247,4 +249,65 @@ fn the_r2_of_numbers_far_from_zero_loses_no_digit() {
     let target = tensor([1.0, 2.0, 4.0, 9.0]).double();
     let preds = tensor([1.5, 2.0, 3.0, 8.0]).double();
     assert_eq!(r2_score(&(&preds + far), &(&target + far)), r2_score(&preds, &target));
+}
+
+/// Holds objects that have seen the data against the figures of functions.
+#[track_caller]
+fn assert_figures<const N: usize>(preds: &Tensor, target: &Tensor, pairs: [(Box<dyn Metric>, f64); N]) {
+    for (mut metric, figure) in pairs {
+        metric.update(preds, target);
+        assert_eq!(metric.compute().to_bits(), figure.to_bits(), "{}", metric.name());
+    }
+}
+
+#[test]
+fn objects_have_the_figures_of_the_functions() {
+    let [_, Kind { preds: p, target: t, .. }, labels, numbers] = &kinds()[..] else { panic!("four kinds") };
+    let (four, mean) = (Task::MultiClass(4), Average::Macro);
+    assert_figures(
+        p,
+        t,
+        [
+            (Box::new(Accuracy::new(four)), accuracy(p, t)),
+            (Box::new(BalancedAccuracy::new(four)), balanced_accuracy(p, t)),
+            (Box::new(TopKAccuracy::new(2)), top_k_accuracy(p, t, 2)),
+            (Box::new(Precision::new(four, mean)), precision(p, t, mean)),
+            (Box::new(Recall::new(four, mean)), recall(p, t, mean)),
+            (Box::new(F1Score::new(four, mean)), f1_score(p, t, mean)),
+            (Box::new(FBetaScore::new(four, 2.0, mean)), fbeta_score(p, t, 2.0, mean)),
+            (Box::new(Specificity::new(four, mean)), specificity(p, t, mean)),
+            (Box::new(JaccardIndex::new(four, mean)), jaccard_score(p, t, mean)),
+            (Box::new(HammingDistance::new(four)), hamming_loss(p, t)),
+            (Box::new(CohenKappa::new(four)), cohen_kappa(p, t)),
+            (Box::new(MatthewsCorrCoef::new(four)), matthews_corrcoef(p, t)),
+            (Box::new(AUROC::new(four, mean)), roc_auc(p, t, mean)),
+            (Box::new(AveragePrecision::new(four, mean)), average_precision(p, t, mean)),
+            (Box::new(LogLoss::new()), log_loss(p, t)),
+            (Box::new(BrierScore::new()), brier_score(p, t)),
+            (Box::new(CalibrationError::new(7)), expected_calibration_error(p, t, 7)),
+        ],
+    );
+    let (p, t, three) = (&labels.preds, &labels.target, Task::MultiLabel(3));
+    let counts = multilabel_counts(p, t);
+    assert_figures(
+        p,
+        t,
+        [
+            (Box::new(Accuracy::new(three)), counts.accuracy()),
+            (Box::new(HammingDistance::new(three)), counts.hamming_loss()),
+            (Box::new(Recall::new(three, Average::Samples)), counts.recall(Average::Samples)),
+            (Box::new(AUROC::new(three, mean)), roc_auc(p, t, mean)),
+        ],
+    );
+    let (p, t) = (&numbers.preds, &numbers.target);
+    assert_figures(
+        p,
+        t,
+        [
+            (Box::new(MeanAbsoluteError::new()), mean_absolute_error(p, t)),
+            (Box::new(MeanSquaredError::new()), mean_squared_error(p, t)),
+            (Box::new(RootMeanSquaredError::new()), root_mean_squared_error(p, t)),
+            (Box::new(R2Score::new()), r2_score(p, t)),
+        ],
+    );
 }
