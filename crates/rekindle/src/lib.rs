@@ -90,6 +90,7 @@ pub mod nn {
 /// What a training script uses, in one import.
 pub mod prelude {
     pub use crate::data::{self, DataLoader, Dataset, Subset, TensorDataset, random_split};
+    pub use crate::metrics;
     pub use crate::nn::Parameters;
     pub use crate::nn::loss::*;
     pub use crate::nn::optim::*;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// How the figures of the classes (or labels) become one number; scikit-learn's `average`. The figures of each class are in the
-/// methods that end in `_per_class`.
+/// How the figures of the classes (or labels) become one number; scikit-learn's `average`. The figures of
+/// each class are in the methods that end in `_per_class`.
 ///
 /// | | |
 /// |---|---|
@@ -23,7 +23,8 @@ pub enum Average {
     Binary,
     /// The figure of the sums of all classes' counts.
     Micro,
-    /// The mean of the classes' figures. Classes that are neither target nor prediction of any sample are left out.
+    /// The mean of the classes' figures. Classes that are neither target nor prediction of any sample are
+    /// left out.
     Macro,
     /// The mean of the classes' figures, weighted by the number of their targets.
     Weighted,
@@ -43,8 +44,8 @@ impl fmt::Display for Average {
     }
 }
 
-/// What a figure is whose denominator is zero, such as the precision of a class that was never predicted; scikit-learn's
-/// `zero_division`. A figure that is NaN is left out of macro, weighted and samples averages.
+/// What a figure is whose denominator is zero, such as the precision of a class that was never predicted;
+/// scikit-learn's `zero_division`. A figure that is NaN is left out of macro, weighted and samples averages.
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -75,8 +76,8 @@ impl ZeroDivision {
     }
 }
 
-/// The weighted mean of the figures that are not NaN; their plain mean if all of their weights are zero. NaN if there are
-/// none. (scikit-learn's `_nanaverage`.)
+/// The weighted mean of the figures that are not NaN; their plain mean if all of their weights are zero. NaN
+/// if there are none. (scikit-learn's `_nanaverage`.)
 pub(super) fn nan_average(figures: impl Iterator<Item = (f64, u64)>) -> f64 {
     let kept: Vec<(f64, u64)> = figures.filter(|(figure, _)| !figure.is_nan()).collect();
     let total: u64 = kept.iter().map(|(_, weight)| weight).sum();

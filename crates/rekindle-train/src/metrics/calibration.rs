@@ -1,7 +1,8 @@
 //! Whether probabilities mean what they say: of the samples predicted with confidence 0.8, are 80 % right?
 //!
-//! A confidence lies in bin `i` if it is from `i / bins` up to, but not including, `(i + 1) / bins`; the confidence 1 is counted
-//! for itself, as in torchmetrics. Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
+//! A confidence lies in bin `i` if it is from `i / bins` up to, but not including, `(i + 1) / bins`; the
+//! confidence 1 is counted for itself, as in torchmetrics. Source: Guo et al., "On Calibration of Modern
+//! Neural Networks" (2017).
 
 use super::exact_sum::ExactSum;
 use super::input::{argmax, is_column};
@@ -52,7 +53,8 @@ impl Bins {
         let forecasts = Forecasts::read(probs, target);
         let borders = borders(self.bins.len() - 1, probs.dtype());
         for (row, class) in forecasts.iter() {
-            // Of two classes given as one probability, the confidence is that of class 1, whether it is likely or not.
+            // Of two classes given as one probability, the confidence is that of class 1, whether it is
+            // likely or not.
             let predicted = if is_column(probs) { 1 } else { argmax(row) };
             let bin = &mut self.bins[borders.partition_point(|b| *b <= row[predicted]) - 1];
             bin.n += 1;
@@ -98,14 +100,13 @@ impl Bins {
     }
 }
 
-/// The lower borders of the bins and 1, as `torch.linspace` rounds them: from both ends, in the type of the probabilities.
+/// The lower borders of the bins and 1, as `torch.linspace` rounds them: from both ends, in the type of the
+/// probabilities, with one fused multiply-add.
 fn borders(bins: usize, dtype: DType) -> Vec<f64> {
-    let single = dtype == DType::F32;
-    let border = |i: usize| match (single, i < bins.div_ceil(2)) {
-        (true, true) => (1.0 / bins as f32 * i as f32).into(),
-        (true, false) => (1.0 - 1.0 / bins as f32 * (bins - i) as f32).into(),
-        (false, true) => 1.0 / bins as f64 * i as f64,
-        (false, false) => 1.0 - 1.0 / bins as f64 * (bins - i) as f64,
+    let place = |i: usize| if i < bins.div_ceil(2) { (0.0, i as f64) } else { (1.0, i as f64 - bins as f64) };
+    let border = |i: usize| match (place(i), dtype) {
+        ((end, steps), DType::F32) => (1.0 / bins as f32).mul_add(steps as f32, end as f32).into(),
+        ((end, steps), _) => (1.0 / bins as f64).mul_add(steps, end),
     };
     (0..=bins).map(border).collect()
 }
@@ -121,15 +122,17 @@ pub struct ReliabilityCurve {
     pub count: Vec<u64>,
 }
 
-/// The expected calibration error: the mean over the samples of the gap between accuracy and mean confidence in their bin.
-/// For rows `[n, classes]` the confidence is the largest probability and right is whether its class happened; for
-/// probabilities `[n]` or `[n, 1]` the confidence is the probability of class 1 and right is whether that happened. This is
-/// torchmetrics' `calibration_error` with its norm `l1`; there, `bins` is 15 unless told.
+/// The expected calibration error: the mean over the samples of the gap between accuracy and mean confidence
+/// in their bin. For rows `[n, classes]` the confidence is the largest probability and right is whether its
+/// class happened; for probabilities `[n]` or `[n, 1]` the confidence is the probability of class 1 and right
+/// is whether that happened. This is torchmetrics' `calibration_error` with its norm `l1`; there, `bins` is
+/// 15 unless told.
 ///
 /// ```
 /// use rekindle_tensor::tensor;
 /// use rekindle_train::metrics::expected_calibration_error;
-/// let (probs, target) = (tensor([[0.75, 0.25], [0.75, 0.25]]), tensor([0, 1])); // Sure by 0.75, right by 0.5.
+/// // Sure by 0.75 and right by 0.5.
+/// let (probs, target) = (tensor([[0.75, 0.25], [0.75, 0.25]]), tensor([0, 1]));
 /// assert_eq!(expected_calibration_error(&probs, &target, 15), 0.25);
 /// ```
 ///
@@ -142,7 +145,8 @@ pub fn expected_calibration_error(probs: &Tensor, target: &Tensor, bins: usize) 
     state.error()
 }
 
-/// What a reliability diagram shows; see [`expected_calibration_error`]. The confidence 1 is in the last bin here.
+/// What a reliability diagram shows; see [`expected_calibration_error`]. The confidence 1 is in the last bin
+/// here.
 ///
 /// ```
 /// use rekindle_tensor::tensor;

@@ -1,15 +1,15 @@
 //! The figures of decided classes as functions: each counts a [`ConfusionMatrix`] and asks it.
 //!
-//! Predictions are classes int64 `[n]`, scores `[n, classes]`, or probabilities of class 1 `[n]` or `[n, 1]`; targets are
-//! classes `[n]`. Whoever wants several figures of the same data asks one matrix for them.
+//! Predictions are classes int64 `[n]`, scores `[n, classes]`, or probabilities of class 1 `[n]` or `[n, 1]`;
+//! targets are classes `[n]`. Whoever wants several figures of the same data asks one matrix for them.
 
 use super::average::Average;
 use super::confusion_matrix::ConfusionMatrix;
 use super::report::ClassificationReport;
 use rekindle_tensor::Tensor;
 
-/// Counts how often each class is taken for each. Scores tell the number of classes by their shape; classes by the largest among
-/// them (and there are at least two); [`ConfusionMatrix::new`] is told.
+/// Counts how often each class is taken for each. Scores tell the number of classes by their shape; classes
+/// by the largest among them (and there are at least two); [`ConfusionMatrix::new`] is told.
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -85,10 +85,12 @@ functions! {
     /// ```
     /// use rekindle_tensor::tensor;
     /// use rekindle_train::metrics::{Average, fbeta_score};
-    /// assert_eq!(fbeta_score(&tensor([1, 0, 0, 1]), &tensor([1, 1, 1, 1]), 2.0, Average::Binary), 10.0 / 18.0);
+    /// let f2 = fbeta_score(&tensor([1, 0, 0, 1]), &tensor([1, 1, 1, 1]), 2.0, Average::Binary);
+    /// assert_eq!(f2, 10.0 / 18.0);
     /// ```
     fbeta_score(beta: f64, average: Average);
-    /// Of the samples that are not of a class, the part that are predicted not to be. See [`ConfusionMatrix::specificity`].
+    /// Of the samples that are not of a class, the part that are predicted not to be. See
+    /// [`ConfusionMatrix::specificity`].
     ///
     /// ```
     /// use rekindle_tensor::tensor;

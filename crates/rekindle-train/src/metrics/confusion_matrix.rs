@@ -51,16 +51,15 @@ impl ConfusionMatrix {
     #[track_caller]
     pub fn new(classes: usize) -> ConfusionMatrix {
         if !(2..=MOST_CLASSES).contains(&classes) {
-            mistake!(
-                "confusion_matrix: needs 2 to {MOST_CLASSES} classes, got {classes}; for regression see r2_score"
-            );
+            mistake!("confusion_matrix: needs 2 to {MOST_CLASSES} classes, got {classes}");
         }
         let counts = vec![0; classes * classes];
         ConfusionMatrix { classes, counts, zero_division: ZeroDivision::Zero, all_classes: false }
     }
 
-    /// Whether macro averages and the report have all classes, also those that are neither target nor prediction of any
-    /// sample: scikit-learn's figures for `labels=range(classes)`. Without this they have the classes that were seen.
+    /// Whether macro averages and the report have all classes, also those that are neither target nor
+    /// prediction of any sample: scikit-learn's figures for `labels=range(classes)`. Without this they have
+    /// the classes that were seen.
     ///
     /// ```
     /// use rekindle_tensor::tensor;
@@ -79,8 +78,8 @@ impl ConfusionMatrix {
         self.zero_division = value;
     }
 
-    /// Counts samples: predictions are classes int64 `[n]`, scores `[n, classes]`, or, with two classes, probabilities `[n]`
-    /// or `[n, 1]`; targets are classes `[n]`.
+    /// Counts samples: predictions are classes int64 `[n]`, scores `[n, classes]`, or, with two classes,
+    /// probabilities `[n]` or `[n, 1]`; targets are classes `[n]`.
     ///
     /// # Panics
     /// If shapes, numbers of classes or labels do not fit; then nothing was counted.
@@ -211,16 +210,16 @@ impl ConfusionMatrix {
         (self.samples() - self.right()) as f64 / self.samples() as f64
     }
 
-    /// Cohen's kappa, agreement beyond what chance would give: `1 - (1 - p_o) / (1 - p_e)` with the observed and the expected
-    /// agreement. NaN if targets and predictions are all of one class, as in scikit-learn.
+    /// Cohen's kappa, agreement beyond what chance would give: `1 - (1 - p_o) / (1 - p_e)` with the observed
+    /// and the expected agreement. NaN if targets and predictions are all of one class, as in scikit-learn.
     pub fn cohen_kappa(&self) -> f64 {
         let n = self.samples() as i128;
         let disagreed = n - self.right() as i128;
         1.0 - (disagreed * n) as f64 / (n * n - dot(&self.row_sums(), &self.column_sums())) as f64
     }
 
-    /// Matthews' correlation coefficient of several classes: the covariance of predictions and targets over the root of the
-    /// product of their variances. 0 if one of them is constant, as in scikit-learn.
+    /// Matthews' correlation coefficient of several classes: the covariance of predictions and targets over
+    /// the root of the product of their variances. 0 if one of them is constant, as in scikit-learn.
     pub fn matthews_corrcoef(&self) -> f64 {
         let (actual, predicted, n) = (self.row_sums(), self.column_sums(), self.samples() as i128);
         if n == 0 {
@@ -232,8 +231,8 @@ impl ConfusionMatrix {
         if product == 0.0 { 0.0 } else { covariance as f64 / product.sqrt() }
     }
 
-    /// scikit-learn's `classification_report`: precision, recall, F1 and support of each class and their averages. The
-    /// classes without a name (if `class_names` is empty) are called by their numbers.
+    /// scikit-learn's `classification_report`: precision, recall, F1 and support of each class and their
+    /// averages. The classes without a name (if `class_names` is empty) are called by their numbers.
     ///
     /// ```
     /// use rekindle_tensor::tensor;

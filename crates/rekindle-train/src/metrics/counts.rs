@@ -1,7 +1,8 @@
-//! Precision, recall and their relatives, and how they are averaged: the one place for classes and labels alike.
+//! Precision, recall and their relatives, and how they are averaged: the one place for classes and labels
+//! alike.
 //!
-//! For a class (or label) `tp`, `fp`, `fn`, `tn` count the samples that are rightly or wrongly predicted to have or not to have
-//! it. Source of the averages: `precision_recall_fscore_support` of scikit-learn.
+//! For a class (or label) `tp`, `fp`, `fn`, `tn` count the samples that are rightly or wrongly predicted to
+//! have or not to have it. Source of the averages: `precision_recall_fscore_support` of scikit-learn.
 
 use super::average::{Average, ZeroDivision, nan_average};
 use rekindle_tensor::mistake;
@@ -71,7 +72,7 @@ pub(super) struct Tally {
     pub classes: Vec<Counts>,
     /// The classes that a macro average has.
     pub in_macro: Vec<bool>,
-    /// The counts of each sample's labels, with how many samples have them; none where a sample has one class.
+    /// The counts of each sample's labels, with how many samples have them; only with several labels a sample.
     pub samples: Option<Vec<(Counts, u64)>>,
     pub zero_division: ZeroDivision,
 }
@@ -145,8 +146,8 @@ macro_rules! figures {
                 self.fbeta_score(1.0, average)
             }
 
-            /// The weighted harmonic mean of precision and recall, `(1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp)`: a
-            /// larger `beta` weights recall more.
+            /// The weighted harmonic mean of precision and recall,
+            /// `(1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp)`: a larger `beta` weights recall more.
             ///
             /// # Panics
             /// Also if `beta` is negative or NaN.

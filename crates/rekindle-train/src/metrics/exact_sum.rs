@@ -1,8 +1,8 @@
 //! Sums of floats that do not depend on their order.
 //!
-//! The sum is kept exactly, as a list of floats that do not overlap, and is rounded once when it is read. So any order of
-//! adding and merging gives the same bits. Source: Shewchuk, "Adaptive Precision Floating-Point Arithmetic and Fast Robust
-//! Geometric Predicates" (1997), and the rounding of Python's `math.fsum`.
+//! The sum is kept exactly, as a list of floats that do not overlap, and is rounded once when it is read. So
+//! any order of adding and merging gives the same bits. Source: Shewchuk, "Adaptive Precision Floating-Point
+//! Arithmetic and Fast Robust Geometric Predicates" (1997), and the rounding of Python's `math.fsum`.
 
 /// An exact sum.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +72,8 @@ impl ExactSum {
             if rest == 0.0 {
                 continue;
             }
-            // The rest may be half a unit in the last place; then the parts below decide to which side it is rounded.
+            // The rest may be half a unit in the last place; then the parts below decide to which side it is
+            // rounded.
             let below = if i > 0 { self.parts[i - 1] } else { 0.0 };
             if (rest < 0.0) == (below < 0.0) && below != 0.0 && two_sum(high, 2.0 * rest).1 == 0.0 {
                 high += 2.0 * rest;

@@ -76,7 +76,8 @@ pub(super) fn in_range(what: &str, labels: &[usize], classes: usize) {
 pub(super) fn bits(what: &str, x: &Tensor) -> Vec<bool> {
     let values = x.to_f64_vec();
     if let Some(v) = values.iter().find(|v| **v != 0.0 && **v != 1.0) {
-        mistake!("metrics: the {what} ({}) must be 0 or 1, got {v}; classes are i64", x.dtype());
+        let hint = if x.dtype().is_float() { "; several classes are i64, use .long()?" } else { "" };
+        mistake!("metrics: the {what} must be 0 or 1, got {v}{hint}");
     }
     values.iter().map(|&v| v == 1.0).collect()
 }
@@ -116,7 +117,8 @@ pub(super) fn rows(x: &Tensor) -> Vec<f64> {
     finite("scores", x)
 }
 
-/// Rows of probabilities that sum to 1. The tolerance is scikit-learn's for f32, because a row in f64 may come from one.
+/// Rows of probabilities that sum to 1. The tolerance is scikit-learn's for f32, because a row in f64 may
+/// come from one.
 #[track_caller]
 pub(super) fn distributions(x: &Tensor) -> Vec<f64> {
     rows(x);

@@ -1,5 +1,5 @@
-//! Figures as objects that see the data in batches, under torchmetrics' names. They are a table at the end of this file: a line
-//! says which state they have and what they ask of it.
+//! Figures as objects that see the data in batches, under torchmetrics' names. They are a table at the end of
+//! this file: a line says which state they have and what they ask of it.
 
 use super::average::{Average, ZeroDivision};
 use super::calibration::Bins;
@@ -120,7 +120,8 @@ fn classes(task: Task) -> ConfusionMatrix {
     }
 }
 
-/// Each entry: the object with its options, its name in print, its state when new, what an update does, the figure.
+/// Each entry: the object with its options, its name in print, its state when new, what an update does, the
+/// figure.
 macro_rules! metrics {
     ($($(#[$doc:meta])* $Metric:ident($($option:ident: $Type:ty),*), $name:literal, $State:ty = $new:expr,
         |$at:ident, $preds:ident, $target:ident| $update:expr, |$of:ident| $figure:expr;)*) => {$(
@@ -181,8 +182,8 @@ macro_rules! metrics {
 
 #[rustfmt::skip] // One block for each object.
 metrics! {
-    /// The part of the samples that are right; with several labels a sample, of those that are wholly right. See
-    /// [`ConfusionMatrix::accuracy`], [`MultiLabelCounts::accuracy`].
+    /// The part of the samples that are right; with several labels a sample, of those that are wholly right.
+    /// See [`ConfusionMatrix::accuracy`], [`MultiLabelCounts::accuracy`].
     ///
     /// ```
     /// use rekindle_tensor::tensor;

@@ -1,5 +1,5 @@
-//! How good a classifier or a regression is: scikit-learn's and torchmetrics' figures, as functions and as objects that
-//! see the data in batches.
+//! How good a classifier or a regression is: scikit-learn's and torchmetrics' figures, as functions and as
+//! objects that see the data in batches.
 //!
 //! The lecture's `torchmetrics.Accuracy()(y_preds, y_blob_test)`:
 //!
@@ -7,7 +7,8 @@
 //! use rekindle_tensor::tensor;
 //! use rekindle_train::metrics::{accuracy, classification_report};
 //!
-//! let y_preds = tensor([[0.1, 0.7, 0.2], [0.8, 0.1, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3]]); // [n, classes]
+//! // [n, classes]
+//! let y_preds = tensor([[0.1, 0.7, 0.2], [0.8, 0.1, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3]]);
 //! let y_blob_test = tensor([1, 0, 2, 0]);
 //! println!("{:.4}", accuracy(&y_preds, &y_blob_test)); // 0.7500
 //! print!("{}", classification_report(&y_preds, &y_blob_test));
@@ -17,21 +18,23 @@
 //! | data | functions | state, seen in batches | objects ([`Metric`]) |
 //! |---|---|---|---|
 //! | two or more classes | [`accuracy`], [`f1_score`], .. | [`ConfusionMatrix`] | [`Accuracy`], [`F1Score`], .. |
-//! | several yes-or-no labels a sample | [`multilabel_counts`] | [`MultiLabelCounts`] | the same with [`Task::MultiLabel`] |
-//! | scores that are ranked | [`roc_curve`], [`roc_auc`], [`average_precision`], .. | [`Scores`] | [`AUROC`], [`AveragePrecision`] |
-//! | probabilities | [`log_loss`], [`brier_score`], [`expected_calibration_error`], [`top_k_accuracy`] | the objects | [`LogLoss`], [`BrierScore`], .. |
-//! | numbers | [`mean_squared_error`], [`r2_score`], .. | the objects | [`MeanSquaredError`], [`R2Score`], .. |
+//! | several labels a sample | [`multilabel_counts`] | [`MultiLabelCounts`] | the same, [`Task::MultiLabel`] |
+//! | scores to be ranked | [`roc_curve`], [`roc_auc`], .. | [`Scores`] | [`AUROC`], [`AveragePrecision`] |
+//! | probabilities | [`log_loss`], [`top_k_accuracy`], .. | the objects | [`LogLoss`], [`TopKAccuracy`], .. |
+//! | numbers | [`mean_squared_error`], .. | the objects | [`MeanSquaredError`], [`R2Score`], .. |
 //!
 //! # What is read
-//! Predictions come first, targets second, as in torchmetrics. Classes are int64 `[n]` (or `[n, 1]`). Predictions may also be
-//! scores: probabilities `[n]` or `[n, 1]` of class 1 (above 0.5 is class 1), or `[n, classes]` (the first largest wins).
-//! Yes-or-no targets may be bool, or floats that are 0 or 1. Another shape, a label out of range, a score that is NaN or a
-//! logit where a probability belongs is a mistake with a message, never a wrong figure.
+//! Predictions come first, targets second, as in torchmetrics. Classes are int64 `[n]` (or `[n, 1]`).
+//! Predictions may also be scores: probabilities `[n]` or `[n, 1]` of class 1 (above 0.5 is class 1), or
+//! `[n, classes]` (the first largest wins). Yes-or-no targets may be bool, or floats that are 0 or 1. Another
+//! shape, a label out of range, a score that is NaN or a logit where a probability belongs is a mistake with
+//! a message, never a wrong figure.
 //!
 //! # What is computed
-//! Everything is counted in integers, kept row by row, or summed exactly and rounded once, in f64: how the data was cut into
-//! batches, in which order they came and how states were merged does not change a bit. Where scikit-learn 1.9 or torchmetrics
-//! 1.9 defines a figure, it is theirs to 12 digits. **Of no data at all every figure is NaN** (scikit-learn raises an error).
+//! Everything is counted in integers, kept row by row, or summed exactly and rounded once, in f64: how the
+//! data was cut into batches, in which order they came and how states were merged does not change a bit.
+//! Where scikit-learn 1.9 or torchmetrics 1.9 defines a figure, it is theirs to 12 digits. **Of no data at
+//! all every figure is NaN** (scikit-learn raises an error).
 
 mod average;
 mod calibration;

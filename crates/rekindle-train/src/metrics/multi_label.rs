@@ -64,8 +64,8 @@ impl MultiLabelCounts {
         self.zero_division = value;
     }
 
-    /// Counts samples: predictions `[n, labels]` are probabilities (above 0.5 is yes), or 0 and 1 in int64 or bool; targets of the
-    /// same shape are 0 and 1 in any type.
+    /// Counts samples: predictions `[n, labels]` are probabilities (above 0.5 is yes), or 0 and 1 in int64 or
+    /// bool; targets of the same shape are 0 and 1 in any type.
     ///
     /// # Panics
     /// If shapes or values do not fit; then nothing was counted.
@@ -136,8 +136,8 @@ impl MultiLabelCounts {
         }
     }
 
-    /// The part of the samples whose labels are all right: scikit-learn's `accuracy_score`, torchmetrics' `ExactMatch`. (The part
-    /// of the labels that are right is `1 - hamming_loss()`.)
+    /// The part of the samples whose labels are all right: scikit-learn's `accuracy_score`, torchmetrics'
+    /// `ExactMatch`. (The part of the labels that are right is `1 - hamming_loss()`.)
     pub fn accuracy(&self) -> f64 {
         let right = self.samples.iter().filter(|(c, _)| c.fp + c.fn_ == 0).map(|(_, n)| n).sum::<u64>();
         right as f64 / self.samples() as f64
@@ -149,8 +149,8 @@ impl MultiLabelCounts {
         wrong as f64 / (self.samples() * self.labels.len() as u64) as f64
     }
 
-    /// scikit-learn's `classification_report` of several labels a sample; without names (an empty list) the labels are called
-    /// by their numbers.
+    /// scikit-learn's `classification_report` of several labels a sample; without names (an empty list) the
+    /// labels are called by their numbers.
     ///
     /// # Panics
     /// If there are names, but not one for each label.

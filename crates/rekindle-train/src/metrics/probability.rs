@@ -13,7 +13,8 @@ pub(super) struct Forecasts {
 }
 
 impl Forecasts {
-    /// Reads probabilities `[n]` or `[n, 1]` of class 1, or rows `[n, classes]` that sum to 1, with their targets.
+    /// Reads probabilities `[n]` or `[n, 1]` of class 1, or rows `[n, classes]` that sum to 1, with their
+    /// targets.
     #[track_caller]
     pub fn read(preds: &Tensor, target: &Tensor) -> Forecasts {
         let (rows, classes) = if is_column(preds) {
@@ -77,9 +78,10 @@ impl Mean {
     }
 }
 
-/// The mean of `-ln p` of the probabilities given to what happened; cross entropy of probabilities. Predictions are
-/// probabilities of class 1, `[n]` or `[n, 1]`, or rows `[n, classes]` that sum to 1. As in scikit-learn, a probability is cut to
-/// `[eps, 1 - eps]` with the epsilon of its type, so that a certain mistake costs much but not everything.
+/// The mean of `-ln p` of the probabilities given to what happened; cross entropy of probabilities.
+/// Predictions are probabilities of class 1, `[n]` or `[n, 1]`, or rows `[n, classes]` that sum to 1. As in
+/// scikit-learn, a probability is cut to `[eps, 1 - eps]` with the epsilon of its type, so that a certain
+/// mistake costs much but not everything.
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -97,8 +99,8 @@ pub fn log_loss(probs: &Tensor, target: &Tensor) -> f64 {
     mean.value()
 }
 
-/// The mean squared difference of probabilities and what happened: `(p - y)^2` for two classes (from 0 to 1), summed over the
-/// classes for more of them (from 0 to 2), as in scikit-learn 1.9. Input as for [`log_loss`].
+/// The mean squared difference of probabilities and what happened: `(p - y)^2` for two classes (from 0 to 1),
+/// summed over the classes for more of them (from 0 to 2), as in scikit-learn 1.9. Input as for [`log_loss`].
 ///
 /// ```
 /// use rekindle_tensor::tensor;

@@ -1,7 +1,8 @@
 //! Figures of scores by their order: ROC curve and its area, precision-recall curve and average precision.
 //!
-//! Every distinct score is a threshold: samples with that score or a higher one are taken to be of the class. The curves follow from
-//! the integers `tp` and `fp` at each threshold. Source: `_ranking.py` of scikit-learn.
+//! Every distinct score is a threshold: samples with that score or a higher one are taken to be of the class.
+//! The curves follow from the integers `tp` and `fp` at each threshold. Source: `_ranking.py` of
+//! scikit-learn.
 
 use super::average::Average;
 use super::input::{bits, distributions, finite, in_range, is_column, labels, rows, same_length, same_shape};
@@ -48,8 +49,9 @@ impl Scores {
         }
     }
 
-    /// Adds samples. For two classes, scores `[n]` or `[n, 1]` of class 1 in any unit with 0 or 1 `[n]`; for several classes,
-    /// probabilities `[n, classes]` with classes `[n]`; for labels, scores and 0 or 1 `[n, labels]`.
+    /// Adds samples. For two classes, scores `[n]` or `[n, 1]` of class 1 in any unit with 0 or 1 `[n]`; for
+    /// several classes, probabilities `[n, classes]` with classes `[n]`; for labels, scores and 0 or 1
+    /// `[n, labels]`.
     ///
     /// # Panics
     /// If shapes or values do not fit; then nothing was added.
@@ -189,7 +191,8 @@ impl Scores {
         (0..self.columns()).map(|class| figure(&self.column(class))).collect()
     }
 
-    /// As `_average_binary_score` of scikit-learn: of a class without targets nothing is counted in a weighted mean.
+    /// As `_average_binary_score` of scikit-learn: of a class without targets nothing is counted in a
+    /// weighted mean.
     #[track_caller]
     fn averaged(&self, figure: fn(&Thresholds) -> f64, average: Average) -> f64 {
         match average {
@@ -218,7 +221,8 @@ impl Scores {
     }
 }
 
-/// The counts of wrongly (`fp`) and rightly (`tp`) positive samples at each threshold, from the highest to the lowest.
+/// The counts of wrongly (`fp`) and rightly (`tp`) positive samples at each threshold, from the highest to
+/// the lowest.
 struct Thresholds {
     thresholds: Vec<f64>,
     fp: Vec<u64>,
@@ -227,7 +231,7 @@ struct Thresholds {
 
 impl Thresholds {
     fn of(samples: impl Iterator<Item = (f64, bool)>) -> Thresholds {
-        let mut samples: Vec<(f64, bool)> = samples.map(|(score, yes)| (score + 0.0, yes)).collect(); // -0.0 is 0.0.
+        let mut samples: Vec<(f64, bool)> = samples.collect();
         samples.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let (mut thresholds, mut fp, mut tp) = (Vec::new(), Vec::new(), Vec::new());
         let (mut wrong, mut right) = (0, 0);
@@ -329,8 +333,8 @@ pub struct PrecisionRecallCurve {
     pub thresholds: Vec<f64>,
 }
 
-/// The ROC curve of scores `[n]` or `[n, 1]` of class 1, in any unit. Points on straight lines are left out, as in scikit-learn.
-/// For the curves of several classes see [`Scores::roc_curve`].
+/// The ROC curve of scores `[n]` or `[n, 1]` of class 1, in any unit. Points on straight lines are left out,
+/// as in scikit-learn. For the curves of several classes see [`Scores::roc_curve`].
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -347,8 +351,8 @@ pub fn roc_curve(scores: &Tensor, target: &Tensor) -> RocCurve {
     Scores::binary(scores, target).roc_curve(0)
 }
 
-/// The precision-recall curve of scores `[n]` or `[n, 1]` of class 1, in any unit. For the curves of several classes see
-/// [`Scores::precision_recall_curve`].
+/// The precision-recall curve of scores `[n]` or `[n, 1]` of class 1, in any unit. For the curves of several
+/// classes see [`Scores::precision_recall_curve`].
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -365,10 +369,11 @@ pub fn precision_recall_curve(scores: &Tensor, target: &Tensor) -> PrecisionReca
     Scores::binary(scores, target).precision_recall_curve(0)
 }
 
-/// The area under the ROC curve: the chance that a sample of the class is scored above one of another, ties counting half.
-/// Scores are `[n]` of class 1 (any average is that of class 1), probabilities `[n, classes]` with classes `[n]` (each class against
-/// the rest), or `[n, labels]` with as many 0 and 1. Where a class has no sample or all, it is NaN, and so is their `Macro` average,
-/// as in scikit-learn; `Weighted` leaves out classes without a sample. (torchmetrics leaves NaN out of both.)
+/// The area under the ROC curve: the chance that a sample of the class is scored above one of another, ties
+/// counting half. Scores are `[n]` of class 1 (any average is that of class 1), probabilities `[n, classes]`
+/// with classes `[n]` (each class against the rest), or `[n, labels]` with as many 0 and 1. Where a class has
+/// no sample or all, it is NaN, and so is their `Macro` average, as in scikit-learn; `Weighted` leaves out
+/// classes without a sample. (torchmetrics leaves NaN out of both.)
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -400,8 +405,9 @@ pub fn roc_auc_per_class(scores: &Tensor, target: &Tensor) -> Vec<f64> {
     Scores::of(scores, target).roc_auc_per_class()
 }
 
-/// The precision at each threshold, weighted by the recall that it adds: the area under the precision-recall curve as a step
-/// function. Input as for [`roc_auc`]. It is 0 for a class without a sample, as in scikit-learn.
+/// The precision at each threshold, weighted by the recall that it adds: the area under the precision-recall
+/// curve as a step function. Input as for [`roc_auc`]. It is 0 for a class without a sample, as in
+/// scikit-learn.
 ///
 /// ```
 /// use rekindle_tensor::tensor;
@@ -418,6 +424,13 @@ pub fn average_precision(scores: &Tensor, target: &Tensor, average: Average) -> 
 }
 
 /// The average precision of each class against the rest; see [`average_precision`].
+///
+/// ```
+/// use rekindle_tensor::tensor;
+/// use rekindle_train::metrics::average_precision_per_class;
+/// let scores = tensor([[0.5, 0.5, 0.0], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5]]);
+/// assert_eq!(average_precision_per_class(&scores, &tensor([0, 1, 2])), [1.0, 0.5, 1.0]);
+/// ```
 ///
 /// # Panics
 /// As [`roc_auc`].

@@ -109,8 +109,9 @@ pub fn root_mean_squared_error(preds: &Tensor, target: &Tensor) -> f64 {
     mean_squared_error(preds, target).sqrt()
 }
 
-/// The part of the targets' variance that is explained: `1 - sum (t - p)^2 / sum (t - mean t)^2`. As in scikit-learn, it is NaN
-/// for fewer than two samples; for constant targets it is 1 if they are all met and else 0.
+/// The part of the targets' variance that is explained: `1 - sum (t - p)^2 / sum (t - mean t)^2`. As in
+/// scikit-learn, it is NaN for fewer than two samples; for constant targets it is 1 if they are all met and
+/// else 0.
 ///
 /// ```
 /// use rekindle_tensor::tensor;

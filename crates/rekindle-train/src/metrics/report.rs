@@ -5,16 +5,17 @@ use super::counts::{Counts, Ratio, Tally};
 use rekindle_tensor::mistake;
 use std::fmt;
 
-/// Precision, recall and F1 of each class and of their averages, with the number of targets. It prints scikit-learn's text to
-/// the byte (see [`ConfusionMatrix::report`](super::ConfusionMatrix::report)), whose last line ends with a line break: use
-/// `print!`, not `println!`.
+/// Precision, recall and F1 of each class and of their averages, with the number of targets. It prints
+/// scikit-learn's text to the byte (see [`ConfusionMatrix::report`](super::ConfusionMatrix::report)), whose
+/// last line ends with a line break: use `print!`, not `println!`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassificationReport {
     /// The classes, or labels.
     pub classes: Vec<ReportRow>,
     /// The accuracy; none for several labels a sample.
     pub accuracy: Option<f64>,
-    /// The averages: `macro avg` and `weighted avg`; for several labels a sample `micro avg` first and `samples avg` last.
+    /// The averages: `macro avg` and `weighted avg`; for several labels a sample `micro avg` first and
+    /// `samples avg` last.
     pub averages: Vec<ReportRow>,
     /// The number of targets.
     pub support: u64,
@@ -105,23 +106,26 @@ impl fmt::Display for ClassificationReport {
             writeln!(f)
         };
         let number = |x: f64| if x.is_nan() { "nan".into() } else { format!("{x:.0$}", self.digits) };
+        // If no sample at all is right, scikit-learn counts in floats, and prints them.
+        let count = |n: u64| if self.accuracy == Some(0.0) { format!("{n}.0") } else { n.to_string() };
         let row = |f: &mut fmt::Formatter<'_>, row: &ReportRow| {
             let [p, r, f1] = [row.precision, row.recall, row.f1_score].map(number);
-            line(f, &row.name, [&p, &r, &f1, &row.support.to_string()])
+            line(f, &row.name, [&p, &r, &f1, &count(row.support)])
         };
         line(f, "", ["precision", "recall", "f1-score", "support"])?;
         writeln!(f)?;
         self.classes.iter().try_for_each(|r| row(f, r))?;
         writeln!(f)?;
         if let Some(accuracy) = self.accuracy {
-            line(f, "accuracy", ["", "", &number(accuracy), &self.support.to_string()])?;
+            line(f, "accuracy", ["", "", &number(accuracy), &count(self.support)])?;
         }
         self.averages.iter().try_for_each(|r| row(f, r))
     }
 }
 
-/// The columns that a text takes in a terminal: Korean, Chinese and Japanese characters and emoji take two. (For them scikit-learn's
-/// columns shift, because it counts characters.) The ranges are those of East Asian width W and F in Unicode's annex 11.
+/// The columns that a text takes in a terminal: Korean, Chinese and Japanese characters and emoji take two.
+/// (For them scikit-learn's columns shift, because it counts characters.) The ranges are those of East Asian
+/// width W and F in Unicode's annex 11.
 fn display_width(text: &str) -> usize {
     let wide = |c: char| {
         matches!(c as u32,

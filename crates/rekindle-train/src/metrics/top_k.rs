@@ -47,8 +47,9 @@ pub(super) fn checked_k(k: usize) -> usize {
     k
 }
 
-/// The part of the samples whose class is among the `k` largest of their scores `[n, classes]`. Of equal scores the higher class is
-/// larger, as in scikit-learn; so with ties `k = 1` may differ from [`accuracy`](super::accuracy), for which the lower wins.
+/// The part of the samples whose class is among the `k` largest of their scores `[n, classes]`. Of equal
+/// scores the higher class is larger, as in scikit-learn; so with ties `k = 1` may differ from
+/// [`accuracy`](super::accuracy), for which the lower wins.
 ///
 /// ```
 /// use rekindle_tensor::tensor;

@@ -1,0 +1,4 @@
+//! What users rely on in recipes and metrics.
+
+mod corpus;
+mod metrics;
