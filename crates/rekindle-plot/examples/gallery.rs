@@ -93,7 +93,9 @@ fn training(folder: &Path) -> std::io::Result<()> {
     save(folder, "history", plot::history(&losses, &accuracies).title("Fashion-MNIST, CNN, seed 42"))?;
     let seconds = curve(&|e| 3.1 + 0.2 * wobble(e));
     save(folder, "seconds", plot::curves(&[("epoch", &seconds)], "seconds per epoch"))?;
-    let rate = curve(&|e| if e < 10.0 { 0.01 * e } else { 0.05 * (1.0 + ((e - 10.0) / 90.0 * 3.14).cos()) });
+    let rate = curve(&|e| {
+        if e < 10.0 { 0.01 * e } else { 0.05 * (1.0 + ((e - 10.0) / 90.0 * std::f64::consts::PI).cos()) }
+    });
     save(folder, "learning_rate", plot::learning_rate(&rate))?;
     let rate = curve(&|e| 0.1 * 0.1f64.powf((e / 25.0).floor()));
     save(folder, "learning_rate_steps", plot::learning_rate(&rate))?;

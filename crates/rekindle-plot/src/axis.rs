@@ -65,9 +65,14 @@ impl Axis {
     }
 
     fn linear_ticks(&self, count: usize) -> Vec<(f64, String)> {
-        let step = nice_step((self.high - self.low) / count.max(1) as f64);
-        let step = if self.whole { step.max(1.0) } else { step };
-        let (first, last) = ((self.low / step - 1e-6).ceil(), (self.high / step + 1e-6).floor());
+        let steps = |count: usize| {
+            let step = nice_step((self.high - self.low) / count.max(1) as f64);
+            let step = if self.whole { step.max(1.0) } else { step };
+            (step, (self.low / step - 1e-6).ceil(), (self.high / step + 1e-6).floor())
+        };
+        // One tick alone would not tell the scale.
+        let enough = (count..4 * count).map(steps).find(|(_, first, last)| last > first);
+        let (step, first, last) = enough.unwrap_or_else(|| steps(count));
         if !(step > 0.0 && (last - first).abs() < 1000.0) {
             return Vec::new();
         }
@@ -127,7 +132,7 @@ fn nice_step(rough: f64) -> f64 {
 /// A tick's label with as many digits as its step needs.
 fn format_tick(value: f64, step: f64, largest: f64) -> String {
     let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
-    if largest >= 1e6 || largest < 1e-3 {
+    if !(1e-3..1e6).contains(&largest) {
         if value == 0.0 {
             return "0".into();
         }

@@ -1,6 +1,6 @@
 //! Drawing in pixels: the few things that pictures are made of, as plotters' elements.
 
-use crate::color::{INK, WHITE};
+use crate::color::{self, INK, WHITE};
 use crate::font;
 use crate::marker;
 use crate::svg::{Svg, units};
@@ -178,7 +178,8 @@ impl<'a> Canvas<'a> {
     /// A line broken up as [`DASHES`] says.
     pub(crate) fn dashed(&self, points: &[(f64, f64)], color: RGBColor, width: f64, dash: usize) {
         let points: Vec<_> = points.iter().map(|(x, y)| (units(*x), units(*y))).collect();
-        let (on, off) = DASHES[dash % DASHES.len()];
+        // Lines of the same colour get another dash.
+        let (on, off) = DASHES[(dash + dash / color::CLASSES.len()) % DASHES.len()];
         match on > 0.0 {
             false => self.draw(&PathElement::new(points, stroke(color, width))),
             true => {

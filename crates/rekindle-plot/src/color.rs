@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 /// Colours of classes and lines: the palette of Okabe and Ito, "Color Universal Design" (2008), in an order in which
-/// neighbours differ most, with black last.
+/// neighbours differ most, with yellow last, which is hard to see on white.
 pub(crate) const CLASSES: [RGBColor; 8] = [
     RGBColor(0, 114, 178),   // blue
     RGBColor(230, 159, 0),   // orange
@@ -11,8 +11,8 @@ pub(crate) const CLASSES: [RGBColor; 8] = [
     RGBColor(204, 121, 167), // reddish purple
     RGBColor(86, 180, 233),  // sky blue
     RGBColor(213, 94, 0),    // vermilion
-    RGBColor(240, 228, 66),  // yellow
     RGBColor(0, 0, 0),       // black
+    RGBColor(240, 228, 66),  // yellow
 ];
 
 /// Text and axes.

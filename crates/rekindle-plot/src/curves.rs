@@ -160,8 +160,13 @@ impl Chart for Curves {
     }
 
     fn notes(&self) -> Vec<String> {
-        let missing = self.panels.iter().flat_map(Group::points).filter(|p| !p.1.is_finite()).count();
-        if missing > 0 { vec![format!("{missing} values are not finite")] } else { Vec::new() }
+        let all = || self.panels.iter().flat_map(Group::points);
+        let missing = all().filter(|p| !p.1.is_finite()).count();
+        if missing > 0 {
+            vec![format!("not finite: {missing} of {} values", all().count())]
+        } else {
+            Vec::new()
+        }
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

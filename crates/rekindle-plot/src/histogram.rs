@@ -131,7 +131,7 @@ impl Chart for Histograms {
 fn short(v: f64) -> String {
     let text = match v.abs() {
         0.0 => "0".into(),
-        size if size < 1e-3 || size >= 1e5 => format!("{v:.2e}"),
+        size if !(1e-3..1e5).contains(&size) => format!("{v:.2e}"),
         size => format!("{v:.*}", (2 - size.log10().floor() as i32).clamp(0, 5) as usize),
     };
     crate::axis::minus(&text)
@@ -146,7 +146,7 @@ mod tests {
         let h = Histogram::new("w", &[0.0, 0.5, 1.0, f64::NAN]);
         assert_eq!((h.counts[0], h.counts[20], h.counts[39]), (1, 1, 1));
         assert_eq!(h.title, "w: n = 3, mean 0.500, std 0.408");
-        assert_eq!(h.missing.as_deref(), Some("w: 1 numbers are not finite"));
+        assert_eq!(h.missing.as_deref(), Some("w: not finite: 1 of 4 numbers"));
     }
 
     #[test]

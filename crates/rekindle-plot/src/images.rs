@@ -4,6 +4,7 @@ use crate::axis::span;
 use crate::canvas::{Canvas, Rect, Style};
 use crate::classes;
 use crate::color::{GREY, INK, NOTHING, RIGHT, WRONG};
+use crate::font;
 use crate::plot::{Chart, Options, Plot};
 use crate::scatter::grouped;
 use plotters::style::RGBColor;
@@ -13,6 +14,8 @@ use rekindle_tensor::{Tensor, mistake};
 const MOST_IMAGES: usize = 100;
 /// How many cells an image has to a side at most; larger ones are averaged down.
 const MOST_CELLS: usize = 64;
+/// The size of the text below an image.
+const CAPTION: f64 = 12.0;
 
 /// Draws images with their class names below.
 ///
@@ -113,21 +116,20 @@ impl Images {
         self.images.len().div_ceil(self.columns()).max(1)
     }
 
-    /// The lines below an image, with their colours.
-    fn caption(&self, i: usize, options: &Options) -> Vec<(String, RGBColor)> {
-        let actual = options.class(self.labels[i]);
+    /// The lines below an image of `width` pixels, with their colours. Names are cut where there is no room, numbers are not.
+    fn caption(&self, i: usize, options: &Options, width: f64) -> Vec<(String, RGBColor)> {
+        let line = |before: &str, name: usize, after: &str| {
+            let room = width - font::width(&format!("{before}{after}"), CAPTION, false);
+            format!("{before}{}{after}", font::fit(&options.class(name), CAPTION, false, room))
+        };
+        let actual = || (line("actual: ", self.labels[i], ""), INK);
         match self.predicted.as_ref().map(|p| p[i]) {
-            None => vec![(actual, INK)],
-            Some(None) => vec![("✗ no number".into(), WRONG), (format!("actual: {actual}"), INK)],
+            None => vec![(line("", self.labels[i], ""), INK)],
+            Some(None) => vec![("✗ no number".into(), WRONG), actual()],
             Some(Some((class, p))) if class == self.labels[i] => {
-                vec![(format!("✓ {}, {p:.2}", options.class(class)), RIGHT)]
+                vec![(line("✓ ", class, &format!(", {p:.2}")), RIGHT)]
             }
-            Some(Some((class, p))) => {
-                vec![
-                    (format!("✗ {}, {p:.2}", options.class(class)), WRONG),
-                    (format!("actual: {actual}"), INK),
-                ]
-            }
+            Some(Some((class, p))) => vec![(line("✗ ", class, &format!(", {p:.2}")), WRONG), actual()],
         }
     }
 
@@ -136,7 +138,7 @@ impl Images {
     }
 
     fn caption_height(&self) -> f64 {
-        if self.predicted.is_some() { 40.0 } else { 24.0 }
+        if self.predicted.is_some() { 43.0 } else { 26.0 }
     }
 }
 
@@ -223,9 +225,10 @@ impl Chart for Images {
                 true => canvas.frame(place.shrink(-1.5, -1.5, -1.5, -1.5), WRONG, 3.0),
                 false => canvas.frame(place, GREY, 0.6),
             }
-            for (line, (text, color)) in self.caption(i, options).into_iter().enumerate() {
-                let at = (middle, place.bottom + 12.0 + 17.0 * line as f64);
-                canvas.text_within(&text, at, Style::new(12.0).color(color), cell.width() + 8.0);
+            for (line, (text, color)) in self.caption(i, options, cell.width() + 8.0).into_iter().enumerate()
+            {
+                let at = (middle, place.bottom + 14.0 + 18.0 * line as f64);
+                canvas.text(&text, at, Style::new(CAPTION).color(color));
             }
         }
     }

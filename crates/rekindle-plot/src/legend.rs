@@ -31,6 +31,8 @@ pub(crate) struct Entry {
 /// How wide the legend is: as its longest name needs, but at most 30 % of the picture.
 pub(crate) fn width(entries: &[Entry], picture: f64) -> f64 {
     let longest = entries.iter().map(|e| font::width(&e.name, SIZE, false)).fold(0.0, f64::max);
+    // A long legend may need room for "and 99 more".
+    let longest = if entries.len() > 10 { longest.max(90.0) } else { longest };
     if entries.is_empty() { 0.0 } else { (SIGN + longest + 12.0).min(picture * 0.3) }
 }
 

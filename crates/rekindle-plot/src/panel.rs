@@ -105,7 +105,7 @@ impl<'c, 'a> Panel<'c, 'a> {
             match pixels.as_slice() {
                 [] => {}
                 // A lone point would be invisible.
-                [one] => self.canvas.marker(*one, 0, 2.5, color, WHITE),
+                [one] => self.canvas.marker(*one, 0, 4.0, color, WHITE),
                 _ => self.canvas.dashed(&thin(&pixels), color, width, dash),
             }
         }

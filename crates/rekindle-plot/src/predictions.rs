@@ -84,11 +84,9 @@ impl Chart for Predictions {
                 ));
             }
             if set.finite < set.given {
-                notes.push(format!(
-                    "{}: {} points are not finite",
-                    set.name,
-                    grouped((set.given - set.finite) as u128)
-                ));
+                let (missing, given) =
+                    (grouped((set.given - set.finite) as u128), grouped(set.given as u128));
+                notes.push(format!("{}: not finite: {missing} of {given} points", set.name));
             }
         }
         notes

@@ -107,7 +107,7 @@ impl Points {
         if self.finite < self.given {
             let missing = self.given - self.finite;
             notes.push(format!(
-                "{of}{} of {} points are not finite",
+                "{of}not finite: {} of {} points",
                 grouped(missing as u128),
                 grouped(self.given as u128)
             ));

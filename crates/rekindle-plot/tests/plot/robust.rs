@@ -118,7 +118,7 @@ fn images_may_be_anything() {
 #[test]
 fn matrices_may_be_anything() {
     for counts in
-        [vec![], vec![vec![0]], vec![vec![u64::MAX / 8; 3]; 3], vec![vec![0; 2]; 2], vec![vec![1; 150]; 150]]
+        [vec![], vec![vec![0]], vec![vec![u64::MAX / 8; 3]; 3], vec![vec![0; 2]; 2], vec![vec![1; 60]; 60]]
     {
         survives(plot::confusion_matrix(&counts));
     }
@@ -128,7 +128,7 @@ fn matrices_may_be_anything() {
 fn what_is_left_out_is_counted() {
     let x = tensor([[0.0, f32::NAN], [1.0, 1.0], [f32::INFINITY, 0.0]]);
     let picture = survives(plot::scatter(&x, &tensor([0, 0, 1])));
-    assert!(says(&picture, "2 of 3 points are not finite"));
+    assert!(says(&picture, "not finite: 2 of 3 points"));
     let picture = survives(plot::curves(&[("train", &[(1.0, f64::NAN), (2.0, 1.0)])], "loss"));
-    assert!(says(&picture, "1 values are not finite"));
+    assert!(says(&picture, "not finite: 1 of 2 values"));
 }
