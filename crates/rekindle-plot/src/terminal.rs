@@ -40,7 +40,7 @@ const GUTTER: usize = 9;
 type Cell = (char, Option<usize>);
 
 impl Terminal {
-    /// Text of at most so many columns and rows, without colours.
+    /// Text of at most so many columns and rows, without colours. A legend that needs more than one row makes it longer.
     ///
     /// # Panics
     /// If there are less than 24 columns or 6 rows, or more than 1000 of either.
@@ -120,7 +120,13 @@ impl Terminal {
         let (columns, rows) = self.inner();
         let mut canvas = vec![vec![(' ', None); columns]; rows];
         self.place(&mut canvas, &points, &x, &y);
-        self.page(&canvas, &x, &y, "feature 1", &self.legend(&classes::occurring(&points.class)))
+        self.page(
+            &canvas,
+            &x,
+            &y,
+            "feature 1 over feature 0",
+            &self.legend(&classes::occurring(&points.class)),
+        )
     }
 
     /// Draws the regions of the classes that a net predicts, and the points, as [`crate::decision_boundary`] does.
@@ -161,7 +167,7 @@ impl Terminal {
         let name =
             |c: &usize| (REGIONS[c % REGIONS.len()], Some(*c), format!("predicted {}", self.class(*c)));
         legend.extend(regions.iter().map(name));
-        self.page(&canvas, &x, &y, "feature 1", &legend)
+        self.page(&canvas, &x, &y, "feature 1 over feature 0", &legend)
     }
 
     /// Columns and rows inside of the axes: above is the name, below are ticks and legend.
@@ -214,7 +220,7 @@ impl Terminal {
         let (line, labels) = x_axis(x, columns);
         let indent = " ".repeat(GUTTER);
         text += &format!("{indent}+{line}\n{indent} {labels}\n");
-        text + &self.legend_row(legend) + "\n"
+        text + &self.legend_rows(legend)
     }
 
     fn paint(&self, text: &str, class: Option<usize>) -> String {
@@ -230,20 +236,21 @@ impl Terminal {
         row.chunk_by(|a, b| a.1 == b.1).map(group).collect()
     }
 
-    /// The legend in one row, as far as there is room.
-    fn legend_row(&self, legend: &[(char, Option<usize>, String)]) -> String {
-        let (mut text, mut used) = (" ".repeat(GUTTER), GUTTER);
+    /// The legend, in as many rows as it needs: the text is longer than asked for rather than silent about a class.
+    fn legend_rows(&self, legend: &[(char, Option<usize>, String)]) -> String {
+        let (mut rows, mut used) = (vec![" ".repeat(GUTTER)], GUTTER);
         for (sign, class, name) in legend {
             // Two columns for each character at most.
             let width = name.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>() + 4;
-            if used + width > self.columns {
-                text += "..";
-                break;
+            if used + width > self.columns && used > GUTTER {
+                rows.push(" ".repeat(GUTTER));
+                used = GUTTER;
             }
-            text += &format!(" {} {name} ", self.paint(&sign.to_string(), *class));
+            let row = rows.last_mut().expect("there is a first row");
+            *row += &format!(" {} {name} ", self.paint(&sign.to_string(), *class));
             used += width;
         }
-        text.trim_end().to_owned()
+        rows.iter().map(|row| row.trim_end().to_string() + "\n").collect()
     }
 }
 
