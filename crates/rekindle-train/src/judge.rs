@@ -350,8 +350,8 @@ impl Judgement {
         self.parts.last().expect("there is test data")
     }
 
-    /// One line of JSON: an object with `train`, `validation` (if there is any) and `test`, each an object of all figures
-    /// by name. A figure that is not defined, such as the area under a curve of one class, is null.
+    /// One line of JSON: an object with `train`, `validation` (null if the recipe has none) and `test`, each an object of
+    /// all figures by name. A figure that is not defined, such as the area under a curve of one class, is null.
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("names are text")
     }
@@ -359,7 +359,8 @@ impl Judgement {
 
 impl Serialize for Judgement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.parts.iter().map(|part| (part.name, part)))
+        let of = |name| (name, self.parts.iter().find(|part| part.name == name));
+        serializer.collect_map(["train", "validation", "test"].map(of))
     }
 }
 

@@ -55,7 +55,7 @@ fn evaluate_judges_all_three_parts_from_the_directory_alone_and_as_training_did(
     assert_eq!(text.lines().count(), 1);
     assert_eq!(text, folder.read("run/report.json"));
     let judged = json(&text);
-    let parts: Vec<(&str, u64)> = vec![("train", 800), ("validation", 200), ("test", 200)];
+    let parts = [("train", 800), ("validation", 200), ("test", 200)];
     for (name, samples) in parts {
         let part = &judged[name];
         for figure in ["loss", "accuracy", "precision_macro", "recall_macro", "f1_macro", "roc_auc"] {
@@ -73,6 +73,16 @@ fn evaluate_judges_all_three_parts_from_the_directory_alone_and_as_training_did(
     let last = json(folder.read("run/metrics.jsonl").lines().last().unwrap());
     assert_eq!(last["test_loss"], judged["test"]["loss"]);
     assert_eq!(last["val_acc"], judged["validation"]["accuracy"]);
+}
+
+#[test]
+fn without_validation_data_its_place_is_null_and_the_test_data_is_watched() {
+    let folder = Folder::new();
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes/02-model_4.toml");
+    let table = succeeds(&folder.rekindle(&["train", recipe, "--epochs", "10", "--output", "run"]));
+    assert!(table.contains("epoch train_loss  train_acc  test_loss   test_acc       time\n"), "{table}");
+    let judged = json(&succeeds(&folder.rekindle(&["evaluate", "run", "--json"])));
+    assert!(judged["validation"].is_null() && judged["test"]["accuracy"].is_f64(), "{judged}");
 }
 
 #[test]
