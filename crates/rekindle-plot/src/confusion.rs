@@ -3,9 +3,9 @@
 use crate::canvas::{Canvas, Rect, Style};
 use crate::color::{self, GREY, INK, WHITE};
 use crate::font;
+use crate::notes::grouped;
 use crate::panel::LABEL;
 use crate::plot::{Chart, Options, Plot};
-use crate::scatter::grouped;
 use rekindle_tensor::mistake;
 
 /// Draws a confusion matrix: `counts[actual][predicted]` is how many samples of a class were predicted as which.
@@ -77,7 +77,7 @@ impl Confusion {
         let (x, y) = cell.center();
         let size = (cell.width() * 0.3).min(15.0);
         let style = Style::new(size.max(9.0)).color(color::readable_on(back));
-        let text = grouped(count.into());
+        let text = grouped(count);
         let narrower = (cell.width() - 3.0) / font::width(&text, style.size, false);
         let style = Style { size: style.size.min(style.size * narrower), ..style };
         // Smaller letters could not be read.

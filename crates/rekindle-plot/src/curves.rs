@@ -4,6 +4,7 @@ use crate::axis::Axis;
 use crate::canvas::{Canvas, Rect};
 use crate::color;
 use crate::legend::{Entry, Sign};
+use crate::notes;
 use crate::panel::{Axes, Panel};
 use crate::plot::{Chart, Options, Plot};
 
@@ -162,11 +163,7 @@ impl Chart for Curves {
     fn notes(&self) -> Vec<String> {
         let all = || self.panels.iter().flat_map(Group::points);
         let missing = all().filter(|p| !p.1.is_finite()).count();
-        if missing > 0 {
-            vec![format!("not finite: {missing} of {} values", all().count())]
-        } else {
-            Vec::new()
-        }
+        notes::not_finite("", missing, all().count(), "values").into_iter().collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

@@ -3,9 +3,9 @@
 use crate::axis::{Axis, span};
 use crate::canvas::{Canvas, Rect, Style};
 use crate::color::{self, GREY};
+use crate::notes::{self, grouped};
 use crate::panel::{Axes, LABEL, Panel};
 use crate::plot::{Chart, Options, Plot};
-use crate::scatter::grouped;
 use rekindle_tensor::Tensor;
 
 /// Draws a histogram of the numbers of each tensor, with their mean and standard deviation: weights, gradients or
@@ -57,14 +57,12 @@ impl Histogram {
             true => name.to_owned(),
             false => format!(
                 "{name}: n = {}, mean {}, std {}",
-                grouped(finite.len() as u128),
+                grouped(finite.len()),
                 short(mean),
                 short(deviation)
             ),
         };
-        let missing = values.len() - finite.len();
-        let missing =
-            (missing > 0).then(|| format!("{name}: {} numbers are not finite", grouped(missing as u128)));
+        let missing = notes::not_finite(name, values.len() - finite.len(), values.len(), "numbers");
         Histogram { title, low, high, counts, missing }
     }
 

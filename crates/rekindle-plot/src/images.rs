@@ -5,8 +5,8 @@ use crate::canvas::{Canvas, Rect, Style};
 use crate::classes;
 use crate::color::{GREY, INK, NOTHING, RIGHT, WRONG};
 use crate::font;
+use crate::notes;
 use crate::plot::{Chart, Options, Plot};
-use crate::scatter::grouped;
 use plotters::style::RGBColor;
 use rekindle_tensor::{Tensor, mistake};
 
@@ -195,14 +195,8 @@ impl Chart for Images {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.images.len() < self.given {
-            notes.push(format!(
-                "{} of {} images",
-                grouped(self.images.len() as u128),
-                grouped(self.given as u128)
-            ));
-        }
+        let mut notes: Vec<String> =
+            notes::drawn("", self.images.len(), self.given, "images").into_iter().collect();
         if self.predicted.is_some() {
             let right = (0..self.images.len()).filter(|i| !self.is_wrong(*i)).count();
             notes.push(format!("{right} of {} right", self.images.len()));

@@ -54,6 +54,7 @@ mod histogram;
 mod images;
 mod legend;
 mod marker;
+mod notes;
 mod panel;
 mod picture;
 mod plot;

@@ -5,9 +5,10 @@ use crate::canvas::{Canvas, Rect};
 use crate::classes;
 use crate::color::{self, WHITE};
 use crate::legend::{Entry, Sign};
+use crate::notes;
 use crate::panel::{Axes, Panel};
 use crate::plot::{Chart, Options, Plot};
-use crate::scatter::grouped;
+use crate::scatter::MOST_POINTS;
 use rekindle_tensor::Tensor;
 
 /// Draws training data, test data and, if there are some, predictions at the test inputs: the `plot_predictions` of PyTorch
@@ -52,11 +53,10 @@ impl Set {
         let (x, y) = (classes::column(who, "x", x), classes::column(who, "y", y));
         classes::same_length(who, ("x", x.len()), ("y", y.len()));
         let given = x.len();
-        let mut points: Vec<_> =
-            x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
-        let finite = points.len();
-        let step = finite.div_ceil(crate::scatter::MOST_POINTS).max(1);
-        points = points.into_iter().step_by(step).collect();
+        let all: Vec<_> = x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        let finite = all.len();
+        let step = finite.div_ceil(MOST_POINTS).max(1);
+        let points = all.into_iter().step_by(step).collect();
         Set { name, points, finite, given }
     }
 }
@@ -73,23 +73,11 @@ impl Chart for Predictions {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        for set in &self.sets {
-            if set.points.len() < set.finite {
-                notes.push(format!(
-                    "{}: {} of {} points",
-                    set.name,
-                    grouped(set.points.len() as u128),
-                    grouped(set.finite as u128)
-                ));
-            }
-            if set.finite < set.given {
-                let (missing, given) =
-                    (grouped((set.given - set.finite) as u128), grouped(set.given as u128));
-                notes.push(format!("{}: not finite: {missing} of {given} points", set.name));
-            }
-        }
-        notes
+        let note = |set: &Set| {
+            let drawn = notes::drawn(set.name, set.points.len(), set.finite, "points");
+            drawn.into_iter().chain(notes::not_finite(set.name, set.given - set.finite, set.given, "points"))
+        };
+        self.sets.iter().flat_map(note).collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

@@ -5,6 +5,7 @@ use crate::canvas::{Canvas, Rect};
 use crate::classes;
 use crate::color::{self, WHITE};
 use crate::legend::{Entry, Sign};
+use crate::notes;
 use crate::panel::{Axes, Panel};
 use crate::plot::{Chart, Options, Plot};
 use plotters::style::RGBColor;
@@ -95,24 +96,11 @@ impl Points {
 
     /// What was left out; `of` names the panel.
     pub(crate) fn notes(&self, of: &str) -> Vec<String> {
-        let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
-        let mut notes = Vec::new();
-        if self.at.len() < self.finite {
-            notes.push(format!(
-                "{of}{} of {} points",
-                grouped(self.at.len() as u128),
-                grouped(self.finite as u128)
-            ));
-        }
-        if self.finite < self.given {
-            let missing = self.given - self.finite;
-            notes.push(format!(
-                "{of}not finite: {} of {} points",
-                grouped(missing as u128),
-                grouped(self.given as u128)
-            ));
-        }
-        notes
+        let drawn = notes::drawn(of, self.at.len(), self.finite, "points");
+        drawn
+            .into_iter()
+            .chain(notes::not_finite(of, self.given - self.finite, self.given, "points"))
+            .collect()
     }
 
     /// Draws them in the order of the data, so that no class hides another as a whole.
@@ -143,15 +131,6 @@ fn spread(classes: &[usize], most: usize) -> Vec<usize> {
     (0..classes.len()).filter(|i| stays(classes[*i])).collect()
 }
 
-/// A whole number with commas between thousands.
-pub(crate) fn grouped(n: u128) -> String {
-    let digits = n.to_string();
-    let lead = digits.len() % 3;
-    let mut parts: Vec<&str> = if lead > 0 { vec![&digits[..lead]] } else { Vec::new() };
-    parts.extend((lead..digits.len()).step_by(3).map(|i| &digits[i..i + 3]));
-    parts.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,10 +142,5 @@ mod tests {
         let ones = kept.iter().filter(|i| classes[**i] == 1).count();
         assert!((4990..=5000).contains(&kept.len()) && (490..=510).contains(&ones), "{} {ones}", kept.len());
         assert_eq!(spread(&[0, 1, 1], 3), [0, 1, 2]);
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([5, 5000, 60_000, 1_234_567].map(grouped), ["5", "5,000", "60,000", "1,234,567"]);
     }
 }

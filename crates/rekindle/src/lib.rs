@@ -95,6 +95,8 @@ pub mod prelude {
     pub use crate::nn::loss::*;
     pub use crate::nn::optim::*;
     pub use crate::nn::*;
+    #[cfg(feature = "plot")]
+    pub use crate::plot;
     pub use crate::random::{self, Generator};
     pub use crate::{DType, Tensor, manual_seed, no_grad, tensor};
 }

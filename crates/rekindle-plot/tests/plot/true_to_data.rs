@@ -85,6 +85,9 @@ fn wrong_images_are_marked_and_right_ones_are_not() {
             && wrong.contains("actual: class 1")
     );
     assert!(wrong.contains("1 of 2 right"));
+    // What gives no number is not right either.
+    let nan = svg([f32::NAN, 0.9]);
+    assert!(nan.contains("✗ no number") && nan.contains("1 of 2 right"));
 }
 
 #[test]
