@@ -53,7 +53,9 @@ fn points_may_be_anything() {
         assert_eq!(says(&histogram, NOTHING), !finite, "{row:?}");
         let terminal = Terminal::new(30, 8);
         assert_eq!(terminal.scatter(&two, &y).lines().count(), 8);
-        assert_eq!(terminal.boundary(&rightward, &two, &y).lines().count(), 8);
+        // Four names do not fit into one row of thirty columns.
+        let boundary = terminal.boundary(&rightward, &two, &y);
+        assert!((8..=10).contains(&boundary.lines().count()) && !boundary.contains(".."), "{boundary}");
     }
     survives(plot::decision_boundary(&rightward, &[]));
     survives(plot::weights_histogram(&[]));
