@@ -1,0 +1,154 @@
+//! How weights are distributed.
+
+use crate::axis::{Axis, span};
+use crate::canvas::{Canvas, Rect, Style};
+use crate::color::{self, GREY};
+use crate::panel::{Axes, LABEL, Panel};
+use crate::plot::{Chart, Options, Plot};
+use crate::scatter::grouped;
+use rekindle_tensor::Tensor;
+
+/// Draws a histogram of the numbers of each tensor, with their mean and standard deviation: weights, gradients or
+/// activations, by name.
+///
+/// ```
+/// # use rekindle_plot as plot;
+/// use rekindle_tensor::tensor;
+/// let weight = tensor([[0.1, -0.2], [0.05, 0.0]]);
+/// plot::weights_histogram(&[("0.weight", &weight)]).draw();
+/// ```
+pub fn weights_histogram(tensors: &[(&str, &Tensor)]) -> Plot {
+    let histograms =
+        tensors.iter().map(|(name, values)| Histogram::new(name, &values.to_f64_vec())).collect();
+    Plot::new(Histograms { histograms })
+}
+
+const BINS: usize = 40;
+
+struct Histograms {
+    histograms: Vec<Histogram>,
+}
+
+struct Histogram {
+    title: String,
+    low: f64,
+    high: f64,
+    counts: [u64; BINS],
+    missing: Option<String>,
+}
+
+impl Histogram {
+    fn new(name: &str, values: &[f64]) -> Histogram {
+        let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+        let n = finite.len() as f64;
+        let mean = finite.iter().map(|v| v / n).sum::<f64>();
+        let deviation = finite.iter().map(|v| (v - mean).powi(2) / n).sum::<f64>().sqrt();
+        let (low, high) = match span(finite.iter().copied()) {
+            Some((low, high)) if low < high => (low, high),
+            Some((low, _)) => (low - 0.5, low + 0.5),
+            None => (0.0, 1.0),
+        };
+        let axis = Axis::new(low, high);
+        let mut counts = [0; BINS];
+        for v in &finite {
+            counts[((axis.fraction(*v) * BINS as f64) as usize).min(BINS - 1)] += 1;
+        }
+        let title = match finite.is_empty() {
+            true => name.to_owned(),
+            false => format!(
+                "{name}: n = {}, mean {}, std {}",
+                grouped(finite.len()),
+                short(mean),
+                short(deviation)
+            ),
+        };
+        let missing = values.len() - finite.len();
+        let missing = (missing > 0).then(|| format!("{name}: {} numbers are not finite", grouped(missing)));
+        Histogram { title, low, high, counts, missing }
+    }
+
+    fn draw(&self, canvas: &Canvas, place: Rect, options: &Options) {
+        let most = self.counts.iter().copied().max().unwrap_or(0) as f64;
+        let room = (self.high - self.low) * 0.03;
+        let axes = Axes {
+            title: &self.title,
+            x: Axis::new(self.low - room, self.high + room),
+            y: Axis::new(0.0, if most > 0.0 { most * 1.06 } else { 1.0 }),
+            x_label: options.x_label("value"),
+            y_label: options.y_label("count"),
+            grid: true,
+        };
+        let panel = Panel::new(canvas, place, axes);
+        let edge = |i: usize| self.low + (self.high - self.low) * i as f64 / BINS as f64;
+        for (i, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            panel.bar((edge(i), 0.0), (edge(i + 1), *count as f64), color::class(0));
+        }
+        panel.finish(most == 0.0);
+    }
+}
+
+impl Histograms {
+    fn columns(&self) -> usize {
+        match self.histograms.len() {
+            0..=1 => 1,
+            2..=4 => 2,
+            _ => 3,
+        }
+    }
+}
+
+impl Chart for Histograms {
+    fn title(&self) -> String {
+        "Weights".into()
+    }
+
+    fn size(&self, _: &Options) -> (u32, u32) {
+        let rows = self.histograms.len().div_ceil(self.columns()).max(1) as u32;
+        match self.histograms.len() {
+            0..=1 => (760, 500),
+            _ => (460 * self.columns() as u32, (60 + 290 * rows).min(10_000)),
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.histograms.iter().filter_map(|h| h.missing.clone()).collect()
+    }
+
+    fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
+        if self.histograms.is_empty() {
+            canvas.text("no tensors", body.center(), Style::new(LABEL).color(GREY));
+        }
+        let rows = self.histograms.len().div_ceil(self.columns());
+        for (histogram, place) in self.histograms.iter().zip(body.grid(rows, self.columns(), 14.0)) {
+            histogram.draw(canvas, place, options);
+        }
+    }
+}
+
+/// A number with three digits that matter.
+fn short(v: f64) -> String {
+    let text = match v.abs() {
+        0.0 => "0".into(),
+        size if size < 1e-3 || size >= 1e5 => format!("{v:.2e}"),
+        size => format!("{v:.*}", (2 - size.log10().floor() as i32).clamp(0, 5) as usize),
+    };
+    crate::axis::minus(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_in_a_bin() {
+        let h = Histogram::new("w", &[0.0, 0.5, 1.0, f64::NAN]);
+        assert_eq!((h.counts[0], h.counts[20], h.counts[39]), (1, 1, 1));
+        assert_eq!(h.title, "w: n = 3, mean 0.500, std 0.408");
+        assert_eq!(h.missing.as_deref(), Some("w: 1 numbers are not finite"));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([0.0, -0.01234, 123.4, 1e-7].map(short), ["0", "−0.0123", "123", "1.00e−7"]);
+    }
+}
