@@ -13,6 +13,7 @@ mod error;
 mod finite;
 mod fit;
 mod layers;
+pub mod metrics;
 mod objective;
 mod optimizers;
 mod recipe;

@@ -44,6 +44,7 @@
 //! - the crate root: [`Tensor`] and everything that computes with it
 //! - [`nn`]: layers, losses, optimisers, schedulers, initialisers
 //! - [`data`]: data sets, loaders, splits, file formats
+//! - [`metrics`]: accuracy, F1, confusion matrix, ROC curve, .. as functions and for batches
 //! - [`random`]: PyTorch's and NumPy's random streams
 //! - [`train`]: recipes and their runs
 //! - [`prelude`]: what a training script uses
@@ -52,6 +53,7 @@ pub use rekindle_data as data;
 pub use rekindle_tensor::random::manual_seed;
 pub use rekindle_tensor::*;
 pub use rekindle_train as train;
+pub use rekindle_train::metrics;
 
 /// Layers, losses, optimisers, schedulers and initialisers.
 ///
