@@ -43,7 +43,11 @@ fn clouds(n: usize, classes: i64) -> (Tensor, Tensor) {
 fn two_features(folder: &Path) -> std::io::Result<()> {
     let (x, y) = rings(800);
     let (x_test, y_test) = rings(200);
-    save(folder, "scatter", plot::scatter(&x, &y).title("Circles").class_names(["outer ring", "inner ring"]))?;
+    save(
+        folder,
+        "scatter",
+        plot::scatter(&x, &y).title("Circles").class_names(["outer ring", "inner ring"]),
+    )?;
     let (x10, y10) = clouds(600, 10);
     save(folder, "scatter_ten_classes", plot::scatter(&x10, &y10))?;
     let (x60, y60) = rings(60_000);
@@ -65,13 +69,15 @@ fn two_features(folder: &Path) -> std::io::Result<()> {
 
     let x = Tensor::arange(0, 1, 0.02);
     let y = &x * 0.7 + 0.3;
-    let (train, test) = ((x.narrow(0, 0, 40), y.narrow(0, 0, 40)), (x.narrow(0, 40, 10), y.narrow(0, 40, 10)));
+    let (train, test) =
+        ((x.narrow(0, 0, 40), y.narrow(0, 0, 40)), (x.narrow(0, 40, 10), y.narrow(0, 40, 10)));
     let predicted = &test.0 * 0.62 + 0.34;
     save(folder, "predictions", plot::predictions((&train.0, &train.1), (&test.0, &test.1), Some(&predicted)))
 }
 
 fn training(folder: &Path) -> std::io::Result<()> {
-    let curve = |f: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> { (1..=100).map(|e| (e as f64, f(e as f64))).collect() };
+    let curve =
+        |f: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> { (1..=100).map(|e| (e as f64, f(e as f64))).collect() };
     let wobble = |e: f64| (e * 1.7).sin() * (e * 0.61).cos();
     let loss = curve(&|e| 0.69 * (-e / 18.0).exp() + 0.002);
     let validation = curve(&|e| 0.69 * (-e / 20.0).exp() + 0.0004 * e + 0.01 * (1.0 + 0.2 * wobble(e)));
@@ -110,7 +116,16 @@ fn training(folder: &Path) -> std::io::Result<()> {
 }
 
 const GARMENTS: [&str; 10] = [
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
 ];
 
 /// Counts with a full diagonal and some confusion of neighbours.
@@ -125,7 +140,11 @@ fn counts(classes: usize) -> Vec<Vec<u64>> {
 
 fn judgements(folder: &Path) -> std::io::Result<()> {
     let two = vec![vec![95, 5], vec![12, 88]];
-    save(folder, "confusion_two", plot::confusion_matrix(&two).class_names(["정상", "불량"]).title("혼동 행렬"))?;
+    save(
+        folder,
+        "confusion_two",
+        plot::confusion_matrix(&two).class_names(["정상", "불량"]).title("혼동 행렬"),
+    )?;
     save(folder, "confusion", plot::confusion_matrix(&counts(10)).class_names(GARMENTS))?;
     save(folder, "confusion_forty", plot::confusion_matrix(&counts(40)))?;
 
