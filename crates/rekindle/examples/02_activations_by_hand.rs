@@ -1,4 +1,5 @@
-//! Lecture 02, section 7 and exercise 6: ReLU, sigmoid and tanh from primitives. Gradients flow through them as through any op.
+//! Lecture 02, section 7 and exercise 6: ReLU, sigmoid and tanh from primitives. Gradients flow through them
+//! as through any op.
 //!
 //!     cargo run --release -p rekindle --example 02_activations_by_hand [FOLDER]
 //!

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p rekindle --example 02_circles_relu [FOLDER]
 //!
-//! The pictures go to FOLDER, else to `target/pictures/02_circles_relu`: the failure and its cure, to lie side by side.
+//! The pictures go to FOLDER, else to `target/pictures/02_circles_relu`: first of all the failure and its cure.
 
 use rekindle::metrics::accuracy;
 use rekindle::prelude::*;
@@ -53,7 +53,7 @@ fn main() -> std::io::Result<()> {
     fit(&model_3, &circles, 0..1000);
     draw(&model_3, &circles, "With ReLU: around the inner ring", &format!("{folder}/cure.png"))?;
 
-    // 6.4 The lecture prints the labels of other points beside the predictions; y_test are those that belong to them.
+    // 6.4 The lecture prints the labels of other points beside the predictions; theirs are y_test.
     let y_preds = no_grad(|| model_3.forward(x_test).sigmoid().round().squeeze());
     println!("y_preds[:10] {}\ny[:10]       {}", y_preds.slice(0, ..10), y.slice(0, ..10));
     println!("y_test[:10]  {}", y_test.slice(0, ..10));

@@ -1,5 +1,5 @@
-//! Lecture 02, section 9: more than the accuracy. Precision, recall, F1, confusion matrix and report of model_4 (four blobs);
-//! ROC curve and calibration of model_3 (circles), which is not always right.
+//! Lecture 02, section 9: more than the accuracy. Precision, recall, F1, confusion matrix and report of model_4
+//! (four blobs); ROC curve and calibration of model_3 (circles), which is not always right.
 //!
 //!     cargo run --release -p rekindle --example 02_metrics [FOLDER]
 //!
@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
     fit(&model_4, &CrossEntropyLoss::new(), &x_train, &y_train, 100);
     let y_preds = no_grad(|| model_4.forward(&x_test)).softmax(1).argmax_dim(1, false);
 
-    // The lecture's torchmetrics_accuracy(y_preds, y_blob_test), and its neighbours; one count of the test set gives them all.
+    // The lecture's torchmetrics_accuracy(y_preds, y_blob_test) and its neighbours, from one count of the test set.
     println!("accuracy  {:.4}", metrics::accuracy(&y_preds, &y_test));
     let matrix = metrics::confusion_matrix(&y_preds, &y_test);
     println!("precision {:.4} (mean of the classes)", matrix.precision(Average::Macro));
@@ -38,6 +38,7 @@ fn main() -> std::io::Result<()> {
     println!("{}", metrics::classification_report(&y_preds, &y_test));
     plot::confusion_matrix(&matrix.counts())
         .title("model_4 on the 200 test blobs")
+        .class_names(["blob 0", "blob 1", "blob 2", "blob 3"])
         .save(format!("{folder}/confusion_matrix.png"))?;
 
     // model_3 of section 6, a classifier that is sometimes wrong.
@@ -59,12 +60,13 @@ fn main() -> std::io::Result<()> {
     plot::roc(&[("inner ring", &curve.fpr, &curve.tpr, auc)])
         .title("model_3 on the 200 test circles: every threshold")
         .save(format!("{folder}/roc.png"))?;
-    // Do points that are given 40 % turn out to be of the inner ring in 40 of 100 cases? After 1000 epochs this net is too shy.
+    // Of the points that are given 40 %, are 40 of 100 on the inner ring? This net is too shy.
     let curve = metrics::reliability_curve(&y_pred_probs, &y_test, 10);
     let bins: Vec<plot::Bin> =
         (0..10).map(|i| (curve.confidence[i], curve.accuracy[i], curve.count[i])).collect();
     plot::reliability(&bins)
-        .title("model_3: predicted probability and what happened")
+        .title("model_3: predicted probability of the inner ring, and what was so")
+        .size(700, 640)
         .save(format!("{folder}/reliability.png"))?;
     println!("The pictures are in {folder}");
     Ok(())

@@ -41,7 +41,9 @@ fn main() -> std::io::Result<()> {
     let (x, y) = data::synthetic::make_moons(1000, 0.07, 42).tensors();
     let (x_train, x_test, y_train, y_test) =
         data::split::train_test_split(1000, 0.2, 42).tensors(&x.float(), &y.float());
-    plot::scatter(&x, &y).title("Moons: 1000 points, noise 0.07").save(format!("{folder}/moons.png"))?;
+    let names = ["upper moon", "lower moon"];
+    let picture = plot::scatter(&x, &y).title("Moons: 1000 points, noise 0.07").class_names(names);
+    picture.x_label("X1").y_label("X2").save(format!("{folder}/moons.png"))?;
 
     // Exercises 2 and 3: net, loss, optimiser.
     manual_seed(42);
@@ -82,10 +84,15 @@ fn main() -> std::io::Result<()> {
     let panels = [("Train", &x_train, &y_train), ("Test", &x_test, &y_test)];
     plot::decision_boundary(&|x| net.forward(x).sigmoid(), &panels)
         .title("Moons: ReLU, 1000 epochs")
+        .class_names(names)
+        .x_label("X1")
+        .y_label("X2")
+        .size(960, 450)
         .save(format!("{folder}/boundary.png"))?;
     let [loss, test_loss, acc, test_acc] = &history;
     plot::history(&[("train", loss), ("test", test_loss)], &[("train", acc), ("test", test_acc)])
         .title("Moons: training")
+        .size(960, 400)
         .save(format!("{folder}/history.png"))?;
     println!("The pictures are in {folder}");
     Ok(())

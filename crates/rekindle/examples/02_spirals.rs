@@ -12,12 +12,14 @@ use rekindle_plot as plot;
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "target/pictures/02_spirals".into());
 
-    // Exercise 7: the spirals of CS231n, a hundred points an arm. The lecture sets no seed; this is np.random.seed(42).
+    // Exercise 7: the spirals of CS231n, 100 points an arm. The lecture sets no seed; this is np.random.seed(42).
     let (x, y) = data::synthetic::make_spirals(100, 3, 0.2, &mut RandomState::new(42)).tensors();
     let (x_train, x_test, y_train, y_test) =
         data::split::train_test_split(300, 0.2, 42).tensors(&x.float(), &y);
     println!("{:?} to train with, {:?} to test with", x_train.shape(), x_test.shape());
-    plot::scatter(&x, &y).title("Spirals: three arms").save(format!("{folder}/spirals.png"))?;
+    let names = ["arm 0", "arm 1", "arm 2"];
+    let picture = plot::scatter(&x, &y).title("Spirals: three arms of 100 points").class_names(names);
+    picture.x_label("X1").y_label("X2").save(format!("{folder}/spirals.png"))?;
 
     // Exercises 8 and 9: tanh bends softly, Adam finds its own step sizes.
     manual_seed(42);
@@ -57,10 +59,15 @@ fn main() -> std::io::Result<()> {
     let panels = [("Train", &x_train, &y_train), ("Test", &x_test, &y_test)];
     plot::decision_boundary(&|x| net.forward(x).softmax(1), &panels)
         .title("Spirals: tanh and Adam, 300 epochs")
+        .class_names(names)
+        .x_label("X1")
+        .y_label("X2")
+        .size(960, 450)
         .save(format!("{folder}/boundary.png"))?;
     let [loss, test_loss, acc, test_acc] = &history;
     plot::history(&[("train", loss), ("test", test_loss)], &[("train", acc), ("test", test_acc)])
         .title("Spirals: training")
+        .size(960, 400)
         .save(format!("{folder}/history.png"))?;
     println!("The pictures are in {folder}");
     Ok(())

@@ -1,4 +1,4 @@
-//! Lecture 02, sections 5.1 and 5.2: can the net that fails on circles learn anything? It can: a straight line.
+//! Lecture 02, sections 5.1 and 5.2: can the net that fails on circles learn anything? It can: a line.
 //!
 //!     cargo run --release -p rekindle --example 02_straight_line [FOLDER]
 //!
@@ -42,7 +42,9 @@ fn main() -> std::io::Result<()> {
         }
     }
 
+    // The loss swings: its gradient does not shrink near the goal, so the steps stay as large as they are.
     let y_preds = no_grad(|| model_2.forward(&x_test));
+    println!("Test loss after the last step: {:.4}", loss_fn.forward(&y_preds, &y_test).item::<f64>());
     plot::predictions(train, test, Some(&y_preds))
         .title("What model_2 predicts after 1000 epochs")
         .save(format!("{folder}/predictions.png"))?;
