@@ -47,8 +47,8 @@ fn main() -> std::io::Result<()> {
     let model_4 = BlobModel { linear_layer_stack };
     println!("{model_4}");
 
-    // 8.4 A logit for each class. Softmax makes probabilities of them, argmax the label. (The lecture asks about the
-    // test points of the circles here; so its digits come from these.)
+    // 8.4 A logit for each class. Softmax makes probabilities of them, argmax the label. (The lecture asks about
+    // the test points of the circles here; so its digits come from these.)
     let y_logits = no_grad(|| model_4.forward(x_train));
     println!("{}\nshape of one: {:?}", y_logits.slice(0, ..5), y_logits.select(0, 0).shape());
     let (x, y) = make_circles(1000, 0.03, 42).tensors();

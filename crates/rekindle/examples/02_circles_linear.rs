@@ -31,8 +31,8 @@ fn main() -> std::io::Result<()> {
     let circles = data::split::train_test_split(1000, 0.2, 42).tensors(&x.float(), &y.float());
     let (_, x_test, _, y_test) = &circles;
 
-    // 2. The same net twice, as in the lecture: as a struct, then as a list of layers. The lecture made both before
-    // it set a seed, so nobody can have its digits; these are PyTorch's for this seed.
+    // 2. The same net twice, as in the lecture: as a struct, then as a list of layers. The lecture made both
+    // before it set a seed, so nobody can have its digits; these are PyTorch's for this seed.
     println!("device: {}", Device::auto());
     println!("{}", CircleModelV0 { layer_1: Linear::new(2, 5), layer_2: Linear::new(5, 1) });
     manual_seed(42);
@@ -88,7 +88,7 @@ fn fit(net: &dyn Module, (x_train, x_test, y_train, y_test): &Circles, epochs: u
     }
 }
 
-/// Section 2.1: per cent of the predictions that are right. Other examples take `rekindle::metrics::accuracy`.
+/// Section 2.1: per cent of predictions that are right. Other examples take `rekindle::metrics::accuracy`.
 fn accuracy_fn(y_true: &Tensor, y_pred: &Tensor) -> f64 {
     let correct = y_true.eq(y_pred).sum().item::<i64>();
     correct as f64 / y_pred.numel() as f64 * 100.0

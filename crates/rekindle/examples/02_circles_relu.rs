@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p rekindle --example 02_circles_relu [FOLDER]
 //!
-//! The pictures go to FOLDER, else to `target/pictures/02_circles_relu`: first of all the failure and its cure.
+//! The pictures go to FOLDER, else to `target/pictures/02_circles_relu`, the failure beside its cure.
 
 use rekindle::metrics::accuracy;
 use rekindle::prelude::*;

@@ -1,5 +1,5 @@
-//! Lecture 02, section 9: more than the accuracy. Precision, recall, F1, confusion matrix and report of model_4
-//! (four blobs); ROC curve and calibration of model_3 (circles), which is not always right.
+//! Lecture 02, section 9: more than the accuracy. Precision, recall, F1, confusion matrix and report of
+//! model_4 (four blobs); ROC curve and calibration of model_3 (circles), which is not always right.
 //!
 //!     cargo run --release -p rekindle --example 02_metrics [FOLDER]
 //!
@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
     fit(&model_4, &CrossEntropyLoss::new(), &x_train, &y_train, 100);
     let y_preds = no_grad(|| model_4.forward(&x_test)).softmax(1).argmax_dim(1, false);
 
-    // The lecture's torchmetrics_accuracy(y_preds, y_blob_test) and its neighbours, from one count of the test set.
+    // The lecture's torchmetrics_accuracy(y_preds, y_blob_test), and its neighbours from one count.
     println!("accuracy  {:.4}", metrics::accuracy(&y_preds, &y_test));
     let matrix = metrics::confusion_matrix(&y_preds, &y_test);
     println!("precision {:.4} (mean of the classes)", matrix.precision(Average::Macro));

@@ -12,7 +12,7 @@ use rekindle_plot as plot;
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "target/pictures/02_spirals".into());
 
-    // Exercise 7: the spirals of CS231n, 100 points an arm. The lecture sets no seed; this is np.random.seed(42).
+    // Exercise 7: the spirals of CS231n. The lecture sets no seed; this is np.random.seed(42).
     let (x, y) = data::synthetic::make_spirals(100, 3, 0.2, &mut RandomState::new(42)).tensors();
     let (x_train, x_test, y_train, y_test) =
         data::split::train_test_split(300, 0.2, 42).tensors(&x.float(), &y);

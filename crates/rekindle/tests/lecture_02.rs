@@ -1,4 +1,4 @@
-//! The examples of lecture 02 print and draw what `docs/lecture-02.md` shows, and its exercises reach their goals.
+//! The examples of lecture 02 print and draw what `docs/lecture-02.md` shows; its exercises reach their goals.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,15 +25,16 @@ impl Drop for Run {
     }
 }
 
-/// Runs an example. Cargo builds examples before it runs tests, into the folder beside the tests' own.
+/// Runs an example. Cargo builds examples before it runs tests (unless told which), into the folder beside them.
 fn run(example: &str, test: &str) -> Run {
     let this = std::env::current_exe().expect("a test has a path");
     let target = this.parent().and_then(Path::parent).expect("tests are in target/PROFILE/deps");
     let program = target.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
     let folder = std::env::temp_dir().join(format!("rekindle-{test}-{example}-{}", std::process::id()));
-    let run = Command::new(&program).arg(&folder).output().unwrap_or_else(|e| {
-        panic!("{}: {e}; build it with cargo build -p rekindle --examples", program.display())
-    });
+    let run = Command::new(&program)
+        .arg(&folder)
+        .output()
+        .unwrap_or_else(|e| panic!("{}: {e}; plain cargo test -p rekindle builds it", program.display()));
     assert!(run.status.success(), "{example}: {}", String::from_utf8_lossy(&run.stderr));
     Run { output: String::from_utf8(run.stdout).expect("text is UTF-8"), folder }
 }

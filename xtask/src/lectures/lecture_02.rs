@@ -77,7 +77,7 @@ fn shapes(show: Show<'_>) {
     says("y_train[:5]", "tensor([1., 0., 0., 0., 1.])", y_train.slice(0, ..5).to_string());
 }
 
-/// Sections 2 and 3.1. The lecture's model_0 is made before a seed is set, so its digits are PyTorch's for the seed 42.
+/// Sections 2 and 3.1. The lecture makes model_0 before it sets a seed; the digits are PyTorch's for the seed 42.
 fn logits_to_labels(show: Show<'_>) {
     let id = "02/circles";
     // The lecture ran on "cuda".
