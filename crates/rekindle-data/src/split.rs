@@ -1,6 +1,7 @@
 //! Cutting a data set into parts: PyTorch's `random_split`, scikit-learn's `train_test_split`, `KFold` and
 //! `StratifiedKFold`. All of them give indices.
 
+use rekindle_tensor::Tensor;
 use rekindle_tensor::random::Generator;
 use rekindle_tensor::random::numpy::RandomState;
 
@@ -32,6 +33,38 @@ pub struct Split {
     pub train: Vec<usize>,
     /// Indices of the test samples.
     pub test: Vec<usize>,
+}
+
+impl Split {
+    /// The rows of `x` and `y` in scikit-learn's order: `x_train, x_test, y_train, y_test`.
+    ///
+    /// ```
+    /// use rekindle_data::{split::train_test_split, synthetic::make_circles};
+    ///
+    /// let (x, y) = make_circles(1000, 0.03, 42).tensors();
+    /// let (x_train, x_test, y_train, y_test) = train_test_split(1000, 0.2, 42).tensors(&x, &y);
+    /// assert_eq!((x_train.shape(), y_train.shape()), (&[800, 2][..], &[800][..]));
+    /// assert_eq!((x_test.shape(), y_test.shape()), (&[200, 2][..], &[200][..]));
+    /// ```
+    ///
+    /// # Panics
+    /// If `x` or `y` has another number of rows than samples were cut.
+    #[track_caller]
+    pub fn tensors(&self, x: &Tensor, y: &Tensor) -> (Tensor, Tensor, Tensor, Tensor) {
+        let n = self.train.len() + self.test.len();
+        for (name, t) in [("x", x), ("y", y)] {
+            if t.shape().first() != Some(&n) {
+                rekindle_tensor::mistake!(
+                    "split: {name} has shape {:?} but {n} samples were cut; give a row for each sample",
+                    t.shape()
+                );
+            }
+        }
+        let index = |part: &[usize]| Tensor::from_vec(part.iter().map(|&i| i as i64).collect(), part.len());
+        let (train, test) = (index(&self.train), index(&self.test));
+        let rows = |t: &Tensor, index: &Tensor| t.index_select(0, index);
+        (rows(x, &train), rows(x, &test), rows(y, &train), rows(y, &test))
+    }
 }
 
 /// The lengths of parts of `n` samples given as fractions: rounded down, what remains goes to the first parts.
@@ -308,6 +341,25 @@ mod tests {
         let split = stratified_train_test_split(&y, 0.2, 0);
         assert_eq!(split.test.iter().filter(|&&i| y[i] == 1).count(), 2);
         assert_eq!(split.train.iter().filter(|&&i| y[i] == 1).count(), 8);
+    }
+
+    #[test]
+    fn tensors_are_cut_as_their_indices_say() {
+        let x = Tensor::arange(0, 20, 1).reshape([10, 2]);
+        let y = Tensor::arange(0, 10, 1);
+        let split = train_test_split(10, 3usize, 5);
+        let (x_train, x_test, y_train, y_test) = split.tensors(&x, &y);
+        let indices = |part: &[usize]| part.iter().map(|&i| i as i64).collect::<Vec<_>>();
+        assert_eq!(y_train.to_vec::<i64>(), indices(&split.train));
+        assert_eq!(y_test.to_vec::<i64>(), indices(&split.test));
+        assert!(x_train.equal(&Tensor::stack(&[&y_train * 2, &y_train * 2 + 1], 1)));
+        assert!(x_test.equal(&Tensor::stack(&[&y_test * 2, &y_test * 2 + 1], 1)));
+    }
+
+    #[test]
+    #[should_panic(expected = "split: y has shape [9] but 10 samples were cut; give a row for each sample")]
+    fn rows_that_were_not_cut_are_refused() {
+        train_test_split(10, 0.2, 0).tensors(&Tensor::zeros([10, 2]), &Tensor::zeros([9]));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 // The lecture's table holds 3.14, not pi.
 #![allow(clippy::approx_constant)]
 
-use super::{Check, Options, recipe};
-use rekindle::data::{self, synthetic};
+use super::{Check, Options};
+use rekindle::data;
 use rekindle::nn::loss::{BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Loss};
 use rekindle::nn::optim::{Adam, Optimizer};
 use rekindle::nn::{Linear, Module, Parameters, ReLU, Sequential, sequential};
@@ -13,8 +13,7 @@ use rekindle::{Tensor, manual_seed, no_grad, tensor};
 type Show<'a> = &'a mut dyn FnMut(Check);
 
 /// The experiments that have examples.
-pub const IDS: [&str; 7] =
-    ["softmax", "losses", "02/data", "02/model_4", "over-parameterised", "06wk-1/4A", "05wk-1/5B"];
+pub const IDS: [&str; 5] = ["softmax", "losses", "over-parameterised", "06wk-1/4A", "05wk-1/5B"];
 
 /// Runs those of the wanted experiments.
 pub fn run(options: &Options, show: Show<'_>) -> Result<(), String> {
@@ -23,12 +22,6 @@ pub fn run(options: &Options, show: Show<'_>) -> Result<(), String> {
     }
     if options.wants("losses") {
         losses(show);
-    }
-    if options.wants("02/data") {
-        first_circles(show);
-    }
-    if options.wants("02/model_4") {
-        blob_logits(options, show)?;
     }
     let mnist_ids = ["over-parameterised", "06wk-1/4A", "05wk-1/5B"];
     if mnist_ids.iter().any(|id| options.wants(id)) {
@@ -109,47 +102,6 @@ fn losses(show: Show<'_>) {
     says("CE, one-hot", three, ce.forward(&netout, &y.one_hot(3).float()));
     says("CE, indices", three, ce.forward(&netout, &y));
     says("CE by the formula", three, -(netout.softmax(1).ln() * y.one_hot(3).float()).sum() / 5.0);
-}
-
-/// Lecture 02: the first rows of the circles.
-fn first_circles(show: Show<'_>) {
-    let circles = synthetic::make_circles(1000, 0.03, 42);
-    let row = circles.row(0);
-    show(Check::text(
-        "02/data",
-        "first row of the circles",
-        "0.75424625 0.23148074",
-        format!("{:.8} {:.8}", row[0], row[1]),
-    ));
-    let (x, y) = circles.tensors();
-    let five = x.narrow(0, 0, 5).float();
-    let rows = "tensor([[ 0.7542,  0.2315],\n        [-0.7562,  0.1533],\n        [-0.8154,  0.1733],\n        [-0.3937,  0.6929],\n        [ 0.4422, -0.8967]])";
-    show(Check::text("02/data", "X[:5]", rows, five.to_string()));
-    let labels = y.narrow(0, 0, 5).float().to_string();
-    show(Check::text("02/data", "y[:5]", "tensor([1., 1., 1., 1., 0.])", labels));
-}
-
-/// Lecture 02, model_4: the logits before and after training.
-fn blob_logits(options: &Options, show: Show<'_>) -> Result<(), String> {
-    let text = |x: Tensor| {
-        let rows = x.to_vec::<f32>();
-        let rows: Vec<String> =
-            rows.chunks(4).map(|r| format!("{:.4} {:.4} {:.4} {:.4}", r[0], r[1], r[2], r[3])).collect();
-        rows.join("\n")
-    };
-    let recipe = recipe("02/model_4")?;
-    let trained =
-        rekindle::train::run(&recipe, Some(&options.data), &mut |_| {}).map_err(|e| e.to_string())?;
-    manual_seed(recipe.seed);
-    let untrained = rekindle::train::build_net(&recipe.net)?;
-    let before = no_grad(|| untrained.forward(&trained.data.train.x.narrow(0, 0, 2)));
-    let expected = "-1.2711 -0.6494 -1.4740 -0.7044\n0.2210 -1.5439 0.0420 1.1531";
-    show(Check::text("02/model_4", "untrained logits", expected, text(before)));
-    let after = no_grad(|| trained.net.forward(&trained.data.test.x.narrow(0, 0, 3)));
-    let expected =
-        "4.3377 10.3539 -14.8948 -9.7642\n5.0142 -12.0371 3.3860 10.6699\n-5.5885 -13.3448 20.9894 12.7711";
-    show(Check::text("02/model_4", "trained logits", expected, text(after)));
-    Ok(())
 }
 
 /// 05wk-1: a net with two outputs for two classes.

@@ -3,6 +3,7 @@
 
 mod examples;
 mod experiments;
+mod lecture_02;
 
 use crate::say;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,7 @@ impl Options {
     fn all_known(&self) -> Result<(), String> {
         let mut known = experiments::ids();
         known.extend(examples::IDS);
+        known.extend(lecture_02::IDS);
         match self.ids.iter().find(|id| !known.contains(id.as_str())) {
             None => Ok(()),
             Some(id) => {
@@ -81,7 +83,9 @@ pub fn main(args: Vec<String>) -> ExitCode {
         count = if check.same { (count.0 + 1, count.1) } else { (count.0, count.1 + 1) };
         print(&check);
     };
-    let result = examples::run(&options, &mut show).and_then(|()| experiments::run(&options, &mut show));
+    let result = examples::run(&options, &mut show)
+        .and_then(|()| lecture_02::run(&options, &mut show))
+        .and_then(|()| experiments::run(&options, &mut show));
     if let Err(message) = result {
         eprintln!("{message}");
         return ExitCode::FAILURE;
@@ -137,7 +141,7 @@ mod tests {
         assert_eq!(options(&["02/model_1", "softmax"]).all_known(), Ok(()));
         let e = options(&["02/model_1", "02/model_9"]).all_known().unwrap_err();
         assert!(
-            e.starts_with("lectures: no experiment is called 02/model_9; there are 02/data, 02/model_1, "),
+            e.starts_with("lectures: no experiment is called 02/model_9; there are 02/by-hand, 02/circles, "),
             "{e}"
         );
     }
@@ -157,9 +161,9 @@ mod tests {
             count += 1;
             assert!(check.same, "{} {}: {} is not {}", check.id, check.what, check.ours, check.torch);
         };
-        examples::run(&options(&["softmax", "losses", "02/data"]), &mut show)
-            .unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(count, 18);
+        examples::run(&options(&["softmax", "losses"]), &mut show).unwrap_or_else(|e| panic!("{e}"));
+        lecture_02::run(&options(&[]), &mut show).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(count, 15 + 42);
     }
 
     #[test]
