@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::output::{say, terminal};
 use rekindle::Tensor;
 use rekindle::train::pictures;
-use rekindle::train::{Data, Part, Recipe, SETS, Set, load};
+use rekindle::train::{Data, Part, Recipe, SETS, as_they_come, load};
 use std::path::PathBuf;
 
 /// List the built-in data sets, or look into one
@@ -60,12 +60,15 @@ fn thousands(n: usize) -> String {
 }
 
 fn look_into(args: &Show) -> Result<(), Failure> {
-    let recipe = match Set::named(&args.name) {
-        Ok(set) => Recipe::from_toml(set.recipe)?,
-        Err(_) if args.name.contains(['.', '/', '\\']) => Recipe::from_file(args.name.as_ref())?,
-        Err(e) => return Err(Failure::failed(e)),
-    };
-    let data = load(&recipe, args.data.as_deref())?;
+    let suffix = args.output.as_ref().map(|file| file.extension().and_then(|e| e.to_str()));
+    if suffix.is_some_and(|suffix| !matches!(suffix, Some("png" | "svg"))) {
+        return Err(Failure::failed("--output: a picture is a .png or a .svg; name the file so".into()));
+    }
+    let (mut recipe, _) = Recipe::find(&args.name)?;
+    if let Some(folder) = &args.data {
+        recipe.set_folder(folder)?;
+    }
+    let data = load(&recipe, None)?;
     say!("{}", recipe.data.set().about);
     for (name, part) in data.parts() {
         say!(
@@ -77,16 +80,17 @@ fn look_into(args: &Show) -> Result<(), Failure> {
         );
     }
     counts(&data);
-    say!("\nfirst rows of the training data");
-    for i in 0..data.train.len().min(5) {
-        say!("  {}", row(&data.train, i));
+    let (x, y) = as_they_come(&recipe, None)?;
+    say!("\nfirst rows, before they are split");
+    for i in 0..x.size(0).min(5) {
+        say!("  {}", row(&x.select(0, i as isize), &y.select(0, i as isize)));
     }
-    say!("\n{}", pictures::text::of_data(&data, &terminal()));
+    say!("\n{}", pictures::text::of_data(&data, &terminal()).trim_end());
     if let Some(file) = &args.output {
         pictures::of_data(&data)
             .save(file)
-            .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
-        say!("picture {}", file.display());
+            .map_err(|e| Failure::failed(format!("{}: cannot write: {e}", file.display())))?;
+        say!("\npicture {}", file.display());
     }
     Ok(())
 }
@@ -117,16 +121,25 @@ fn of_class(part: &Part, class: usize) -> i64 {
     is.sum().item::<i64>()
 }
 
-/// The first numbers of a sample and its label.
-fn row(part: &Part, i: usize) -> String {
-    const MOST: usize = 8;
-    let numbers = |t: &Tensor| {
-        let all = t.to(rekindle::DType::F64).to_vec::<f64>();
-        let some: Vec<String> = all.iter().take(MOST).map(|v| format!("{v:>9.6}")).collect();
-        let rest = if all.len() > MOST { format!(" .. ({} numbers)", all.len()) } else { String::new() };
-        format!("[{}{rest}]", some.join(" "))
+/// The first numbers of a sample and its label; of an image what its pixels are like.
+fn row(x: &Tensor, y: &Tensor) -> String {
+    const MOST: usize = 5;
+    let numbers = |t: &Tensor| t.to(rekindle::DType::F64).to_vec::<f64>();
+    // F32 has its own shortest decimals.
+    let label: Vec<String> = match y.dtype() {
+        rekindle::DType::F32 => y.to_vec::<f32>().iter().map(f32::to_string).collect(),
+        _ => numbers(y).iter().map(f64::to_string).collect(),
     };
-    let label = part.y.select(0, i as isize).to(rekindle::DType::F64).to_vec::<f64>();
-    let label: Vec<String> = label.iter().map(|v| format!("{v}")).collect();
-    format!("{}  ->  {}", numbers(&part.x.select(0, i as isize)), label.join(" "))
+    let label = label.join(" ");
+    if let [channels, rows, columns] = x.shape() {
+        let mean = x.mean().item::<f64>();
+        let (low, high) = (x.min().item::<f64>(), x.max().item::<f64>());
+        return format!(
+            "{channels} x {rows} x {columns} pixels from {low} to {high}, mean {mean:.4}  ->  {label}"
+        );
+    }
+    let all = numbers(x);
+    let some: Vec<String> = all.iter().take(MOST).map(|v| format!("{v:>11.8}")).collect();
+    let rest = if all.len() > MOST { format!(" .. ({} numbers)", all.len()) } else { String::new() };
+    format!("[{}{rest}]  ->  {label}", some.join(" "))
 }

@@ -4,9 +4,10 @@ use rekindle::plot::Terminal;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Prints a line. If nobody reads any more (`rekindle train | head -1`), the program ends quietly with exit code 0; if
-/// the line cannot be written for another reason, it ends with exit code 1 and the cause.
+/// Prints a line. If nobody reads any more (`rekindle train | head -1`), the work goes on without a word, because a run is
+/// kept in files, too; if the line cannot be written for another reason, the program ends with exit code 1 and the cause.
 macro_rules! say {
     ($($text:tt)*) => {
         $crate::output::line(format_args!($($text)*))
@@ -21,7 +22,13 @@ pub fn terminal() -> Terminal {
     Terminal::new(80, 24).color(color)
 }
 
+/// Whether the reader has gone away.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
 pub fn line(text: std::fmt::Arguments<'_>) {
+    if CLOSED.load(Ordering::Relaxed) {
+        return;
+    }
     if let Err(e) = writeln!(io::stdout(), "{text}") {
         stop(&e);
     }
@@ -34,15 +41,21 @@ pub fn finish() {
     }
 }
 
-fn stop(e: &io::Error) -> ! {
+fn stop(e: &io::Error) {
     if e.kind() == ErrorKind::BrokenPipe {
-        exit(0);
+        CLOSED.store(true, Ordering::Relaxed);
+        return;
     }
     complain(format_args!("cannot write the output: {e}"));
     exit(1)
 }
 
-/// Prints a cause of failure to standard error. There is nowhere left to report that this failed.
+/// Says something beside the output, on standard error. There is nowhere left to report that this failed.
+pub fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints a cause of failure to standard error.
 pub fn complain(cause: impl Display) {
-    let _ = writeln!(io::stderr(), "error: {cause}");
+    note(format_args!("error: {cause}"));
 }

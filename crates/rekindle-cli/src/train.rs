@@ -1,10 +1,10 @@
 //! `rekindle train`: runs a recipe, shows what comes of it and keeps it in a directory.
 
 use crate::Failure;
-use crate::output::{say, terminal};
+use crate::output::{note, say, terminal};
 use rekindle::nn::Parameters;
-use rekindle::train::{EpochRow, Recipe, RunDir, Set, Training, judge, pictures};
-use std::path::{Path, PathBuf};
+use rekindle::train::{EpochRow, Recipe, RunDir, Training, judge, pictures};
+use std::path::PathBuf;
 
 /// Train a net on a built-in data set or as a recipe says, judge it, draw it and keep it
 #[derive(clap::Args)]
@@ -33,9 +33,6 @@ pub struct Args {
     /// The run's directory, which must not exist yet [default: the next runs/NAME-001]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Threads, without effect on results [default: $REKINDLE_NUM_THREADS, else all cores]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
     /// Show curves and decision boundary as text at the end
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     show: bool,
@@ -49,13 +46,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    if let Some(n) = args.threads {
-        rekindle::set_num_threads(n.into());
-    }
     let (recipe, name) = recipe(args)?;
     let mut training = Training::new(&recipe, None)?;
     let run = RunDir::create(args.output.as_deref(), &name)?;
-    run.save_recipe(&recipe)?;
+    run.save_recipe(&recipe.with_folder_of(training.data()))?;
     let table = !args.json && !args.quiet;
     if table {
         print_head(&recipe);
@@ -84,7 +78,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
         say!("{}", pictures::listed(&run, &drawn));
     }
-    if !args.json {
+    if args.json {
+        // Beside the lines of JSON, which hold epochs and nothing else.
+        note(format_args!("run {}", run.path().display()));
+    } else {
         let seconds = last.map_or(0.0, |row| row.seconds);
         let parameters = trained.net.num_parameters();
         let judged = judged.test().headline();
@@ -95,18 +92,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// The recipe with what the flags change, and what its runs are called.
 fn recipe(args: &Args) -> Result<(Recipe, String), Failure> {
-    let path = Path::new(&args.recipe);
-    let (mut recipe, name) = match Set::named(&args.recipe) {
-        Ok(set) => (Recipe::from_toml(set.recipe)?, set.name.to_string()),
-        // Whoever means a file writes a dot or a slash.
-        Err(e) if !path.exists() && !args.recipe.contains(['.', '/', '\\']) => {
-            return Err(Failure::failed(format!("{e}; a recipe's file is there neither")));
-        }
-        Err(_) => {
-            let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
-            (Recipe::from_file(path)?, stem)
-        }
-    };
+    let (mut recipe, name) = Recipe::find(&args.recipe)?;
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.epochs = args.epochs.map_or(recipe.epochs, |n| n as usize);
     if let Some(n) = args.batch_size {

@@ -194,6 +194,11 @@ impl Root {
         Self { folder: Some(folder.into()), ..self }
     }
 
+    /// The user's folder, if it is one and not the cache.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// The same root keeping what it fetches in `cache`.
     pub fn with_cache(self, cache: impl Into<PathBuf>) -> Self {
         Self { folder: None, cache: cache.into(), ..self }

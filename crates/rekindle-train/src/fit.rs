@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::layers::output_numbers;
+use crate::load::{Data, Part};
 use crate::objective::{Decision, Objective};
 use crate::recipe::Recipe;
-use crate::source::{Data, Part};
 use rekindle_nn::{Module, Parameters, Sequential};
 use rekindle_tensor::random::{self, Generator};
 use rekindle_tensor::{Tensor, check, no_grad};
@@ -24,18 +24,11 @@ pub(crate) fn check_fit(
     data: &Data,
 ) -> Result<(), Error> {
     let outputs = one_sample(recipe, net, data)?;
+    number_of_outputs(recipe, objective, &outputs, data)?;
     last_batch(recipe, net, &data.train)?;
     for (name, part) in data.parts() {
-        targets(objective, &outputs, part).map_err(|e| {
-            let classes = outputs.shape().get(1).copied().unwrap_or(1);
-            let hint = match objective.decision {
-                Decision::Largest => {
-                    format!("; the net has {classes} outputs, and it needs one for each class")
-                }
-                _ => String::new(),
-            };
-            Error::Recipe(format!("loss: it does not fit the net and the {name} data: {e}{hint}"))
-        })?;
+        targets(objective, &outputs, part)
+            .map_err(|e| Error::Recipe(format!("loss: it does not fit the net and the {name} data: {e}")))?;
     }
     Ok(())
 }
@@ -65,6 +58,28 @@ fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, 
         })?;
     }
     Ok(x)
+}
+
+/// As many outputs as the loss needs for the targets, and no more: others would be classes that do not exist.
+fn number_of_outputs(
+    recipe: &Recipe,
+    objective: &Objective,
+    outputs: &Tensor,
+    data: &Data,
+) -> Result<(), Error> {
+    let y = &data.train.y;
+    let (needed, why) = match objective.decision {
+        Decision::Largest => (data.classes.len(), "one for each class"),
+        _ => (y.shape().get(1).copied().unwrap_or(1), "one for each target"),
+    };
+    let given = outputs.numel();
+    if outputs.dim() != 2 || given == needed {
+        return Ok(()); // Of other shapes the loss says what it needs.
+    }
+    let loss = &recipe.loss;
+    Err(Error::Recipe(format!(
+        "net: it gives {given} numbers for each sample, and {loss} needs {needed} here, {why}; end the net with {needed} outputs"
+    )))
 }
 
 /// The last batch may be smaller than the others: batch normalisation cannot train on one sample.

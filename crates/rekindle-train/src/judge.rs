@@ -2,18 +2,21 @@
 
 use crate::error::{Error, guarded};
 use crate::finite::is_finite;
-use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts};
+use crate::load::{Data, Part};
+use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, display_width};
 use crate::objective::{Decision, Objective};
 use crate::recipe::Recipe;
 use crate::run::{figures, outputs};
-use crate::source::{Data, Part};
 use rekindle_nn::{Parameters, Sequential};
 use rekindle_tensor::{DType, Tensor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 /// Bins of the expected calibration error and of the reliability diagram.
 pub(crate) const BINS: usize = 15;
+
+/// The most classes of which a report shows the whole confusion matrix.
+const WIDEST: usize = 20;
 
 /// How many mistakes are named in a report.
 const MISTAKES: usize = 5;
@@ -123,9 +126,8 @@ fn judge_part(
     }
     let loss = figures(objective, &outputs, part).loss;
     let answers = Answers::new(objective, &outputs, part);
-    // A net may have outputs for classes that the data does not have.
-    let columns = if answers.is_numbers() { 0 } else { outputs.size(1).max(classes.len()) };
-    let classes = (0..columns).map(|i| classes.get(i).cloned().unwrap_or(i.to_string())).collect();
+    // Outputs of a yes-or-no loss are judged one by one, so there may be another number of names.
+    let classes = (0..answers.classes()).map(|i| classes.get(i).cloned().unwrap_or(i.to_string())).collect();
     Ok(Judged { name, loss, samples: part.len(), answers, classes })
 }
 
@@ -138,7 +140,7 @@ impl Answers {
             Decision::None => Answers::Numbers { predicted: outputs.clone(), target: y.clone() },
             Decision::Largest => {
                 let target = if y.dim() > 1 { y.argmax_dim(1, false) } else { y.clone() };
-                Answers::classes(probabilities(), outputs.argmax_dim(1, false), target)
+                Answers::of_classes(probabilities(), outputs.argmax_dim(1, false), target)
             }
             _ if columns == 1 => {
                 // Decided on the output itself: the probability of a small logit rounds to one half.
@@ -147,7 +149,7 @@ impl Answers {
                 let p = probabilities().flatten(0, -1);
                 let both = Tensor::stack(&[&p * -1.0 + 1.0, p], 1);
                 let one = |t: &Tensor| t.flatten(0, -1).to(DType::I64);
-                Answers::classes(both, one(&yes), one(y))
+                Answers::of_classes(both, one(&yes), one(y))
             }
             _ => {
                 let probabilities = probabilities();
@@ -158,14 +160,19 @@ impl Answers {
         }
     }
 
-    fn classes(probabilities: Tensor, predicted: Tensor, target: Tensor) -> Answers {
+    fn of_classes(probabilities: Tensor, predicted: Tensor, target: Tensor) -> Answers {
         let mut confusion = ConfusionMatrix::new(probabilities.size(1));
         confusion.update(&predicted, &target);
         Answers::Classes { probabilities, predicted, target, confusion }
     }
 
-    fn is_numbers(&self) -> bool {
-        matches!(self, Answers::Numbers { .. })
+    /// The number of classes or labels; none for regression.
+    fn classes(&self) -> usize {
+        match self {
+            Answers::Classes { confusion, .. } => confusion.classes(),
+            Answers::Labels { counts, .. } => counts.labels(),
+            Answers::Numbers { .. } => 0,
+        }
     }
 }
 
@@ -175,7 +182,7 @@ impl Judged {
         &self.classes
     }
 
-    /// The samples that the net was surest to take for another class: those whose class got the smallest probabilities.
+    /// The samples that the net took for another class with the largest probabilities, the largest first.
     pub fn surest_mistakes(&self, most: usize) -> Vec<Mistake> {
         let Answers::Classes { probabilities, predicted, target, .. } = &self.answers else {
             return Vec::new();
@@ -189,7 +196,7 @@ impl Judged {
         };
         let mut all: Vec<Mistake> =
             (0..predicted.len()).filter(|&i| predicted[i] != target[i]).map(mistake).collect();
-        all.sort_by(|a, b| a.right.total_cmp(&b.right));
+        all.sort_by(|a, b| b.wrong.total_cmp(&a.wrong));
         all.truncate(most);
         all
     }
@@ -246,9 +253,10 @@ impl Judged {
                     ("mean_squared_error", metrics::mean_squared_error(p, y)),
                     ("root_mean_squared_error", metrics::root_mean_squared_error(p, y)),
                 ];
-                if y.numel() == self.samples {
-                    all.push(("r2_score", metrics::r2_score(p, y)));
-                }
+                // Of several outputs the mean, as scikit-learn's "uniform_average".
+                let [p, y] = [p, y].map(|t| t.reshape([self.samples as i64, -1]));
+                let each = (0..y.size(1) as isize).map(|c| metrics::r2_score(&p.select(1, c), &y.select(1, c)));
+                all.push(("r2_score", each.sum::<f64>() / y.size(1) as f64));
                 all
             }
         }
@@ -284,17 +292,39 @@ impl Judged {
         }
     }
 
+    /// The confusion matrix as text, or of many classes those pairs that are confused most often.
     fn write_confusion(&self, confusion: &ConfusionMatrix, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = confusion.counts();
-        let names = &self.classes;
-        let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0).max(6);
+        if counts.len() > WIDEST {
+            return self.write_confused(&counts, f);
+        }
+        let names: Vec<String> = self.classes.iter().map(|name| shortened(name, 14)).collect();
+        let width = names.iter().map(|name| display_width(name)).max().unwrap_or(0).max(5);
+        let padded = |name: &str| " ".repeat(width - display_width(name)) + name;
         writeln!(f, "\nconfusion matrix: rows are the actual class, columns the predicted one")?;
-        let mut head = " ".repeat(width + 2);
-        names.iter().for_each(|name| _ = write!(head, " {:>6}", name.chars().take(6).collect::<String>()));
-        writeln!(f, "{}", head.trim_end())?;
+        let head: String = names.iter().map(|name| format!(" {}", padded(name))).collect();
+        writeln!(f, "  {}{head}", " ".repeat(width))?;
         for (name, row) in names.iter().zip(&counts) {
-            let cells: String = row.iter().map(|n| format!(" {n:>6}")).collect();
-            writeln!(f, "  {name:>width$}{cells}")?;
+            let cells: String = row.iter().map(|n| format!(" {n:>width$}")).collect();
+            writeln!(f, "  {}{cells}", padded(name))?;
+        }
+        Ok(())
+    }
+
+    fn write_confused(&self, counts: &[Vec<u64>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = |(actual, row): (usize, &Vec<u64>)| -> Vec<(u64, usize, usize)> {
+            row.iter().enumerate().map(|(predicted, n)| (*n, actual, predicted)).collect()
+        };
+        let mut pairs: Vec<_> =
+            counts.iter().enumerate().flat_map(pairs).filter(|p| p.0 > 0 && p.1 != p.2).collect();
+        pairs.sort_by_key(|(n, actual, predicted)| (std::cmp::Reverse(*n), *actual, *predicted));
+        writeln!(f, "\nmost confused of {} classes", counts.len())?;
+        for (n, actual, predicted) in pairs.iter().take(WIDEST) {
+            writeln!(
+                f,
+                "  {n:>6} of class {} taken for {}",
+                self.classes[*actual], self.classes[*predicted]
+            )?;
         }
         Ok(())
     }
@@ -342,6 +372,21 @@ impl Judged {
     fn write_figures(&self, shown: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.figures().iter().skip(shown).try_for_each(|(name, value)| writeln!(f, "{name:<28} {value:.4}"))
     }
+}
+
+/// A text of at most so many columns, with a mark where it was cut.
+fn shortened(text: &str, columns: usize) -> String {
+    if display_width(text) <= columns {
+        return text.to_string();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        if display_width(&short) + display_width(c.encode_utf8(&mut [0; 4])) + 1 > columns {
+            break;
+        }
+        short.push(c);
+    }
+    short + "…"
 }
 
 impl Judgement {

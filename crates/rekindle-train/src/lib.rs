@@ -14,6 +14,7 @@ mod finite;
 mod fit;
 mod judge;
 mod layers;
+mod load;
 pub mod metrics;
 mod objective;
 mod optimizers;
@@ -31,13 +32,14 @@ pub use call::Call;
 pub use error::Error;
 pub use judge::{Answers, Judged, Judgement, Mistake, judge};
 pub use layers::build_net;
+pub use load::{Data, Part, as_they_come, load};
 pub use objective::{Decision, Objective};
 pub use optimizers::build_optimizer;
 pub use recipe::{Measured, Recipe, Report};
 pub use run::{EpochRow, Epochs, Figures, Trained, Training, evaluate, run};
 pub use run_dir::RunDir;
-pub use sets::{SETS, Set, SetName};
-pub use source::{Data, Part, Source, Targets, load};
+pub use sets::{Kind, SETS, Set, SetName};
+pub use source::{Source, Targets};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.
 pub const CIRCLES: &str = include_str!("../../../recipes/circles.toml");

@@ -2,7 +2,9 @@
 
 use crate::error::Error;
 use crate::layers::build_net;
+use crate::load::Data;
 use crate::objective::Objective;
+use crate::sets::{Origin, Set};
 use crate::source::Source;
 use rekindle_tensor::random::{Generator, with_generator};
 use serde::{Deserialize, Serialize};
@@ -146,16 +148,56 @@ impl Recipe {
         Ok(Recipe { file: Some(path.into()), ..recipe })
     }
 
-    /// Looks for image files in `folder`, also when the run is judged later from another place. Other data has no folder.
+    /// The recipe of a built-in data set or of a file, whichever `text` names, and what its runs are called.
+    ///
+    /// ```
+    /// use rekindle_train::Recipe;
+    /// let (recipe, name) = Recipe::find("moons")?;
+    /// assert_eq!((recipe.epochs, name.as_str()), (1000, "moons"));
+    /// assert!(Recipe::find("moon").unwrap_err().to_string().contains("did you mean `moons`?"));
+    /// # Ok::<(), rekindle_train::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// If there is no such folder.
-    pub fn set_folder(&mut self, folder: &Path) -> Result<(), Error> {
-        if matches!(self.data.set().origin, crate::sets::Origin::Images(_)) {
-            let absolute = std::path::absolute(folder);
-            self.data.folder = Some(absolute.map_err(|cause| Error::Read { path: folder.into(), cause })?);
+    /// If there is neither, or the file is not a recipe.
+    pub fn find(text: &str) -> Result<(Recipe, String), Error> {
+        let path = Path::new(text);
+        match Set::named(text) {
+            Ok(set) => Ok((Recipe::from_toml(set.recipe)?, set.name.to_string())),
+            // Whoever means a file writes a dot or a slash.
+            Err(e) if !path.exists() && !text.contains(['.', '/', '\\']) => {
+                Err(Error::Recipe(format!("{e} (there is no such recipe file, either)")))
+            }
+            Err(_) => {
+                let name = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
+                Ok((Recipe::from_file(path)?, name))
+            }
         }
+    }
+
+    /// Reads image files from `folder`.
+    ///
+    /// # Errors
+    /// If the data is made, so that there is nothing to read.
+    pub fn set_folder(&mut self, folder: &Path) -> Result<(), Error> {
+        let set = self.data.set();
+        if !matches!(set.origin, Origin::Images(_)) {
+            let name = set.name;
+            return Err(Error::Recipe(format!(
+                "--data: the points of {name} are made, not read; leave it out"
+            )));
+        }
+        self.data.folder = Some(folder.to_path_buf());
         Ok(())
+    }
+
+    /// The recipe with the folder, as an absolute path, that its data was read from: so that the run can be judged later
+    /// and from elsewhere.
+    pub fn with_folder_of(&self, data: &Data) -> Recipe {
+        let mut recipe = self.clone();
+        recipe.data.folder =
+            data.folder.as_ref().map(|f| std::path::absolute(f).unwrap_or_else(|_| f.clone()));
+        recipe
     }
 
     /// An error with the recipe's file in front of it.

@@ -4,10 +4,10 @@ use crate::error::{Error, guarded};
 use crate::finite::{Watch, finite, forward, is_finite};
 use crate::fit::{PIECE, check_fit};
 use crate::layers::build_net;
+use crate::load::{Data, Part, load};
 use crate::objective::Objective;
 use crate::optimizers::build_optimizer;
 use crate::recipe::{Measured, Recipe};
-use crate::source::{Data, Part, load};
 use rekindle_data::{DataLoader, TensorDataset};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Module, Parameters, Sequential};
@@ -48,20 +48,28 @@ pub struct EpochRow {
 }
 
 impl EpochRow {
-    /// The figures with their names, in the order of the columns of `metrics.csv`. What was not measured is left out.
-    pub fn fields(&self) -> Vec<(&'static str, f64)> {
-        let parts = [
-            ("train_loss", "train_acc", Some(self.train)),
-            ("val_loss", "val_acc", self.validation),
-            ("test_loss", "test_acc", self.test),
-        ];
-        let mut fields = vec![("epoch", self.epoch as f64), ("step", self.step as f64)];
-        for (loss, acc, figures) in parts {
-            fields.extend(figures.map(|f| (loss, f.loss)));
-            fields.extend(figures.and_then(|f| f.accuracy).map(|a| (acc, a)));
-        }
-        fields.extend([("lr", self.lr), ("time", self.seconds)]);
-        fields
+    /// The figures with their names, which are the columns of `metrics.csv`; none where something was not measured.
+    pub fn columns(&self) -> [(&'static str, Option<f64>); 10] {
+        let loss = |figures: Option<Figures>| figures.map(|f| f.loss);
+        let acc = |figures: Option<Figures>| figures.and_then(|f| f.accuracy);
+        let train = Some(self.train);
+        [
+            ("epoch", Some(self.epoch as f64)),
+            ("step", Some(self.step as f64)),
+            ("train_loss", loss(train)),
+            ("train_acc", acc(train)),
+            ("val_loss", loss(self.validation)),
+            ("val_acc", acc(self.validation)),
+            ("test_loss", loss(self.test)),
+            ("test_acc", acc(self.test)),
+            ("lr", Some(self.lr)),
+            ("time", Some(self.seconds)),
+        ]
+    }
+
+    /// The figures that were measured, with their names.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.columns().into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// The figures as one line of JSON, an object.

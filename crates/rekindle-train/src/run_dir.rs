@@ -26,12 +26,16 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the directory `output`, or without it the first free one of `runs/NAME-001`, `runs/NAME-002`, ..
+    /// Makes the directory `output` (and those around it), or without it the first free one of `runs/NAME-001`, `runs/NAME-002`, ..
     ///
     /// # Errors
     /// If `output` exists, or no directory can be made.
     pub fn create(output: Option<&Path>, name: &str) -> Result<RunDir, Error> {
         if let Some(path) = output {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)
+                    .map_err(|e| wrong(parent, format!("cannot make the directory: {e}")))?;
+            }
             return Self::make(path)?.ok_or_else(|| {
                 wrong(path, "it exists, and a run overwrites nothing; choose another --output, or remove it")
             });
@@ -89,7 +93,7 @@ impl RunDir {
         self.path.join("model.safetensors")
     }
 
-    /// Writes the recipe down, with the folder in which its data was.
+    /// Writes the recipe down, with all that it left out.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -135,18 +139,17 @@ impl RunDir {
     /// # Errors
     /// If it cannot be written.
     pub fn log(&self, row: &EpochRow) -> Result<(), Error> {
-        let fields = row.fields();
-        let values: Vec<String> = fields.iter().map(|(_, value)| value.to_string()).collect();
+        let fields = row.columns();
+        let values = fields.map(|(_, value)| value.map_or(String::new(), |v| v.to_string()));
         let mut lines = values.join(",") + "\n";
         if !self.path.join("metrics.csv").exists() {
-            let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-            lines = names.join(",") + "\n" + &lines;
+            lines = fields.map(|(name, _)| name).join(",") + "\n" + &lines;
         }
         self.append("metrics.csv", &lines)?;
         self.append("metrics.jsonl", &format!("{}\n", row.json()))
     }
 
-    /// The logged epochs, as columns: a name and a number for each epoch.
+    /// The logged epochs, as columns: a name and a number for each epoch, NaN where something was not measured.
     ///
     /// # Errors
     /// If the log is missing or not a table of numbers.
@@ -163,10 +166,12 @@ impl RunDir {
                 return Err(wrong(&path, format!("line {}: {n} fields instead of {want}", i + 2)));
             }
             for ((name, column), field) in columns.iter_mut().zip(fields) {
-                let value = field.parse().map_err(|_| {
-                    wrong(&path, format!("line {}, column {name}: `{field}` is no number", i + 2))
+                column.push(match field {
+                    "" => f64::NAN,
+                    _ => field.parse().map_err(|_| {
+                        wrong(&path, format!("line {}, column {name}: `{field}` is no number", i + 2))
+                    })?,
                 });
-                column.push(value?);
             }
         }
         Ok(columns)

@@ -4,6 +4,7 @@
 //! `[data]` gives the keys of the set and their defaults.
 
 use crate::error::Error;
+use crate::load::select;
 use crate::recipe::Recipe;
 use crate::source::Source;
 use rekindle_data::ImageSet;
@@ -52,10 +53,23 @@ pub struct Set {
     pub about: &'static str,
     /// What is to be told apart or predicted.
     pub task: &'static str,
+    /// What its targets are.
+    pub kind: Kind,
     /// A recipe that learns it, in TOML.
     pub recipe: &'static str,
     /// Where it comes from.
     pub(crate) origin: Origin,
+}
+
+/// What targets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of several classes for each sample.
+    Classes,
+    /// Yes or no to several labels for each sample.
+    Labels,
+    /// Numbers: a regression.
+    Numbers,
 }
 
 /// Inputs and targets: class numbers I64 `[n]`, or F32/F64 `[n, labels]`.
@@ -90,27 +104,27 @@ macro_rules! recipe {
 /// The built-in data sets, in the order in which they are listed.
 #[rustfmt::skip] // Two lines for each set.
 pub const SETS: &[Set] = &[
-    Set { source: SetName::Circles, name: "circles", about: "a small circle inside a large one (scikit-learn)", task: "2 classes", recipe: recipe!("circles"),
+    Set { source: SetName::Circles, name: "circles", about: "a small circle inside a large one (scikit-learn)", task: "2 classes", kind: Kind::Classes, recipe: recipe!("circles"),
         origin: made(|s, more| twice(s, more, |n, seed| make_circles(n, s.noise(), seed)), two) },
-    Set { source: SetName::Moons, name: "moons", about: "two interleaving half circles (scikit-learn)", task: "2 classes", recipe: recipe!("moons"),
+    Set { source: SetName::Moons, name: "moons", about: "two interleaving half circles (scikit-learn)", task: "2 classes", kind: Kind::Classes, recipe: recipe!("moons"),
         origin: made(|s, more| twice(s, more, |n, seed| make_moons(n, s.noise(), seed)), two) },
-    Set { source: SetName::Blobs, name: "blobs", about: "round clouds around random centres (scikit-learn)", task: "4 classes", recipe: recipe!("blobs"),
+    Set { source: SetName::Blobs, name: "blobs", about: "round clouds around random centres (scikit-learn)", task: "4 classes", kind: Kind::Classes, recipe: recipe!("blobs"),
         origin: made(blobs, |s| numbered(s.centers.unwrap_or(0))) },
-    Set { source: SetName::Spirals, name: "spirals", about: "spiral arms (CS231n)", task: "3 classes", recipe: recipe!("spirals"),
+    Set { source: SetName::Spirals, name: "spirals", about: "spiral arms (CS231n)", task: "3 classes", kind: Kind::Classes, recipe: recipe!("spirals"),
         origin: made(spirals, |s| numbered(s.arms.unwrap_or(0))) },
-    Set { source: SetName::Xor, name: "xor", about: "four quarters of a square, opposite ones alike", task: "2 classes", recipe: recipe!("xor"),
+    Set { source: SetName::Xor, name: "xor", about: "four quarters of a square, opposite ones alike", task: "2 classes", kind: Kind::Classes, recipe: recipe!("xor"),
         origin: made(|s, more| twice(s, more, |n, seed| make_xor(n, s.noise(), seed)), two) },
-    Set { source: SetName::Gaussians, name: "gaussians", about: "two overlapping round clouds", task: "2 classes", recipe: recipe!("gaussians"),
+    Set { source: SetName::Gaussians, name: "gaussians", about: "two overlapping round clouds", task: "2 classes", kind: Kind::Classes, recipe: recipe!("gaussians"),
         origin: made(|s, more| twice(s, more, |n, seed| make_gaussians(n, s.noise(), seed)), two) },
-    Set { source: SetName::Classification, name: "classification", about: "a table with informative, redundant and useless columns (scikit-learn)", task: "3 classes", recipe: recipe!("classification"),
+    Set { source: SetName::Classification, name: "classification", about: "a table with informative, redundant and useless columns (scikit-learn)", task: "3 classes", kind: Kind::Classes, recipe: recipe!("classification"),
         origin: made(table, |s| numbered(s.n_classes.unwrap_or(0))) },
-    Set { source: SetName::Discs, name: "discs", about: "three overlapping discs: several labels for each point", task: "3 labels", recipe: recipe!("discs"),
+    Set { source: SetName::Discs, name: "discs", about: "three overlapping discs: several labels for each point", task: "3 labels", kind: Kind::Labels, recipe: recipe!("discs"),
         origin: made(discs, |_| ["top", "left", "right"].map(String::from).to_vec()) },
-    Set { source: SetName::Line, name: "line", about: "the straight line y = 0.7 x + 0.3 of lecture 02", task: "regression", recipe: recipe!("line"),
+    Set { source: SetName::Line, name: "line", about: "the straight line y = 0.7 x + 0.3 of lecture 02", task: "regression", kind: Kind::Numbers, recipe: recipe!("line"),
         origin: Origin::Made { draw: line, split: Order::AsMade, labels: |_| Vec::new() } },
-    Set { source: SetName::Mnist, name: "mnist", about: "handwritten digits, 28 x 28 grey pixels", task: "10 classes", recipe: recipe!("mnist"),
+    Set { source: SetName::Mnist, name: "mnist", about: "handwritten digits, 28 x 28 grey pixels", task: "10 classes", kind: Kind::Classes, recipe: recipe!("mnist"),
         origin: Origin::Images(ImageSet::Mnist) },
-    Set { source: SetName::FashionMnist, name: "fashion-mnist", about: "Zalando's articles, 28 x 28 grey pixels", task: "10 classes", recipe: recipe!("fashion-mnist"),
+    Set { source: SetName::FashionMnist, name: "fashion-mnist", about: "Zalando's articles, 28 x 28 grey pixels", task: "10 classes", kind: Kind::Classes, recipe: recipe!("fashion-mnist"),
         origin: Origin::Images(ImageSet::FashionMnist) },
 ];
 
@@ -183,10 +197,21 @@ fn blobs(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
     (set.generate().tensors(), again)
 }
 
-/// Equal arms: what remains of the samples is not drawn.
+/// Equal arms: what remains of the samples is not drawn. The points to validate with are some of a whole set, because
+/// arms of few points have other distances.
 fn spirals(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
     let arms = s.arms.unwrap_or(1).max(1);
-    twice(s, more, |n, seed| make_spirals(n / arms, arms, s.noise(), &mut RandomState::new(seed)))
+    let draw = |n: usize, seed: u32| {
+        let mut r = RandomState::new(seed);
+        (make_spirals(n, arms, s.noise(), &mut r).tensors(), r)
+    };
+    let some = || {
+        let all = s.samples().max(more).div_ceil(arms);
+        let ((x, y), mut r) = draw(all, s.random_state().wrapping_add(1));
+        let rows = &r.permutation(all * arms)[..more];
+        (select(&x, rows), select(&y, rows))
+    };
+    (draw(s.samples() / arms, s.random_state()).0, (more > 0).then(some))
 }
 
 /// One table, whose last rows validate: another one would have other columns.

@@ -1,20 +1,17 @@
-//! The data of a recipe: what it may be, and how it becomes parts to train on, to validate and to test with.
+//! The data of a recipe: what it may be.
 
 use crate::call::nearest;
-use crate::error::Error;
-use crate::objective::Objective;
-use crate::recipe::Recipe;
-use crate::sets::{Order, Origin, Set, SetName};
-use rekindle_data::split::{random_split, stratified_train_test_split, train_test_split};
+use crate::objective::{Decision, Objective};
+use crate::sets::{Kind, Origin, Set, SetName};
 use rekindle_data::synthetic::Classification;
-use rekindle_data::{ImageSet, LabelledImages};
-use rekindle_tensor::Tensor;
-use rekindle_tensor::random::Generator;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The most numbers that are made for a recipe: a quarter of a gigabyte in f64.
 const MOST_NUMBERS: usize = 1 << 25;
+
+/// The most classes of made data.
+const MOST_CLASSES: usize = 1000;
 
 /// Where the data comes from: a built-in set and its keys. What a recipe leaves out has the value that it has in the
 /// set's own recipe.
@@ -75,6 +72,9 @@ pub struct Source {
     /// images at random, by the seed of the recipe.
     #[serde(default, skip_serializing_if = "is_default")]
     pub validation: usize,
+    /// What the classes or labels are called in reports and pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_names: Option<Vec<String>>,
     /// The folder of `mnist/` and `fashion-mnist/`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
@@ -108,9 +108,12 @@ fn filled(given: Source) -> Result<Source, String> {
     let own: Own = toml::from_str(set.recipe).map_err(|e| e.to_string())?;
     let own = table(&own.data)?;
     let others: &[&str] = match set.origin {
-        Origin::Made { split: Order::AsMade, .. } => &["validation"],
-        Origin::Made { .. } => &["validation", "stratify", "targets"],
-        Origin::Images(_) => &["validation", "targets", "classes", "flatten", "folder"],
+        Origin::Images(_) => &["validation", "targets", "classes", "flatten", "class_names", "folder"],
+        Origin::Made { .. } => match set.kind {
+            Kind::Classes => &["validation", "targets", "stratify", "class_names"],
+            Kind::Labels => &["validation", "class_names"],
+            Kind::Numbers => &["validation"],
+        },
     };
     let valid: Vec<&str> = own.keys().map(String::as_str).chain(others.iter().copied()).collect();
     if let Some(key) = keys.keys().find(|key| !valid.contains(&key.as_str())) {
@@ -160,24 +163,49 @@ impl Source {
         }
     }
 
+    /// The names of the classes or labels of made data: the recipe's own, or the set's.
+    pub(crate) fn names(&self, usual: Vec<String>) -> Result<Vec<String>, String> {
+        match &self.class_names {
+            None => Ok(usual),
+            Some(own) if own.len() == usual.len() => Ok(own.clone()),
+            Some(own) => Err(format!(
+                "data.class_names: {} names for {} classes; name each once",
+                own.len(),
+                usual.len()
+            )),
+        }
+    }
+
     /// Values that no data can be made with, or that the loss cannot learn.
     pub(crate) fn check(&self, objective: &Objective) -> Result<(), String> {
-        let classes = match &Set::of(self.source).origin {
+        let set = self.set();
+        let classes = match &set.origin {
             Origin::Images(_) => self.check_images()?,
             Origin::Made { labels, .. } => {
                 self.check_made()?;
-                match self.source {
-                    SetName::Discs | SetName::Line => 2, // Not classes; `fit` holds the loss against the targets.
-                    _ => labels(self).len(),
-                }
+                self.names(labels(self))?.len()
             }
         };
-        if objective.is_binary() && classes != 2 && self.targets == Targets::Auto {
-            return Err(format!(
-                "data: a yes-or-no loss such as BCEWithLogitsLoss separates two classes, not {classes}; choose two, or take CrossEntropyLoss with one output for each"
-            ));
+        let name = set.name;
+        let one_hot = self.targets == Targets::OneHot;
+        match (set.kind, objective.decision) {
+            (Kind::Numbers, Decision::None) | (Kind::Labels, Decision::None) => Ok(()),
+            (Kind::Numbers, _) => Err(format!(
+                "loss: the targets of {name} are numbers, which it cannot learn; take MSELoss or L1Loss"
+            )),
+            (Kind::Labels, Decision::Largest) => Err(format!(
+                "loss: a sample of {name} may have several labels, and this loss gives it one class; take BCEWithLogitsLoss"
+            )),
+            (Kind::Classes, Decision::None) if !one_hot => Err(format!(
+                "loss: it learns numbers, and the targets of {name} are classes; take BCEWithLogitsLoss (two classes) or CrossEntropyLoss, or set data.targets = \"one_hot\""
+            )),
+            (Kind::Classes, Decision::Logit | Decision::Probability) if classes != 2 && !one_hot => {
+                Err(format!(
+                    "data: a yes-or-no loss such as BCEWithLogitsLoss separates two classes, not {classes}; choose two, or take CrossEntropyLoss with one output for each"
+                ))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The number of chosen classes.
@@ -201,8 +229,11 @@ impl Source {
         let samples = self.samples();
         let groups = [("centers", self.centers), ("arms", self.arms), ("n_classes", self.n_classes)];
         for (key, value) in groups {
-            if let Some(value) = value.filter(|&v| v < 2 || v > samples) {
-                return Err(format!("data.{key} = {value}: it must be from 2 to the {samples} samples"));
+            let most = samples.min(MOST_CLASSES);
+            if let Some(value) = value.filter(|&v| v < 2 || v > most) {
+                return Err(format!(
+                    "data.{key} = {value}: it must be from 2 to {most} (of {samples} samples, and at most {MOST_CLASSES})"
+                ));
             }
         }
         if self.features == Some(0) {
@@ -235,193 +266,11 @@ impl Source {
     }
 }
 
-/// Inputs and targets.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// The inputs, f32, the first dimension counts the samples.
-    pub x: Tensor,
-    /// The targets as the loss expects them.
-    pub y: Tensor,
-}
-
-impl Part {
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.x.size(0)
-    }
-
-    /// Whether there are no samples.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// What a recipe trains on, validates and tests with.
-#[derive(Clone, Debug)]
-pub struct Data {
-    /// The samples to train on.
-    pub train: Part,
-    /// The samples that are looked at while training goes on, if the recipe sets some aside.
-    pub validation: Option<Part>,
-    /// The samples to test with.
-    pub test: Part,
-    /// The names of the classes or labels; none for regression.
-    pub classes: Vec<String>,
-    /// Whether a sample is an image of so many channels, rows and columns, also where it is given as one row of pixels.
-    pub image: Option<[usize; 3]>,
-}
-
-impl Data {
-    /// The parts with their names, in the order in which they are reported.
-    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &Part)> {
-        let validation = self.validation.as_ref().map(|part| ("validation", part));
-        [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
-    }
-}
-
-/// Loads or makes the data of a recipe. Image files are looked for in `folder`, else in that of the recipe, as
-/// [`rekindle_data::Root`] says.
-///
-/// ```
-/// use rekindle_train::{CIRCLES, Recipe, load};
-/// let data = load(&Recipe::from_toml(CIRCLES)?, None)?;
-/// assert_eq!((data.train.x.shape(), data.test.y.shape()), (&[800, 2][..], &[200, 1][..]));
-/// assert_eq!(data.classes, ["0", "1"]);
-/// # Ok::<(), rekindle_train::Error>(())
-/// ```
-///
-/// # Errors
-/// If files are missing or damaged, or a class does not exist or has no samples.
-pub fn load(recipe: &Recipe, folder: Option<&Path>) -> Result<Data, Error> {
-    let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
-    recipe.data.check(&objective).map_err(Error::Recipe)?;
-    let source = &recipe.data;
-    match &Set::of(source.source).origin {
-        Origin::Made { draw, split, labels } => {
-            let classes = labels(source);
-            let part = |(x, y): (Tensor, Tensor)| Part {
-                x: x.float(),
-                y: targets(&y, objective.is_binary(), source.targets, classes.len()),
-            };
-            let (drawn, more) = draw(source, source.validation);
-            let (train, test) = in_two(source, drawn, *split)?;
-            Ok(Data {
-                train: part(train),
-                validation: more.map(part),
-                test: part(test),
-                classes,
-                image: None,
-            })
-        }
-        Origin::Images(set) => {
-            image_data(*set, recipe, folder.or(source.folder.as_deref()), objective.is_binary())
-        }
-    }
-}
-
-type Pair = (Tensor, Tensor);
-
-fn in_two(source: &Source, (x, y): Pair, order: Order) -> Result<(Pair, Pair), Error> {
-    let (n, test_size) = (x.size(0), source.test_size.unwrap_or(0.0));
-    if order == Order::AsMade {
-        let test = (test_size * n as f64).ceil() as usize;
-        let rows = |start, len| (x.narrow(0, start, len), y.narrow(0, start, len));
-        return Ok((rows(0, n - test), rows(n - test, test)));
-    }
-    let split = if source.stratify && y.dim() == 1 {
-        let labels = y.to_vec::<i64>();
-        // A class with one sample cannot be on both sides; the splitter says which.
-        rekindle_tensor::check(|| stratified_train_test_split(&labels, test_size, source.random_state()))
-            .map_err(|e| Error::Recipe(format!("data.stratify: {e}")))?
-    } else {
-        train_test_split(n, test_size, source.random_state())
-    };
-    let rows = |rows: &[usize]| (select(&x, rows), select(&y, rows));
-    Ok((rows(&split.train), rows(&split.test)))
-}
-
-fn select(x: &Tensor, rows: &[usize]) -> Tensor {
-    x.index_select(0, &Tensor::from_vec(rows.iter().map(|&r| r as i64).collect(), rows.len()))
-}
-
-fn image_data(set: ImageSet, recipe: &Recipe, folder: Option<&Path>, binary: bool) -> Result<Data, Error> {
-    let choice = &recipe.data;
-    let source = set.open(folder);
-    let part =
-        |name: &str, images: LabelledImages| image_part(name, images, choice, binary).map_err(Error::Recipe);
-    let images = source.train()?;
-    let classes = match &choice.classes {
-        None => images.classes.iter().map(|name| name.to_string()).collect(),
-        Some(chosen) => chosen
-            .iter()
-            .map(|&c| images.classes.get(c).map_or_else(|| c.to_string(), |name| name.to_string()))
-            .collect(),
-    };
-    let (rows, columns) = (images.images.shape[1], images.images.shape[2]);
-    let (train, validation) = hold_out(part("training", images)?, recipe)?;
-    let test = part("test", source.test()?)?;
-    Ok(Data { train, validation, test, classes, image: Some([1, rows, columns]) })
-}
-
-/// Takes the images to validate with out of the training images, as `torch.utils.data.random_split` does with a
-/// generator of the recipe's seed.
-fn hold_out(train: Part, recipe: &Recipe) -> Result<(Part, Option<Part>), Error> {
-    let (n, held) = (train.len(), recipe.data.validation);
-    if held == 0 {
-        return Ok((train, None));
-    }
-    if held >= n {
-        return Err(Error::Recipe(format!(
-            "data.validation = {held}: of {n} training images it leaves none to train on"
-        )));
-    }
-    let rows = random_split(&[n - held, held], &mut Generator::seeded(recipe.seed as u64));
-    let part = |rows: &[usize]| Part { x: select(&train.x, rows), y: select(&train.y, rows) };
-    Ok((part(&rows[0]), Some(part(&rows[1]))))
-}
-
-fn image_part(name: &str, images: LabelledImages, choice: &Source, binary: bool) -> Result<Part, String> {
-    let known = images.classes.len();
-    let all: Vec<usize> = (0..known).collect();
-    let chosen = choice.classes.as_ref().unwrap_or(&all);
-    if let Some(class) = chosen.iter().find(|&&c| c >= known) {
-        return Err(format!("data.classes: there is no class {class}; the classes are 0 to {}", known - 1));
-    }
-    let absent = chosen.iter().find(|&&c| !images.labels.iter().any(|&label| usize::from(label) == c));
-    if let Some(class) = absent.filter(|_| images.is_empty() || choice.classes.is_some()) {
-        return Err(format!(
-            "data: of the {} {name} images none is of class {class}; take other files or classes",
-            images.len()
-        ));
-    }
-    let (x, mut y) = if choice.classes.is_some() { images.pick(chosen) } else { images }.tensors();
-    if choice.classes.is_some() {
-        // The labels become the positions of the chosen classes; each label is one of them.
-        let mut position = vec![0; known];
-        chosen.iter().enumerate().for_each(|(at, &class)| position[class] = at as i64);
-        y = Tensor::from_vec(
-            y.data::<i64>().iter().map(|&label| position[label as usize]).collect(),
-            y.shape(),
-        );
-    }
-    let x = if choice.flatten { x.flatten(1, -1) } else { x };
-    Ok(Part { x, y: targets(&y, binary, choice.targets, chosen.len()) })
-}
-
-/// Class numbers as the loss expects them; several labels or numbers for each sample are floats already.
-fn targets(y: &Tensor, binary: bool, targets: Targets, classes: usize) -> Tensor {
-    match targets {
-        _ if y.dim() > 1 => y.float(),
-        Targets::OneHot => y.one_hot(classes).float(),
-        Targets::Auto if binary => y.float().unsqueeze(1),
-        Targets::Auto => y.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CIRCLES;
+    use crate::{CIRCLES, Recipe, load};
+    use rekindle_tensor::Tensor;
 
     fn says(from: &str, to: &str) -> String {
         assert!(CIRCLES.contains(from), "the recipe has {from:?}");

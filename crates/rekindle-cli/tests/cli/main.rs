@@ -1,5 +1,6 @@
 //! The program as a user runs it: output, digits and exit codes.
 
+mod combinations;
 mod datasets;
 mod runs;
 mod train;
@@ -57,6 +58,7 @@ fn succeeds(output: &Output) -> String {
 fn image_data() -> Option<String> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
     let data = std::env::var("REKINDLE_DATA").unwrap_or_else(|_| beside.into());
+    let data = std::path::absolute(data).expect("a path").display().to_string();
     let there = std::path::Path::new(&data).join("mnist").exists();
     if !there {
         eprintln!(

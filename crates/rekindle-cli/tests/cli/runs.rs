@@ -2,6 +2,7 @@
 
 use crate::{Folder, fails_with, image_data, stdout, succeeds};
 use serde_json::Value;
+use std::process::Command;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
@@ -24,8 +25,11 @@ fn a_run_is_kept_under_the_next_free_number_or_exactly_where_it_is_wanted() {
     let again = folder.rekindle(&["train", "xor", "--epochs", "3", "--output", "here"]);
     fails_with(&again, 1, "here: it exists, and a run overwrites nothing");
     assert_eq!(folder.read("here/metrics.csv"), before);
-    let deep = folder.rekindle(&["train", "xor", "--epochs", "3", "--output", "no/such/place"]);
-    fails_with(&deep, 1, "no/such/place: cannot make the directory");
+    succeeds(&folder.rekindle(&["train", "xor", "--epochs", "1", "--quiet", "--output", "a/deep/place"]));
+    assert!(folder.0.join("a/deep/place/report.json").is_file());
+    std::fs::write(folder.0.join("file"), "").unwrap();
+    let under = folder.rekindle(&["train", "xor", "--epochs", "3", "--output", "file/run"]);
+    fails_with(&under, 1, "file: cannot make the directory");
 }
 
 #[test]
@@ -34,7 +38,7 @@ fn metrics_have_a_row_for_each_kept_epoch_under_stable_columns() {
     succeeds(&folder.rekindle(&["train", "blobs", "--epochs", "7", "--quiet", "--output", "run"]));
     let csv = folder.read("run/metrics.csv");
     let lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines[0], "epoch,step,train_loss,train_acc,val_loss,val_acc,lr,time");
+    assert_eq!(lines[0], "epoch,step,train_loss,train_acc,val_loss,val_acc,test_loss,test_acc,lr,time");
     assert_eq!(lines.len(), 8);
     let row = json(folder.read("run/metrics.jsonl").lines().last().unwrap());
     assert_eq!((row["epoch"].as_u64(), row["step"].as_u64()), (Some(7), Some(7)));
@@ -123,9 +127,9 @@ fn multi_label_and_regression_runs_are_judged_as_what_they_are() {
     succeeds(&folder.rekindle(&["train", "line", "--epochs", "5", "--quiet", "--output", "line"]));
     let judged = json(&folder.read("line/report.json"));
     assert!(judged["test"].get("accuracy").is_none());
-    // The loss is the mean absolute error, in f32.
-    let [mae, loss] = ["mean_absolute_error", "loss"].map(|name| judged["test"][name].as_f64().unwrap());
-    assert!((mae - loss).abs() < 1e-6, "{mae} {loss}");
+    // The loss is the mean squared error, in f32.
+    let [mse, loss] = ["mean_squared_error", "loss"].map(|name| judged["test"][name].as_f64().unwrap());
+    assert!((mse - loss).abs() < 1e-6, "{mse} {loss}");
 }
 
 #[test]
@@ -185,6 +189,34 @@ fn batch_size_makes_shuffled_mini_batches_of_full_ones() {
     assert!(config.contains("batch_size = 64\nshuffle = true"), "{config}");
     let last = json(folder.read("run/metrics.jsonl").lines().last().unwrap());
     assert_eq!(last["step"].as_u64(), Some(2 * 800u64.div_ceil(64)));
+}
+
+#[test]
+fn classes_are_called_what_the_recipe_says_in_any_script() {
+    let folder = Folder::new();
+    let recipe = "name = \"두 고리\"\nseed = 1\nepochs = 3\nnet = [\"Linear(2, 1)\"]\nloss = \"BCEWithLogitsLoss\"\n\
+                  optimizer = \"SGD(lr=0.1)\"\n[data]\nsource = \"circles\"\nclass_names = [\"바깥\", \"안\"]\n";
+    std::fs::write(folder.0.join("고리.toml"), recipe).unwrap();
+    let last = succeeds(&folder.rekindle(&["train", "고리.toml", "--quiet"]));
+    assert!(last.trim_end().ends_with("runs/고리-001"), "{last}");
+    assert_eq!(json(&folder.read("runs/고리-001/report.json"))["test"]["classes"], json(r#"["바깥", "안"]"#));
+    succeeds(&folder.rekindle(&["plot", "runs/고리-001", "--what", "confusion", "--format", "svg"]));
+    assert!(folder.read("runs/고리-001/plots/confusion.svg").contains("aria-label=\"바깥\""));
+    std::fs::write(folder.0.join("one.toml"), recipe.replace(", \"안\"", "")).unwrap();
+    fails_with(&folder.rekindle(&["train", "one.toml"]), 1, "data.class_names: 1 names for 2 classes");
+}
+
+#[test]
+fn json_epochs_go_to_standard_output_and_the_place_of_the_run_beside_them() {
+    let output = Folder::new().rekindle(&["train", "xor", "--epochs", "60", "--json"]);
+    assert!(succeeds(&output).lines().all(|line| json(line)["epoch"].is_u64()));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "run runs/xor-001\n");
+}
+
+#[test]
+fn made_data_has_no_folder() {
+    let output = Folder::new().rekindle(&["train", "moons", "--data", "somewhere"]);
+    fails_with(&output, 1, "--data: the points of moons are made, not read");
 }
 
 #[test]

@@ -84,7 +84,9 @@ fn a_wrong_recipe_is_exit_1_with_the_cure() {
                    linear: input [1, 10] does not fit weight [1, 11] (10 vs 11 features)";
     fails_with(&with_recipe("size", &wrong_size, &[]), 1, message);
     let wrong_loss = [("BCEWithLogitsLoss", "CrossEntropyLoss")];
-    fails_with(&with_recipe("loss", &wrong_loss, &[]), 1, "Target 1 is out of bounds");
+    let message =
+        "net: it gives 1 numbers for each sample, and CrossEntropyLoss needs 2 here, one for each class";
+    fails_with(&with_recipe("loss", &wrong_loss, &[]), 1, message);
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn classes_that_data_or_net_do_not_have_are_exit_1() {
         ce,
         "Linear(10, 2)",
         "classes = [0, 1, 2]",
-        "the net has 2 outputs, and it needs one for each class",
+        "net: it gives 2 numbers for each sample, and CrossEntropyLoss needs 3 here",
     );
     fails("twice", &all, ce, "Linear(10, 2)", "classes = [0, 0]", "0 stands there twice");
     fails("none", &all, ce, "Linear(10, 2)", "classes = []", "choose at least two");
@@ -201,7 +203,7 @@ fn classes_that_data_or_net_do_not_have_are_exit_1() {
     fails("absent", &all, ce, "Linear(10, 2)", "classes = [0, 7]", "none is of class 7");
     fails("bce3", &all, "BCELoss", "Linear(10, 1)", "classes = [0, 1, 2]", "separates two classes, not 3");
     fails("empty", &[], ce, "Linear(10, 10)", "", "of the 0 test images none");
-    fails("types", &all, "MSELoss", "Linear(10, 1)", "classes = [0, 1]", "loss: it does not fit");
+    fails("types", &all, "MSELoss", "Linear(10, 1)", "classes = [0, 1]", "the targets of mnist are classes");
     let fits = on_images("fits", &all, ce, "Linear(10, 3)", "classes = [2, 0, 1]");
     assert!(fits.status.success(), "{}", String::from_utf8_lossy(&fits.stderr));
 }

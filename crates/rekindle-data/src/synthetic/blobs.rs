@@ -1,4 +1,4 @@
-//! Normal clouds: scikit-learn's blobs, and two Gaussians at given places.
+//! scikit-learn's blobs: normal clouds.
 
 use super::Points;
 use rekindle_tensor::random::numpy::RandomState;

@@ -6,17 +6,17 @@ use super::Points;
 use rekindle_tensor::Tensor;
 use rekindle_tensor::random::numpy::RandomState;
 
-/// Points in the square from -1 to 1 whose class is 1 where both coordinates have the same sign. The noise is normal and
+/// Points in the square from -1 to 1 whose class is 1 where one coordinate is positive and the other is not. The noise is normal and
 /// moves a point after its class is known.
 ///
 /// ```
 /// let set = rekindle_data::synthetic::make_xor(400, 0.0, 42);
-/// assert!((0..400).all(|i| (set.row(i)[0] * set.row(i)[1] > 0.0) == (set.labels[i] == 1)));
+/// assert!((0..400).all(|i| (set.row(i)[0] * set.row(i)[1] < 0.0) == (set.labels[i] == 1)));
 /// ```
 pub fn make_xor(n_samples: usize, noise: f64, random_state: u32) -> Points {
     let mut r = RandomState::new(random_state);
     let features: Vec<f64> = (0..2 * n_samples).map(|_| r.uniform(-1.0, 1.0)).collect();
-    let labels = features.chunks(2).map(|p| i64::from(p[0] * p[1] >= 0.0)).collect();
+    let labels = features.chunks(2).map(|p| i64::from((p[0] > 0.0) != (p[1] > 0.0))).collect();
     Points { features, n_features: 2, labels }.with_noise(noise, &mut r)
 }
 

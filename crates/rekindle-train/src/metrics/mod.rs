@@ -24,7 +24,8 @@
 //! | numbers | [`mean_squared_error`], .. | the objects | [`MeanSquaredError`], [`R2Score`], .. |
 //!
 //! # What is read
-//! Predictions come first, targets second, as in torchmetrics. Classes are int64 `[n]` (or `[n, 1]`).
+//! Predictions come first, targets second: torchmetrics' order, **not scikit-learn's** `(y_true, y_pred)`. (Swapped, precision and
+//! recall are swapped.) Classes are int64 `[n]` (or `[n, 1]`).
 //! Predictions may also be scores: probabilities `[n]` or `[n, 1]` of class 1 (above 0.5 is class 1), or
 //! `[n, classes]` (the first largest wins). Yes-or-no targets may be bool, or floats that are 0 or 1. Another
 //! shape, a label out of range, a score that is NaN or a logit where a probability belongs is a mistake with
@@ -71,5 +72,6 @@ pub use ranking::{
     precision_recall_curve, roc_auc, roc_auc_per_class, roc_curve,
 };
 pub use regression::{mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error};
+pub(crate) use report::display_width;
 pub use report::{ClassificationReport, ReportRow};
 pub use top_k::top_k_accuracy;

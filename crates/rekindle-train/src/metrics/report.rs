@@ -126,7 +126,7 @@ impl fmt::Display for ClassificationReport {
 /// The columns that a text takes in a terminal: Korean, Chinese and Japanese characters and emoji take two.
 /// (For them scikit-learn's columns shift, because it counts characters.) The ranges are those of East Asian
 /// width W and F in Unicode's annex 11.
-fn display_width(text: &str) -> usize {
+pub(crate) fn display_width(text: &str) -> usize {
     let wide = |c: char| {
         matches!(c as u32,
             0x1100..=0x115F | 0x2E80..=0x303E | 0x3041..=0x4DBF | 0x4E00..=0xA4CF | 0xA960..=0xA97F | 0xAC00..=0xD7A3

@@ -4,11 +4,12 @@ pub mod text;
 
 use crate::error::{Error, guarded};
 use crate::judge::{Answers, BINS, Judged, Judgement};
+use crate::load::{Data, Part};
 use crate::metrics::{self, Scores, Task};
-use crate::objective::Objective;
+use crate::objective::{Decision, Objective};
 use crate::run::outputs;
 use crate::run_dir::RunDir;
-use crate::source::{Data, Part};
+use crate::sets::Kind;
 use rekindle_nn::{Parameters, Sequential};
 use rekindle_plot::{self as plot, Plot};
 use rekindle_tensor::{DType, Tensor, no_grad};
@@ -51,16 +52,25 @@ pub enum Format {
     Svg,
 }
 
+/// The pictures that were drawn, and those that could not be.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    /// The names of the files in `plots/`.
+    pub files: Vec<String>,
+    /// Why a picture that the data should allow is not there, a line each.
+    pub failures: Vec<String>,
+}
+
 /// What pictures are drawn of.
 struct Subject<'a> {
-    log: Log,
+    run: &'a RunDir,
     test: &'a Judged,
     objective: Objective,
     net: &'a Sequential,
     data: &'a Data,
 }
 
-/// Draws pictures of a run into its `plots/` and gives their file names.
+/// Draws pictures of a run into its `plots/` and says which.
 ///
 /// # Errors
 /// If a picture that was asked for by name needs other data, or a file cannot be written.
@@ -70,38 +80,43 @@ pub fn draw(
     net: &Sequential,
     data: &Data,
     choice: &Choice,
-) -> Result<Vec<String>, Error> {
+) -> Result<Drawn, Error> {
     let objective = Objective::build(&run.recipe()?.loss).map_err(Error::Recipe)?;
-    let subject = Subject { log: Log(run.log_columns()?), test: judged.test(), objective, net, data };
+    let subject = Subject { run, test: judged.test(), objective, net, data };
     let failed = |path: &std::path::Path, e: std::io::Error| Error::Run {
         path: path.to_path_buf(),
         reason: format!("cannot write: {e}"),
     };
     let folder = run.plots();
     std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
-    let mut drawn = Vec::new();
+    let mut drawn = Drawn::default();
     for (name, picture) in NAMES.into_iter().zip(PICTURES) {
         let wanted = choice.names.iter().any(|n| n == name);
         if !wanted && !choice.names.is_empty() {
             continue;
         }
-        match guarded(|| Ok(picture(&subject)))? {
-            Ok(plot) => {
-                let file = format!("{name}.{}", if choice.format == Format::Svg { "svg" } else { "png" });
-                let path = folder.join(&file);
-                plot.save(&path).map_err(|e| failed(&path, e))?;
-                drawn.push(file);
-            }
-            Err(cause) if wanted => return Err(Error::Recipe(format!("{name}: {cause}"))),
-            Err(_) => {}
+        let file = format!("{name}.{}", if choice.format == Format::Svg { "svg" } else { "png" });
+        let path = folder.join(&file);
+        // Drawing happens in saving.
+        let saved = guarded(|| match picture(&subject) {
+            Ok(plot) => plot.save(&path).map_err(|e| failed(&path, e)).map(|()| Ok(())),
+            Err(cause) => Ok(Err(cause)),
+        });
+        match saved {
+            Ok(Ok(())) => drawn.files.push(file),
+            Ok(Err(cause)) if wanted => return Err(Error::Recipe(format!("{name}: {cause}"))),
+            Ok(Err(_)) => {}
+            Err(Error::Recipe(cause)) if !wanted => drawn.failures.push(format!("{name}: {cause}")),
+            Err(e) => return Err(e),
         }
     }
     Ok(drawn)
 }
 
-/// One line that says where the pictures are.
-pub fn listed(run: &RunDir, drawn: &[String]) -> String {
-    format!("pictures in {}: {}", run.plots().display(), drawn.join(" "))
+/// Says where the pictures are, in one line, and what could not be drawn, in one each.
+pub fn listed(run: &RunDir, drawn: &Drawn) -> String {
+    let files = format!("pictures in {}: {}", run.plots().display(), drawn.files.join(" "));
+    drawn.failures.iter().fold(files, |text, failure| format!("{text}\nnot drawn: {failure}"))
 }
 
 /// A picture of a data set by itself: its points, its images, or the spread of its columns.
@@ -135,9 +150,21 @@ type Points = Vec<(f64, f64)>;
 struct Log(Vec<(String, Vec<f64>)>);
 
 impl Log {
+    /// The log of a run, with at least one epoch.
+    fn of(run: &RunDir) -> Result<Log, Error> {
+        let columns = run.log_columns()?;
+        if columns.iter().any(|(name, epochs)| name == "epoch" && !epochs.is_empty()) {
+            return Ok(Log(columns));
+        }
+        let path = run.path().join("metrics.csv");
+        Err(Error::Run { path, reason: "it has no epochs; train the run again".into() })
+    }
+
+    /// A figure over the epochs; none if it was never measured.
     fn column(&self, name: &str) -> Option<Points> {
         let find = |name: &str| self.0.iter().find(|(n, _)| n == name).map(|(_, values)| values);
-        Some(find("epoch")?.iter().copied().zip(find(name)?.iter().copied()).collect())
+        let points: Points = find("epoch")?.iter().copied().zip(find(name)?.iter().copied()).collect();
+        points.iter().any(|p| !p.1.is_nan()).then_some(points)
     }
 
     /// A figure for each part of the data that was watched.
@@ -154,6 +181,10 @@ fn series<'a>(all: &'a [(&'static str, Points)]) -> Vec<plot::Series<'a>> {
 }
 
 impl Subject<'_> {
+    fn log(&self) -> Result<Log, String> {
+        Log::of(self.run).map_err(|e| e.to_string())
+    }
+
     /// Probabilities `[n, classes]` and classes `[n]`.
     fn classes(&self) -> Result<(&Tensor, &Tensor), String> {
         match &self.test.answers {
@@ -203,7 +234,8 @@ fn plane(part: &Part) -> Result<(), String> {
 }
 
 fn curves(s: &Subject) -> Drawing {
-    let (loss, accuracy) = (s.log.watched("loss"), s.log.watched("acc"));
+    let log = s.log()?;
+    let (loss, accuracy) = (log.watched("loss"), log.watched("acc"));
     Ok(match accuracy.as_slice() {
         [] => plot::curves(&series(&loss), "loss"),
         accuracy => plot::history(&series(&loss), &series(accuracy)),
@@ -211,7 +243,7 @@ fn curves(s: &Subject) -> Drawing {
 }
 
 fn learning_rate(s: &Subject) -> Drawing {
-    let points = s.log.column("lr").unwrap_or_default();
+    let points = s.log()?.column("lr").unwrap_or_default();
     let first = points.first().map(|p| p.1);
     if points.iter().all(|p| Some(p.1) == first) {
         return Err(format!("the learning rate stays {}", first.unwrap_or(f64::NAN)));
@@ -226,7 +258,7 @@ fn data(s: &Subject) -> Drawing {
 
 fn scatter(data: &Data) -> Drawing {
     plane(&data.train)?;
-    let (labels, names) = combined(&data.train.y, &data.classes)?;
+    let (labels, names) = combined(&data.train.y, data)?;
     Ok(plot::scatter(&data.train.x, &labels)
         .class_names(names)
         .title("Training data")
@@ -234,29 +266,24 @@ fn scatter(data: &Data) -> Drawing {
         .y_label("x2"))
 }
 
-/// One class for each sample: that of its label, or of its combination of up to three labels.
-fn combined(y: &Tensor, names: &[String]) -> Result<(Tensor, Vec<String>), String> {
-    match y.shape() {
-        _ if names.is_empty() => Err("it needs classes".into()),
-        [_, labels] if *labels > 1 && *labels <= 3 && !is_one_hot(y) => {
-            let bits = Tensor::from_vec((0..*labels).map(|l| f64::from(1 << l)).collect(), [*labels]);
+/// One class for each sample: its own, or its combination of up to three labels.
+fn combined(y: &Tensor, data: &Data) -> Result<(Tensor, Vec<String>), String> {
+    let (names, labels) = (&data.classes, data.classes.len());
+    match data.kind {
+        Kind::Numbers => Err("it needs classes".into()),
+        Kind::Classes => Ok((class_numbers(y), names.clone())),
+        Kind::Labels if labels > 3 => Err(format!("of {labels} labels there are too many combinations")),
+        Kind::Labels => {
+            let bits = Tensor::from_vec((0..labels).map(|l| f64::from(1 << l)).collect(), [labels]);
             let numbers = (y.to(DType::F64) * bits).sum_dim(1, false).to(DType::I64);
             let set = |number: usize| -> String {
                 let of: Vec<&str> =
-                    (0..*labels).filter(|l| number >> l & 1 == 1).map(|l| names[l].as_str()).collect();
+                    (0..labels).filter(|l| number >> l & 1 == 1).map(|l| names[l].as_str()).collect();
                 if of.is_empty() { "none".into() } else { of.join(" + ") }
             };
             Ok((numbers, (0..1 << labels).map(set).collect()))
         }
-        [_, labels] if *labels > 1 && !is_one_hot(y) => {
-            Err(format!("of {labels} labels there are too many combinations"))
-        }
-        _ => Ok((class_numbers(y), names.to_vec())),
     }
-}
-
-fn is_one_hot(y: &Tensor) -> bool {
-    y.sum_dim(1, false).eq(1).all().item::<bool>()
 }
 
 /// Class numbers, from numbers, zeros and ones, or one-hot rows.
@@ -268,12 +295,12 @@ fn class_numbers(y: &Tensor) -> Tensor {
 }
 
 /// The probabilities of the classes of [`combined`]: labels are independent of each other.
-fn probabilities(objective: &Objective, net: &Sequential, x: &Tensor) -> Tensor {
+fn probabilities(objective: &Objective, net: &Sequential, kind: Kind, x: &Tensor) -> Tensor {
     let p = objective.probabilities(&no_grad(|| outputs(net, &x.to(DType::F32))));
-    let labels = p.shape().get(1).copied().unwrap_or(1);
-    if !objective.is_binary() || labels == 1 {
+    if kind != Kind::Labels {
         return p;
     }
+    let labels = p.size(1);
     let of = |number: usize| {
         (0..labels).fold(Tensor::ones([p.size(0)]).to(DType::F64), |product, l| {
             let p = p.select(1, l as isize);
@@ -298,9 +325,12 @@ type Regions = fn(&dyn Fn(&Tensor) -> Tensor, &[plot::Labelled]) -> Plot;
 
 fn regions(s: &Subject, picture: Regions) -> Drawing {
     s.two_features()?;
-    let (train, names) = combined(&s.data.train.y, &s.data.classes)?;
-    let (test, _) = combined(&s.data.test.y, &s.data.classes)?;
-    let ask = |x: &Tensor| probabilities(&s.objective, s.net, x);
+    if s.objective.decision == Decision::None {
+        return Err("it needs a loss of probabilities".into());
+    }
+    let (train, names) = combined(&s.data.train.y, s.data)?;
+    let (test, _) = combined(&s.data.test.y, s.data)?;
+    let ask = |x: &Tensor| probabilities(&s.objective, s.net, s.data.kind, x);
     let panels = [("Train", &s.data.train.x, &train), ("Test", &s.data.test.x, &test)];
     Ok(picture(&ask, &panels).class_names(names).x_label("x1").y_label("x2"))
 }
@@ -369,7 +399,7 @@ fn roc(s: &Subject) -> Drawing {
         .zip(&curves)
         .map(|((c, name), curve)| (name.as_str(), curve.fpr.as_slice(), curve.tpr.as_slice(), areas[*c]))
         .collect();
-    Ok(plot::roc(&rates))
+    Ok(plot::roc(&rates).title("ROC of the test data"))
 }
 
 fn precision_recall(s: &Subject) -> Drawing {
@@ -383,14 +413,15 @@ fn precision_recall(s: &Subject) -> Drawing {
             (name.as_str(), curve.precision.as_slice(), curve.recall.as_slice(), areas[*c])
         })
         .collect();
-    Ok(plot::precision_recall(&rates))
+    Ok(plot::precision_recall(&rates).title("Precision and recall on the test data"))
 }
 
 fn reliability(s: &Subject) -> Drawing {
     let (_, target) = s.classes()?;
     let curve = metrics::reliability_curve(&s.test.scores(), target, BINS);
     let bins = curve.confidence.iter().zip(&curve.accuracy).zip(&curve.count);
-    Ok(plot::reliability(&bins.map(|((c, a), n)| (*c, *a, *n)).collect::<Vec<_>>()))
+    Ok(plot::reliability(&bins.map(|((c, a), n)| (*c, *a, *n)).collect::<Vec<_>>())
+        .title("Reliability on the test data"))
 }
 
 fn weights(s: &Subject) -> Drawing {

@@ -2,15 +2,15 @@
 
 use super::{Log, as_images, class_numbers, combined, plane, probabilities, series, spaced};
 use crate::error::Error;
-use crate::objective::Objective;
+use crate::load::Data;
+use crate::objective::{Decision, Objective};
 use crate::run_dir::RunDir;
-use crate::source::Data;
 use rekindle_nn::Sequential;
 use rekindle_plot::Terminal;
 use rekindle_tensor::Tensor;
 
 /// Images beside each other in a row of text, and rows.
-const IMAGES: (usize, usize) = (4, 2);
+const IMAGES: (usize, usize) = (2, 2);
 
 /// The curves of a run and, for two features, the regions of its classes on the test data.
 ///
@@ -18,7 +18,7 @@ const IMAGES: (usize, usize) = (4, 2);
 /// If the run's log cannot be read.
 pub fn of_run(run: &RunDir, net: &Sequential, data: &Data, terminal: &Terminal) -> Result<String, Error> {
     let objective = Objective::build(&run.recipe()?.loss).map_err(Error::Recipe)?;
-    let log = Log(run.log_columns()?);
+    let log = Log::of(run)?;
     let mut text = String::new();
     for (figure, label) in [("loss", "loss"), ("acc", "accuracy")] {
         let curves = log.watched(figure);
@@ -28,9 +28,10 @@ pub fn of_run(run: &RunDir, net: &Sequential, data: &Data, terminal: &Terminal) 
         }
     }
     if plane(&data.test).is_ok()
-        && let Ok((labels, names)) = combined(&data.test.y, &data.classes)
+        && objective.decision != Decision::None
+        && let Ok((labels, names)) = combined(&data.test.y, data)
     {
-        let ask = |x: &Tensor| probabilities(&objective, net, x);
+        let ask = |x: &Tensor| probabilities(&objective, net, data.kind, x);
         text += &terminal.clone().class_names(names).boundary(&ask, &data.test.x, &labels);
     }
     Ok(text)
@@ -49,7 +50,7 @@ pub fn of_data(data: &Data, terminal: &Terminal) -> String {
         let (train, test) = (points(&train.x, &train.y), points(&data.test.x, &data.test.y));
         return terminal.curves(&[("train", &train), ("test", &test)], "y");
     }
-    match (plane(train), combined(&train.y, &data.classes)) {
+    match (plane(train), combined(&train.y, data)) {
         (Ok(()), Ok((labels, names))) => terminal.clone().class_names(names).scatter(&train.x, &labels),
         _ => String::new(),
     }

@@ -1,4 +1,5 @@
 //! What users rely on in recipes and metrics.
 
 mod corpus;
+mod learns;
 mod metrics;
