@@ -120,8 +120,7 @@ fn print_head(recipe: &Recipe) {
 
 /// A line of the table, under its head if it is the first.
 fn print_row(row: &EpochRow, first: bool) {
-    let fields: Vec<_> =
-        row.fields().into_iter().filter(|(name, _)| !["step", "lr"].contains(name)).collect();
+    let fields: Vec<_> = row.fields().filter(|(name, _)| !["step", "lr"].contains(name)).collect();
     if first {
         say!("{}", fields.iter().map(|(name, _)| format!("{name:>10} ")).collect::<String>().trim_end());
     }
