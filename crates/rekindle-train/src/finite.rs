@@ -41,7 +41,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(net: &Sequential) -> Watch {
+    pub(crate) fn new(net: &dyn Parameters) -> Watch {
         Watch { parameters: net.named_parameters(), buffers: net.named_buffers() }
     }
 

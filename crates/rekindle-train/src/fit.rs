@@ -3,14 +3,13 @@
 use crate::error::Error;
 use crate::layers::output_numbers;
 use crate::load::{Data, Part};
-use crate::objective::{Decision, Objective};
+use crate::objective::Objective;
 use crate::recipe::Recipe;
+use crate::trainer::PIECE;
+use rekindle_nn::loss::Decision;
 use rekindle_nn::{Module, Parameters, Sequential};
 use rekindle_tensor::random::{self, Generator};
 use rekindle_tensor::{Tensor, check, no_grad};
-
-/// Rows of the pieces in which data is evaluated.
-pub(crate) const PIECE: usize = 16 * 1024;
 
 /// The most numbers that the layers of a net may give in one step together: 8 GiB in f32.
 const MOST_ACTIVATIONS: u128 = 1 << 31;

@@ -4,10 +4,11 @@ use crate::error::{Error, guarded};
 use crate::finite::is_finite;
 use crate::load::{Data, Part};
 use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, display_width};
-use crate::objective::{Decision, Objective};
+use crate::objective::Objective;
 use crate::recipe::Recipe;
-use crate::run::{figures, outputs};
-use rekindle_nn::{Parameters, Sequential};
+use crate::trainer::{figures, outputs};
+use rekindle_nn::loss::Decision;
+use rekindle_nn::{Module, Parameters, Sequential};
 use rekindle_tensor::{DType, Tensor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt::{self, Display};
@@ -113,9 +114,9 @@ pub fn judge(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Judgement
     Ok(Judgement { parts, title: recipe.name.clone() })
 }
 
-fn judge_part(
+pub(crate) fn judge_part(
     objective: &Objective,
-    net: &Sequential,
+    net: &dyn Module,
     name: &'static str,
     part: &Part,
     classes: &[String],
@@ -134,25 +135,19 @@ fn judge_part(
 impl Answers {
     fn new(objective: &Objective, outputs: &Tensor, part: &Part) -> Answers {
         let y = &part.y;
-        let probabilities = || objective.probabilities(outputs);
         let columns = outputs.shape().get(1).copied().unwrap_or(1);
         match objective.decision {
             Decision::None => Answers::Numbers { predicted: outputs.clone(), target: y.clone() },
             Decision::Largest => {
                 let target = if y.dim() > 1 { y.argmax_dim(1, false) } else { y.clone() };
-                Answers::of_classes(probabilities(), outputs.argmax_dim(1, false), target)
+                Answers::of_classes(objective.of_all_classes(outputs), objective.decide(outputs), target)
             }
             _ if columns == 1 => {
-                // Decided on the output itself: the probability of a small logit rounds to one half.
-                let yes =
-                    if objective.decision == Decision::Logit { outputs.gt(0.0) } else { outputs.gt(0.5) };
-                let p = probabilities().flatten(0, -1);
-                let both = Tensor::stack(&[&p * -1.0 + 1.0, p], 1);
-                let one = |t: &Tensor| t.flatten(0, -1).to(DType::I64);
-                Answers::of_classes(both, one(&yes), one(y))
+                let target = y.flatten(0, -1).to(DType::I64);
+                Answers::of_classes(objective.of_all_classes(outputs), objective.decide(outputs), target)
             }
             _ => {
-                let probabilities = probabilities();
+                let probabilities = objective.probabilities(outputs);
                 let mut counts = MultiLabelCounts::new(columns);
                 counts.update(&probabilities, y);
                 Answers::Labels { probabilities, target: y.clone(), counts }

@@ -12,11 +12,13 @@ mod call;
 mod error;
 mod finite;
 mod fit;
+mod history;
 mod judge;
 mod layers;
 mod load;
 pub mod metrics;
 mod objective;
+mod observer;
 mod optimizers;
 #[cfg(feature = "plot")]
 pub mod pictures;
@@ -26,20 +28,25 @@ mod run_dir;
 mod sets;
 mod source;
 mod toml_error;
+mod trainer;
 mod word;
 
 pub use call::Call;
 pub use error::Error;
+pub use history::{EpochRow, Figures};
 pub use judge::{Answers, Judged, Judgement, Mistake, judge};
 pub use layers::build_net;
 pub use load::{Data, Part, as_they_come, load};
-pub use objective::{Decision, Objective};
+pub use objective::Objective;
+pub use observer::{EarlyStopping, Flow, Observer, Step};
 pub use optimizers::build_optimizer;
 pub use recipe::{Measured, Recipe, Report};
-pub use run::{EpochRow, Epochs, Figures, Trained, Training, evaluate, run};
+pub use rekindle_nn::loss::Decision;
+pub use run::{Epochs, Trained, Training, run};
 pub use run_dir::RunDir;
 pub use sets::{Kind, SETS, Set, SetName};
 pub use source::{Source, Targets};
+pub use trainer::{Trainer, evaluate};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.
 pub const CIRCLES: &str = include_str!("../../../recipes/circles.toml");

@@ -21,6 +21,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// Samples with their targets.
+    pub fn new(x: Tensor, y: Tensor) -> Part {
+        Part { x, y }
+    }
+
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.x.size(0)

@@ -2,22 +2,10 @@
 
 use crate::word::{Word, build, word};
 use rekindle_nn::loss::{
-    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, SmoothL1Loss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Decision, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss,
+    SmoothL1Loss,
 };
 use rekindle_tensor::{DType, Tensor};
-
-/// How outputs are turned into decisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// An output is a probability: its class is 1 above 0.5.
-    Probability,
-    /// An output is a logit: its class is 1 above 0.
-    Logit,
-    /// One output for each class: the class is that of the largest.
-    Largest,
-    /// No classes: regression.
-    None,
-}
 
 /// A loss and how its outputs are read.
 ///
@@ -38,22 +26,27 @@ pub struct Objective {
 
 #[rustfmt::skip] // One line for each word.
 const LOSSES: &[Word<(), Objective>] = &[
-    word("BCELoss", &[], |_, ()| of(BCELoss::new(), Decision::Probability)),
-    word("BCEWithLogitsLoss", &[], |_, ()| of(BCEWithLogitsLoss::new(), Decision::Logit)),
+    word("BCELoss", &[], |_, ()| of(BCELoss::new())),
+    word("BCEWithLogitsLoss", &[], |_, ()| of(BCEWithLogitsLoss::new())),
     word("CrossEntropyLoss", &["label_smoothing"], |a, ()| of(
-        CrossEntropyLoss::new().label_smoothing(a.probability("label_smoothing", 0.0)?), Decision::Largest)),
-    word("NLLLoss", &[], |_, ()| of(NLLLoss::new(), Decision::Largest)),
-    word("MSELoss", &[], |_, ()| of(MSELoss::new(), Decision::None)),
-    word("L1Loss", &[], |_, ()| of(L1Loss::new(), Decision::None)),
-    word("SmoothL1Loss", &[], |_, ()| of(SmoothL1Loss::new(), Decision::None)),
-    word("HuberLoss", &[], |_, ()| of(HuberLoss::new(), Decision::None)),
+        CrossEntropyLoss::new().label_smoothing(a.probability("label_smoothing", 0.0)?))),
+    word("NLLLoss", &[], |_, ()| of(NLLLoss::new())),
+    word("MSELoss", &[], |_, ()| of(MSELoss::new())),
+    word("L1Loss", &[], |_, ()| of(L1Loss::new())),
+    word("SmoothL1Loss", &[], |_, ()| of(SmoothL1Loss::new())),
+    word("HuberLoss", &[], |_, ()| of(HuberLoss::new())),
 ];
 
-fn of(loss: impl Loss + 'static, decision: Decision) -> Result<Objective, String> {
-    Ok(Objective { loss: Box::new(loss), decision })
+fn of(loss: impl Loss + 'static) -> Result<Objective, String> {
+    Ok(Objective::new(loss))
 }
 
 impl Objective {
+    /// A loss, read as it says.
+    pub fn new(loss: impl Loss + 'static) -> Objective {
+        Objective { decision: loss.decision(), loss: Box::new(loss) }
+    }
+
     /// Builds the loss that a recipe names.
     ///
     /// # Errors
@@ -83,6 +76,30 @@ impl Objective {
             Decision::Largest => outputs.softmax(1), // of log-probabilities: these probabilities again
             Decision::Probability | Decision::None => outputs,
         }
+    }
+
+    /// [`probabilities`](Self::probabilities) of both classes where there is one output for two: `[n, classes]`.
+    pub(crate) fn of_all_classes(&self, outputs: &Tensor) -> Tensor {
+        let p = self.probabilities(outputs);
+        if self.is_binary() && p.numel() == p.size(0) {
+            let p = p.flatten(0, -1);
+            return Tensor::stack(&[1.0 - &p, p], 1);
+        }
+        p
+    }
+
+    /// The decisions: I64 classes `[n]`, I64 zeros and ones `[n, labels]`, or the outputs of a regression. They are made on
+    /// the outputs themselves, because the probability of a small logit rounds to one half.
+    pub(crate) fn decide(&self, outputs: &Tensor) -> Tensor {
+        let outputs = outputs.detach();
+        let yes = match self.decision {
+            Decision::Logit => outputs.gt(0.0),
+            Decision::Probability => outputs.gt(0.5),
+            Decision::Largest => return outputs.argmax_dim(1, false),
+            Decision::None => return outputs,
+        };
+        let yes = yes.to(DType::I64);
+        if yes.numel() == yes.size(0) { yes.flatten(0, -1) } else { yes }
     }
 
     /// How many samples are right; `None` for regression. A sample with several yes-or-no outputs is right if all of

@@ -9,9 +9,9 @@
 //! | `plots/` | pictures |
 
 use crate::error::Error;
+use crate::history::EpochRow;
 use crate::layers::build_net;
 use crate::recipe::Recipe;
-use crate::run::EpochRow;
 use rekindle_nn::{Parameters, Sequential, replace_file};
 use rekindle_tensor::random::{Generator, with_generator};
 use std::fmt::Display;

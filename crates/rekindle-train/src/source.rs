@@ -1,9 +1,10 @@
 //! The data of a recipe: what it may be.
 
 use crate::call::nearest;
-use crate::objective::{Decision, Objective};
+use crate::objective::Objective;
 use crate::sets::{Kind, Origin, Set, SetName};
 use rekindle_data::synthetic::Classification;
+use rekindle_nn::loss::Decision;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 

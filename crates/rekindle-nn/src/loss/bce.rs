@@ -1,7 +1,7 @@
 //! Binary cross-entropy, on probabilities and on logits.
 
 use super::pointwise::{Formula, paired, pointwise};
-use super::{Loss, Reduction, reducible};
+use super::{Decision, Loss, Reduction, reducible};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, mistake};
@@ -36,6 +36,10 @@ impl BCELoss {
 }
 
 impl Loss for BCELoss {
+    fn decision(&self) -> Decision {
+        Decision::Probability
+    }
+
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         check(input, "predictions", "input", "; apply .sigmoid() or use BCEWithLogitsLoss");
@@ -143,6 +147,10 @@ impl BCEWithLogitsLoss {
 }
 
 impl Loss for BCEWithLogitsLoss {
+    fn decision(&self) -> Decision {
+        Decision::Logit
+    }
+
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         let Some(p) = &self.pos_weight else {

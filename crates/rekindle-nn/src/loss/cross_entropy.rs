@@ -2,7 +2,7 @@
 
 use super::class_indices::{Options, class_indices};
 use super::probabilities::probabilities;
-use super::{Loss, Reduction};
+use super::{Decision, Loss, Reduction};
 use rekindle_tensor::{DType, Tensor, mistake};
 
 /// `-sum over k of q[k] log_softmax(x)[k]` for logits `x` and wanted probabilities `q`. Gradient:
@@ -70,6 +70,10 @@ impl CrossEntropyLoss {
 }
 
 impl Loss for CrossEntropyLoss {
+    fn decision(&self) -> Decision {
+        Decision::Largest
+    }
+
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         // Float targets in another shape are indices that someone forgot to convert.

@@ -46,6 +46,30 @@ pub trait Loss: Debug + Display + Send + Sync {
     /// If shapes or types do not fit, or a value is not one that the loss is defined for; with one line that says so.
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor;
+
+    /// How predictions become decisions; a loss of numbers makes none.
+    fn decision(&self) -> Decision {
+        Decision::None
+    }
+}
+
+/// How the outputs of a net become decisions.
+///
+/// ```
+/// use rekindle_nn::loss::{CrossEntropyLoss, Decision, Loss, MSELoss};
+/// assert_eq!(CrossEntropyLoss::new().decision(), Decision::Largest);
+/// assert_eq!(MSELoss::new().decision(), Decision::None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// An output is a probability: its class is 1 above 0.5.
+    Probability,
+    /// An output is a logit: its class is 1 above 0.
+    Logit,
+    /// One output for each class: the class is that of the largest.
+    Largest,
+    /// No classes: regression.
+    None,
 }
 
 /// What becomes of the losses of the elements.

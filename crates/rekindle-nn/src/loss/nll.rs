@@ -1,7 +1,7 @@
 //! Negative log-likelihood.
 
 use super::class_indices::{Options, class_indices};
-use super::{Loss, Reduction};
+use super::{Decision, Loss, Reduction};
 use rekindle_tensor::Tensor;
 
 /// `-w[y] x[y]` for log-probabilities `x` (from `log_softmax`) and class indices `y`. Gradient: `-w[y]` at the class.
@@ -46,6 +46,10 @@ impl NLLLoss {
 }
 
 impl Loss for NLLLoss {
+    fn decision(&self) -> Decision {
+        Decision::Largest
+    }
+
     #[track_caller]
     fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         class_indices("nll_loss", false, &self.options, input, target)

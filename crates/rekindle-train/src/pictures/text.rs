@@ -3,9 +3,10 @@
 use super::{Log, as_images, class_numbers, combined, plane, probabilities, series, spaced};
 use crate::error::Error;
 use crate::load::Data;
-use crate::objective::{Decision, Objective};
+use crate::objective::Objective;
 use crate::run_dir::RunDir;
 use rekindle_nn::Sequential;
+use rekindle_nn::loss::Decision;
 use rekindle_plot::Terminal;
 use rekindle_tensor::Tensor;
 

@@ -3,3 +3,4 @@
 mod corpus;
 mod learns;
 mod metrics;
+mod trainer;

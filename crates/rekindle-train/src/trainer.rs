@@ -1,0 +1,480 @@
+//! The training loop: train and eval mode, batches, gradients, figures, in the order in which every course writes them by
+//! hand, and nothing else. What happens beside it is an [`Observer`]'s business.
+
+use crate::error::{Error, guarded};
+use crate::finite::{Watch, finite, is_finite};
+use crate::history::{EpochRow, Figures, Sums};
+use crate::judge::{Judged, judge_part};
+use crate::load::Part;
+use crate::objective::Objective;
+use crate::observer::{Flow, Observer, Step};
+use crate::recipe::{Measured, Report};
+use rekindle_data::{DataLoader, TensorDataset};
+use rekindle_nn::Module;
+use rekindle_nn::loss::{Decision, Loss};
+use rekindle_nn::optim::lr_scheduler::LRScheduler;
+use rekindle_nn::optim::{Optimizer, clip_grad_norm_};
+use rekindle_tensor::{Tensor, no_grad};
+use std::time::{Duration, Instant};
+
+/// Rows of the pieces in which data is evaluated.
+pub(crate) const PIECE: usize = 16 * 1024;
+
+/// Trains a net, judges it and asks it.
+///
+/// The steps are those of the raw loop, and so are the weights, byte for byte.
+///
+/// ```
+/// use rekindle_data::synthetic::make_moons;
+/// use rekindle_nn::loss::BCEWithLogitsLoss;
+/// use rekindle_nn::optim::Adam;
+/// use rekindle_nn::{Linear, Parameters, ReLU, sequential};
+/// use rekindle_train::{EarlyStopping, Part, Trainer};
+///
+/// let part = |seed| {
+///     let (x, y) = make_moons(200, 0.1, seed).tensors();
+///     Part::new(x.float(), y.float().unsqueeze(1))
+/// };
+/// rekindle_tensor::random::manual_seed(42);
+/// let net = sequential![Linear::new(2, 16), ReLU, Linear::new(16, 1)];
+/// let optimizer = Adam::new(net.parameters(), 0.05);
+///
+/// let mut trainer = Trainer::new(net, BCEWithLogitsLoss::new(), optimizer)
+///     .epochs(100)
+///     .batch_size(32)
+///     .observer(EarlyStopping::new().patience(10));
+/// let history = trainer.fit(&part(0), Some(&part(1)))?;
+/// assert!(history.len() <= 100);
+///
+/// let test = part(2);
+/// println!("{}", trainer.evaluate(&test)?); // scikit-learn's report, a confusion matrix and the worst samples
+/// let classes = trainer.predict(&test.x); // I64 [n]
+/// let p = trainer.predict_proba(&test.x); // F64 [n, 2]
+/// # assert_eq!((classes.shape(), p.shape()), (&[200][..], &[200, 2][..]));
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+pub struct Trainer<N> {
+    /// The net.
+    pub net: N,
+    objective: Objective,
+    optimizer: Box<dyn Optimizer>,
+    scheduler: Option<Box<dyn LRScheduler>>,
+    observers: Vec<Box<dyn Observer>>,
+    options: Options,
+    forward: Forward<N>,
+    watch: Watch,
+    steps: usize,
+}
+
+/// A forward pass whose output is finite, or the name of what is not.
+pub(crate) type Forward<N> = fn(&N, &Tensor) -> Result<Tensor, String>;
+
+struct Options {
+    epochs: usize,
+    batch_size: Option<usize>,
+    shuffle: bool,
+    report: Report,
+    clip_grad_norm: Option<f64>,
+    accumulate: usize,
+    max_time: Option<Duration>,
+    class_names: Vec<String>,
+}
+
+/// The data of a training.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub train: &'a Part,
+    pub validation: Option<&'a Part>,
+    pub test: Option<&'a Part>,
+}
+
+impl<N: Module> Trainer<N> {
+    /// A trainer for a net, with the optimiser of its parameters. It trains for ten epochs on full batches until it is told
+    /// otherwise.
+    pub fn new(net: N, loss: impl Loss + 'static, optimizer: impl Optimizer + 'static) -> Trainer<N> {
+        let forward = |net: &N, x: &Tensor| {
+            let y = net.forward(x);
+            finite(|| "the output of the net".into(), &y)?;
+            Ok(y)
+        };
+        Trainer::of(net, Objective::new(loss), Box::new(optimizer), forward)
+    }
+
+    pub(crate) fn of(
+        net: N,
+        objective: Objective,
+        optimizer: Box<dyn Optimizer>,
+        forward: Forward<N>,
+    ) -> Trainer<N> {
+        let options = Options {
+            epochs: 10,
+            batch_size: None,
+            shuffle: false,
+            report: Report { train: Measured::Step, ..Report::default() },
+            clip_grad_norm: None,
+            accumulate: 1,
+            max_time: None,
+            class_names: Vec::new(),
+        };
+        let watch = Watch::new(&net);
+        let (scheduler, observers) = (None, Vec::new());
+        Trainer { net, objective, optimizer, scheduler, observers, options, forward, watch, steps: 0 }
+    }
+
+    /// Passes over the training data.
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.options.epochs = epochs;
+        self
+    }
+
+    /// Trains on mini-batches of so many samples, in a new random order each epoch.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn batch_size(mut self, samples: usize) -> Self {
+        if samples == 0 {
+            rekindle_tensor::mistake!(
+                "Trainer: batch_size must be at least 1; leave it out for full batches"
+            );
+        }
+        self.options.batch_size = Some(samples);
+        self.options.shuffle = true;
+        self
+    }
+
+    /// Whether mini-batches are drawn in random order; they are unless this says no.
+    pub fn shuffle(mut self, shuffle: bool) -> Self {
+        self.options.shuffle = shuffle;
+        self
+    }
+
+    /// Sets the learning rate after each epoch.
+    pub fn scheduler(mut self, scheduler: impl LRScheduler + 'static) -> Self {
+        self.scheduler = Some(Box::new(scheduler));
+        self
+    }
+
+    /// Scales the gradients of a step down to this norm if theirs is larger (Pascanu et al. 2013).
+    ///
+    /// # Panics
+    /// If it is not positive.
+    #[track_caller]
+    pub fn clip_grad_norm(mut self, max_norm: f64) -> Self {
+        if max_norm.is_nan() || max_norm <= 0.0 {
+            rekindle_tensor::mistake!("Trainer: clip_grad_norm = {max_norm}; give a positive norm");
+        }
+        self.options.clip_grad_norm = Some(max_norm);
+        self
+    }
+
+    /// Adds up the gradients of so many batches, each divided by their number, before each update.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn accumulate(mut self, batches: usize) -> Self {
+        if batches == 0 {
+            rekindle_tensor::mistake!("Trainer: accumulate = 0; an update needs at least one batch");
+        }
+        self.options.accumulate = batches;
+        self
+    }
+
+    /// Ends training after the epoch in which this time has passed.
+    pub fn max_time(mut self, time: Duration) -> Self {
+        self.options.max_time = Some(time);
+        self
+    }
+
+    /// Names the classes or labels in reports.
+    pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.options.class_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds somebody who watches, and who may end training.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// Which epochs are measured, as a recipe says it.
+    pub(crate) fn report(mut self, report: Report) -> Self {
+        self.options.report = report;
+        self
+    }
+
+    /// Trains, and gives the figures of each epoch. The net is in evaluation mode afterwards.
+    ///
+    /// # Errors
+    /// If data, net and loss do not fit each other (before anything is trained), a number stops being finite (before it is
+    /// used), or an observer fails.
+    pub fn fit(&mut self, train: &Part, validation: Option<&Part>) -> Result<Vec<EpochRow>, Error> {
+        let parts = Parts { train, validation, test: None };
+        self.check(parts)?;
+        let mut observers = std::mem::take(&mut self.observers);
+        let result = self.watched(parts, &mut observers);
+        let ended = observers.iter_mut().try_for_each(|o| o.end(&self.net));
+        self.observers = observers;
+        self.net.eval();
+        ended.and(result)
+    }
+
+    fn watched(&mut self, parts: Parts, observers: &mut [Box<dyn Observer>]) -> Result<Vec<EpochRow>, Error> {
+        let mut rows = Vec::new();
+        let mut place = Place::new(self, parts);
+        while let Some(row) = self.next(parts, &mut place, observers)? {
+            let mut stop = self.options.max_time.is_some_and(|most| place.start.elapsed() >= most);
+            for observer in observers.iter_mut() {
+                stop |= observer.epoch(&row, &self.net)? == Flow::Stop;
+            }
+            rows.push(row);
+            if stop {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Loss and figures on one part of the data, with a report.
+    ///
+    /// # Errors
+    /// If the data does not fit net and loss, or an output is not finite.
+    pub fn evaluate(&self, part: &Part) -> Result<Judged, Error> {
+        self.net.eval();
+        guarded(|| judge_part(&self.objective, &self.net, "test", part, &self.options.class_names))
+    }
+
+    /// What the net decides: I64 classes `[n]`; of several yes-or-no outputs I64 zeros and ones `[n, labels]`; the outputs of
+    /// a regression.
+    ///
+    /// # Panics
+    /// If the shape of `x` does not fit the net.
+    #[track_caller]
+    pub fn predict(&self, x: &Tensor) -> Tensor {
+        self.net.eval();
+        self.objective.decide(&outputs(&self.net, x))
+    }
+
+    /// The probability of each class, F64 `[n, classes]`, or of each label `[n, labels]`.
+    ///
+    /// # Panics
+    /// If the loss is that of a regression, or the shape of `x` does not fit the net.
+    #[track_caller]
+    pub fn predict_proba(&self, x: &Tensor) -> Tensor {
+        if self.objective.decision == Decision::None {
+            rekindle_tensor::mistake!("predict_proba: {} is a regression; use predict", self.objective.loss);
+        }
+        self.net.eval();
+        self.objective.of_all_classes(&outputs(&self.net, x))
+    }
+
+    /// Holds data, net and loss against each other on a few samples.
+    fn check(&self, parts: Parts) -> Result<(), Error> {
+        let named = [("training", Some(parts.train)), ("validation", parts.validation)];
+        for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
+            let (n, targets) = (part.len(), part.y.shape().first().copied().unwrap_or(0));
+            if n == 0 || n != targets {
+                return Err(Error::Recipe(format!("the {name} data: {n} samples with {targets} targets")));
+            }
+            self.net.eval();
+            let few = |t: &Tensor| t.narrow(0, 0, n.min(2));
+            let loss = || {
+                Ok(no_grad(|| self.objective.loss.forward(&self.net.forward(&few(&part.x)), &few(&part.y))))
+            };
+            guarded(loss).map_err(|e| e.at(format_args!("the {name} data")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where training is.
+pub(crate) struct Place {
+    loader: Option<DataLoader>,
+    epoch: usize,
+    start: Instant,
+}
+
+impl Place {
+    pub(crate) fn new<N>(trainer: &Trainer<N>, parts: Parts) -> Place {
+        let loader = trainer.options.batch_size.map(|size| {
+            let set = TensorDataset::new(parts.train.x.clone(), parts.train.y.clone());
+            DataLoader::new(set).batch_size(size).shuffle(trainer.options.shuffle)
+        });
+        Place { loader, epoch: 0, start: Instant::now() }
+    }
+
+    /// After this there are no more epochs.
+    pub(crate) fn end(&mut self) {
+        self.epoch = usize::MAX;
+    }
+}
+
+impl<N: Module> Trainer<N> {
+    /// Trains until an epoch has figures that are kept; none after the last epoch.
+    pub(crate) fn next(
+        &mut self,
+        parts: Parts,
+        place: &mut Place,
+        observers: &mut [Box<dyn Observer>],
+    ) -> Result<Option<EpochRow>, Error> {
+        if place.epoch == 0 {
+            self.inputs(parts)?;
+        }
+        while place.epoch < self.options.epochs {
+            place.epoch += 1;
+            let epoch = place.epoch;
+            let here = |e: Error| e.at(format_args!("epoch {epoch}"));
+            let keep = self.options.report.keeps(epoch) || epoch == self.options.epochs;
+            let sums = guarded(|| self.epoch(parts.train, place, keep, observers)).map_err(here)?;
+            let row = keep.then(|| guarded(|| self.row(parts, place, &sums))).transpose().map_err(here)?;
+            if let Some(scheduler) = &mut self.scheduler {
+                scheduler.step(&mut *self.optimizer);
+            }
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    }
+
+    fn inputs(&self, parts: Parts) -> Result<(), Error> {
+        let named = [("train", Some(parts.train)), ("validation", parts.validation), ("test", parts.test)];
+        for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
+            finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
+            finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
+        }
+        Ok(())
+    }
+
+    /// One pass over the training data.
+    fn epoch(
+        &mut self,
+        train: &Part,
+        place: &Place,
+        count: bool,
+        observers: &mut [Box<dyn Observer>],
+    ) -> Result<Sums, Error> {
+        self.net.train();
+        let mut sums = Sums::default();
+        let (epoch, loader) = (place.epoch, place.loader.as_ref());
+        let whole = loader.is_none().then(|| (train.x.clone(), train.y.clone()));
+        let batches = loader.map_or(1, DataLoader::len);
+        for (x, y) in whole.into_iter().chain(loader.into_iter().flatten()) {
+            let last = sums.batches + 1 == batches;
+            let done = self.batch(&x, &y, &mut sums, count, last);
+            done.map_err(|tensor| self.stop(epoch, sums.batches + 1, tensor))?;
+            let step = Step { epoch, batch: sums.batches, batches };
+            observers.iter_mut().for_each(|o| o.step(&step));
+        }
+        Ok(sums)
+    }
+
+    /// Forward, loss, backward and, when enough gradients are added up, the update. What is not finite is found before it is
+    /// used; its name is the error.
+    fn batch(
+        &mut self,
+        x: &Tensor,
+        y: &Tensor,
+        sums: &mut Sums,
+        count: bool,
+        last: bool,
+    ) -> Result<(), String> {
+        let accumulate = self.options.accumulate;
+        let outputs = (self.forward)(&self.net, x)?;
+        let loss = self.objective.loss.forward(&outputs, y);
+        finite(|| "the loss".into(), &loss)?;
+        if accumulate == 1 {
+            loss.backward()
+        } else {
+            (&loss / accumulate as f64).backward()
+        }
+        self.watch.gradients()?;
+        if last || (sums.batches + 1).is_multiple_of(accumulate) {
+            if let Some(norm) = self.options.clip_grad_norm {
+                clip_grad_norm_(&self.net.parameters(), norm);
+            }
+            self.optimizer.step();
+            self.optimizer.zero_grad();
+            self.watch.state(&*self.optimizer)?;
+            self.steps += 1;
+        }
+        if count {
+            sums.add(&self.objective, loss.item(), &outputs, y);
+        } else {
+            sums.batches += 1;
+        }
+        Ok(())
+    }
+
+    fn stop(&self, epoch: usize, step: usize, tensor: String) -> Error {
+        Error::NotFinite { epoch, step, tensor, lr: self.optimizer.lr() }
+    }
+
+    fn row(&self, parts: Parts, place: &Place, sums: &Sums) -> Result<EpochRow, Error> {
+        self.net.eval();
+        let (epoch, report) = (place.epoch, &self.options.report);
+        let judge = |name: &str, part: &Part| self.judge(epoch, sums, name, part);
+        let mut train = sums.figures();
+        match (report.train, &place.loader) {
+            (Measured::Step, _) => {}
+            (Measured::After, None) => train.accuracy = judge("training", parts.train)?.accuracy,
+            (Measured::After, Some(loader)) => {
+                let mut after = Sums::default();
+                for (x, y) in loader {
+                    let outputs = no_grad(|| (self.forward)(&self.net, &x));
+                    let outputs = outputs.map_err(|tensor| self.stop(epoch, sums.batches, tensor))?;
+                    after.add(&self.objective, 0.0, &outputs, &y);
+                }
+                train.accuracy = after.figures().accuracy;
+            }
+        }
+        let validation = parts.validation.map(|part| judge("validation", part)).transpose()?;
+        let watched = parts.test.filter(|_| report.test.unwrap_or(validation.is_none()));
+        let test = watched.map(|part| judge("test", part)).transpose()?;
+        let reported = report.includes(epoch) || epoch == self.options.epochs;
+        let (step, lr, seconds) = (self.steps, self.optimizer.lr(), place.start.elapsed().as_secs_f64());
+        Ok(EpochRow { epoch, step, train, validation, test, lr, seconds, reported })
+    }
+
+    /// [`evaluate`], whose outputs and loss must be finite.
+    fn judge(&self, epoch: usize, sums: &Sums, name: &str, part: &Part) -> Result<Figures, Error> {
+        let stop = |what: &str| self.stop(epoch, sums.batches, format!("the {what} of the {name} data"));
+        let outputs = outputs(&self.net, &part.x);
+        if !is_finite(&outputs) {
+            return Err(stop("output"));
+        }
+        let figures = figures(&self.objective, &outputs, part);
+        if figures.loss.is_finite() { Ok(figures) } else { Err(stop("loss")) }
+    }
+}
+
+/// Loss and accuracy of a net on one part of the data, computed in pieces that fit in memory. The net's mode is the
+/// caller's business.
+///
+/// ```
+/// use rekindle_train::{CIRCLES, Objective, Recipe, evaluate, run};
+/// let recipe = Recipe { epochs: 1, ..Recipe::from_toml(CIRCLES)? };
+/// let trained = run(&recipe, None, &mut |_| ())?;
+/// let objective = Objective::build(&recipe.loss).unwrap();
+/// let figures = evaluate(&trained.net, &objective, &trained.data.test);
+/// assert_eq!(Some(figures), trained.rows[0].test);
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures {
+    figures(objective, &outputs(net, &part.x), part)
+}
+
+/// The outputs of a net for all samples, in pieces.
+pub(crate) fn outputs(net: &dyn Module, x: &Tensor) -> Tensor {
+    let n = x.size(0);
+    let piece = |start| no_grad(|| net.forward(&x.narrow(0, start, PIECE.min(n - start))));
+    Tensor::cat(&(0..n).step_by(PIECE).map(piece).collect::<Vec<_>>(), 0)
+}
+
+pub(crate) fn figures(objective: &Objective, outputs: &Tensor, part: &Part) -> Figures {
+    let loss = no_grad(|| objective.loss.forward(outputs, &part.y)).item();
+    let correct = objective.correct(outputs, &part.y);
+    Figures { loss, accuracy: correct.map(|n| n as f64 / part.len() as f64) }
+}
