@@ -121,7 +121,7 @@ pub(crate) fn span(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> 
 }
 
 /// The next of 1, 2, 5, 10 times a power of ten; from 25 on also 2.5.
-fn nice_step(rough: f64) -> f64 {
+pub(crate) fn nice_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.log10().floor());
     let between = if power >= 10.0 { 2.5 } else { 2.0 };
     let factor =

@@ -6,6 +6,7 @@ use crate::classes::{self, argmax};
 use crate::color::{self, INK, NOTHING, WHITE};
 use crate::field::Grid;
 use crate::legend::{Entry, Sign};
+use crate::notes;
 use crate::panel::{Axes, Panel, TICK};
 use crate::plot::{Chart, Options, Plot};
 use crate::scatter::{self, Points};
@@ -15,7 +16,7 @@ use rekindle_tensor::{Tensor, no_grad};
 /// Points with their classes under a name: `("Train", &x, &y)`.
 pub type Labelled<'a> = (&'a str, &'a Tensor, &'a Tensor);
 
-/// Draws the regions of the classes that a net predicts, with the points of each panel side by side.
+/// Draws the regions of the classes that a net predicts, with the points of each panel side by side, at most eight.
 ///
 /// `probabilities` turns points `[m, 2]` (float) into probabilities: `[m]` or `[m, 1]` of class 1 (above 0.5 is class 1),
 /// or `[m, classes]` (the largest wins). It is called once without gradients, on a grid of 101 x 101 points over all data
@@ -57,8 +58,12 @@ pub fn probability_surface(probabilities: &dyn Fn(&Tensor) -> Tensor, panels: &[
     Plot::new(Boundary::new("probability_surface", probabilities, panels, true))
 }
 
+/// How many panels are drawn.
+const MOST_PANELS: usize = 8;
+
 struct Boundary {
     panels: Vec<(String, Points)>,
+    given: usize,
     axes: (Axis, Axis),
     grid: Grid,
     /// For each grid point the probability of each class.
@@ -69,12 +74,13 @@ struct Boundary {
 impl Boundary {
     #[track_caller]
     fn new(who: &str, net: &dyn Fn(&Tensor) -> Tensor, panels: &[Labelled], surface: bool) -> Boundary {
-        let panels: Vec<_> =
-            panels.iter().map(|(name, x, y)| (name.to_string(), Points::new(who, x, y))).collect();
+        let given = panels.len();
+        let panels = panels.iter().take(MOST_PANELS);
+        let panels: Vec<_> = panels.map(|(name, x, y)| (name.to_string(), Points::new(who, x, y))).collect();
         let axes = around(&panels);
         let grid = Grid::new(&axes.0, &axes.1);
         let rows = classes::probabilities(who, &no_grad(|| net(&grid.tensor())), grid.len());
-        Boundary { panels, axes, grid, rows, surface }
+        Boundary { panels, given, axes, grid, rows, surface }
     }
 
     fn classes(&self) -> usize {
@@ -207,9 +213,10 @@ impl Chart for Boundary {
         entries
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         let mut notes: Vec<String> =
-            self.panels.iter().flat_map(|(name, points)| points.notes(name)).collect();
+            notes::drawn("", self.panels.len(), self.given, "panels").into_iter().collect();
+        notes.extend(self.panels.iter().flat_map(|(name, points)| points.notes(name)));
         if self.rows.iter().any(|row| argmax(row).is_none()) {
             notes.push("Grey: the net gives no number.".into());
         }

@@ -4,12 +4,12 @@ use crate::axis::{Axis, span};
 use crate::canvas::{Canvas, Rect, Style};
 use crate::color::{self, GREY};
 use crate::notes::{self, grouped};
-use crate::panel::{Axes, LABEL, Panel};
+use crate::panel::{Axes, LABEL, MOST_PANELS, Panel};
 use crate::plot::{Chart, Options, Plot};
 use rekindle_tensor::Tensor;
 
 /// Draws a histogram of the numbers of each tensor, with their mean and standard deviation: weights, gradients or
-/// activations, by name.
+/// activations, by name. The first 99 tensors are drawn.
 ///
 /// ```
 /// # use rekindle_plot as plot;
@@ -18,15 +18,16 @@ use rekindle_tensor::Tensor;
 /// plot::weights_histogram(&[("0.weight", &weight)]).draw();
 /// ```
 pub fn weights_histogram(tensors: &[(&str, &Tensor)]) -> Plot {
-    let histograms =
-        tensors.iter().map(|(name, values)| Histogram::new(name, &values.to_f64_vec())).collect();
-    Plot::new(Histograms { histograms })
+    let drawn = tensors.iter().take(MOST_PANELS);
+    let histograms = drawn.map(|(name, values)| Histogram::new(name, &values.to_f64_vec())).collect();
+    Plot::new(Histograms { histograms, given: tensors.len() })
 }
 
 const BINS: usize = 40;
 
 struct Histograms {
     histograms: Vec<Histogram>,
+    given: usize,
 }
 
 struct Histogram {
@@ -110,8 +111,9 @@ impl Chart for Histograms {
         }
     }
 
-    fn notes(&self) -> Vec<String> {
-        self.histograms.iter().filter_map(|h| h.missing.clone()).collect()
+    fn notes(&self, _: &Options) -> Vec<String> {
+        let drawn = notes::drawn("", self.histograms.len(), self.given, "tensors");
+        drawn.into_iter().chain(self.histograms.iter().filter_map(|h| h.missing.clone())).collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

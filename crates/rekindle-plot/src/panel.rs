@@ -11,6 +11,12 @@ use plotters::style::RGBColor;
 
 pub(crate) const TICK: f64 = 12.5;
 pub(crate) const LABEL: f64 = 14.0;
+/// How many plotting areas the largest picture has room for.
+pub(crate) const MOST_PANELS: usize = 99;
+/// How many curves one plotting area shows; more could not be told apart.
+pub(crate) const MOST_CURVES: usize = 100;
+/// How many lone points of a line are drawn with an edge; each is a path of its own.
+const MOST_EDGES: usize = 500;
 
 /// What stands around the data.
 pub(crate) struct Axes<'s> {
@@ -100,12 +106,21 @@ impl<'c, 'a> Panel<'c, 'a> {
 
     /// A line through points in order; it has a gap where a point has no place.
     pub(crate) fn line(&self, points: &[(f64, f64)], color: RGBColor, width: f64, dash: usize) {
+        let (mut lone, mut last) = (0, (f64::NAN, f64::NAN));
         for piece in points.split(|p| !self.shows(*p)) {
             let pixels: Vec<_> = piece.iter().map(|(x, y)| self.place(*x, *y)).collect();
             match pixels.as_slice() {
                 [] => {}
                 // A lone point would be invisible.
-                [one] => self.canvas.marker(*one, 0, 4.0, color, WHITE),
+                [one] if lone < MOST_EDGES => {
+                    lone += 1;
+                    self.canvas.marker(*one, 0, 4.0, color, WHITE);
+                }
+                [(x, y)] if last == (x.round(), y.round()) => {}
+                [(x, y)] => {
+                    last = (x.round(), y.round());
+                    self.canvas.line(&[(x - 1.0, *y), (x + 1.0, *y)], color, 2.0);
+                }
                 _ => self.canvas.dashed(&thin(&pixels), color, width, dash),
             }
         }

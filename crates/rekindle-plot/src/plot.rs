@@ -34,6 +34,7 @@ pub(crate) struct Options {
     x_label: Option<String>,
     y_label: Option<String>,
     size: Option<(u32, u32)>,
+    note: Option<String>,
     pub(crate) log: Option<bool>,
 }
 
@@ -73,8 +74,13 @@ pub(crate) trait Chart: Send + Sync {
     }
 
     /// What must be said below the picture, a line each.
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The line below the picture that sums it up, which the user can take away.
+    fn summary(&self) -> Option<String> {
+        None
     }
 
     /// Draws everything but title, legend and notes into `body`.
@@ -132,6 +138,20 @@ impl Plot {
         self
     }
 
+    /// Adds a line below the picture: whose data it shows, or what it leaves out. "" instead takes away the line in which
+    /// some pictures sum themselves up ("23 of 25 right"); what was left out of the data is always said.
+    ///
+    /// ```
+    /// # use rekindle_plot as plot;
+    /// let (fpr, tpr) = ([0.0, 0.0, 1.0], [0.0, 0.9, 1.0]);
+    /// let picture = plot::roc(&[("cat", &fpr, &tpr, 0.95)]).note("1 of 40 classes").draw();
+    /// assert!(picture.svg().contains("aria-label=\"1 of 40 classes\""));
+    /// ```
+    pub fn note(mut self, text: &str) -> Plot {
+        self.options.note = Some(text.to_owned());
+        self
+    }
+
     /// Makes the y axis of curves logarithmic, or not. Without it, losses and learning rates that fall far get a logarithmic
     /// axis (see [`crate::curves`]). Other pictures take no notice.
     pub fn log_y(mut self, on: bool) -> Plot {
@@ -144,7 +164,7 @@ impl Plot {
         let title = self.options.title.clone().unwrap_or_else(|| self.chart.title());
         let size = self.options.size.unwrap_or_else(|| self.chart.size(&self.options));
         let legend = self.chart.legend(&self.options);
-        let notes = self.chart.notes();
+        let notes = self.notes();
         let page = Page::new(size, &title, &legend, notes.len());
         let mut text = String::new();
         let canvas = Canvas::new(Svg::new(&mut text, size, &title));
@@ -159,6 +179,19 @@ impl Plot {
         Picture::new(text, size)
     }
 
+    /// The lines below the picture: what must be said, what sums it up, and what the user adds.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.chart.notes(&self.options);
+        if notes.len() > MOST_NOTES {
+            let more = notes.len() - (MOST_NOTES - 1);
+            notes.truncate(MOST_NOTES - 1);
+            notes.push(format!("and {more} more notes like these"));
+        }
+        notes.extend(self.chart.summary().filter(|_| self.options.note.as_deref() != Some("")));
+        notes.extend(self.options.note.clone().filter(|note| !note.is_empty()));
+        notes
+    }
+
     /// Draws the picture and writes it to a file, as [`Picture::save`] does.
     ///
     /// # Errors
@@ -168,6 +201,9 @@ impl Plot {
     }
 }
 
+/// How many lines of a picture say what was left out of it.
+const MOST_NOTES: usize = 6;
+
 /// Where things are on the page. Nothing overlaps.
 #[derive(Debug)]
 struct Page {
@@ -175,6 +211,13 @@ struct Page {
     body: Rect,
     legend: Rect,
     notes: Rect,
+}
+
+/// Where a chart with this many lines of notes is drawn.
+pub(crate) fn body(chart: &dyn Chart, options: &Options, notes: usize) -> Rect {
+    let title = options.title.clone().unwrap_or_else(|| chart.title());
+    let size = options.size.unwrap_or_else(|| chart.size(options));
+    Page::new(size, &title, &chart.legend(options), notes).body
 }
 
 impl Page {

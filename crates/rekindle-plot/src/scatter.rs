@@ -47,7 +47,7 @@ impl Chart for Scatter {
         legend(&classes::occurring(&self.points.class), options)
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         self.points.notes("")
     }
 

@@ -1,6 +1,7 @@
 //! What can be relied on in every picture.
 
 mod bytes;
+mod large;
 mod pages;
 mod robust;
 mod true_to_data;
