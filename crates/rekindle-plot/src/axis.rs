@@ -31,6 +31,12 @@ impl Axis {
         Axis::new(low - room, high + room)
     }
 
+    /// The same axis, wider by this factor on both sides alike.
+    fn wider(&self, factor: f64) -> Axis {
+        let room = (self.high - self.low) * (factor - 1.0) / 2.0;
+        Axis { low: self.low - room, high: self.high + room, ..*self }
+    }
+
     /// A logarithmic axis around the positive values among these.
     pub(crate) fn log_around(values: impl IntoIterator<Item = f64>) -> Axis {
         let Some((low, high)) = span(values.into_iter().filter(|v| *v > 0.0)) else {
@@ -103,6 +109,22 @@ impl Axis {
             .filter(|e| e.rem_euclid(every) == 0)
             .flat_map(|e| digits.iter().filter_map(move |d| shown(e, *d)))
             .collect()
+    }
+}
+
+/// Height over width of a picture of two axes in which a unit is as long on both; none if one spans three times as
+/// much as the other, or more, for then they hardly measure the same.
+pub(crate) fn ratio(x: &Axis, y: &Axis) -> Option<f64> {
+    let ratio = (y.high - y.low) / (x.high - x.low);
+    (!x.log && !y.log && ratio > 1.0 / 3.0 && ratio < 3.0).then_some(ratio)
+}
+
+/// Two axes in which a unit is as long on both in a picture of this height over width: the one with room shows more.
+pub(crate) fn equal(x: &Axis, y: &Axis, picture: f64) -> (Axis, Axis) {
+    match ratio(x, y) {
+        Some(ratio) if ratio > picture => (x.wider(ratio / picture), y.clone()),
+        Some(ratio) => (x.clone(), y.wider(picture / ratio)),
+        None => (x.clone(), y.clone()),
     }
 }
 
@@ -239,6 +261,17 @@ mod tests {
             }
             assert!(axis.ticks(6).len() < 20);
         }
+    }
+
+    #[test]
+    fn a_unit_is_as_long_on_both_axes() {
+        let (x, y) = equal(&Axis::new(-1.0, 1.0), &Axis::new(0.0, 3.0), 0.75);
+        assert_eq!((x, y), (Axis::new(-2.0, 2.0), Axis::new(0.0, 3.0)));
+        let (x, y) = equal(&Axis::new(-1.0, 1.0), &Axis::new(0.0, 1.0), 0.75);
+        assert_eq!((x, y), (Axis::new(-1.0, 1.0), Axis::new(-0.25, 1.25)));
+        // Metres and years have no common unit.
+        let other = (Axis::new(0.0, 1.0), Axis::new(0.0, 3.0));
+        assert_eq!(equal(&other.0, &other.1, 0.75), other);
     }
 
     #[test]

@@ -228,13 +228,15 @@ impl Chart for Confusion {
         };
         let names = self.name_width(options);
         let below = if self.upright(cell, options) { names + 10.0 } else { 22.0 };
-        let (width, height) = (names + n * cell + 70.0, below + n * cell + 126.0);
+        let notes = if self.block > 1 { 48.0 } else { 32.0 };
+        let (width, height) = (names + n * cell + 70.0, (below + n * cell + 94.0 + notes).ceil());
         (width.clamp(420.0, 10_000.0) as u32, height.clamp(360.0, 10_000.0) as u32)
     }
 
     fn notes(&self, options: &Options) -> Vec<String> {
-        // Two lines stand below the matrix, whatever they say.
-        let (_, side) = self.matrix(plot::body(self, options, 2), options);
+        // How many lines there are does not depend on what they say.
+        let lines = if self.block > 1 { 2 } else { 1 };
+        let (_, side) = self.matrix(plot::body(self, options, lines), options);
         let what = if self.has_shares(side) { "Colour and %" } else { "Colour" };
         let mut notes = vec![format!("{what}: share of the row")];
         if self.block > 1 {

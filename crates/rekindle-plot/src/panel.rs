@@ -1,6 +1,6 @@
 //! One plotting area with its axes, and data drawn on it.
 
-use crate::axis::Axis;
+use crate::axis::{self, Axis};
 use crate::canvas::{Canvas, Rect, Style, sharp};
 use crate::color::{self, GREY, GRID, INK, WHITE};
 use crate::font;
@@ -43,7 +43,36 @@ pub(crate) struct Panel<'c, 'a> {
 impl<'c, 'a> Panel<'c, 'a> {
     /// Puts axes into `outer`; the data go inside of them.
     pub(crate) fn new(canvas: &'c Canvas<'a>, outer: Rect, axes: Axes) -> Panel<'c, 'a> {
-        let inner = inner(outer, &axes).sharp();
+        let room = inner(outer, &axes);
+        Panel::within(canvas, outer, room, axes)
+    }
+
+    /// As [`Panel::new`], with a unit as long on the x axis as on the y axis where they are comparable: the plotting area
+    /// gets the ratio of the axes.
+    pub(crate) fn equal(canvas: &'c Canvas<'a>, outer: Rect, axes: Axes) -> Panel<'c, 'a> {
+        let Some(ratio) = axis::ratio(&axes.x, &axes.y) else { return Panel::new(canvas, outer, axes) };
+        let room = inner(outer, &axes);
+        let (width, height) =
+            (room.width().min(room.height() / ratio), room.height().min(room.width() * ratio));
+        let (dx, dy) = ((room.width() - width) / 2.0, (room.height() - height) / 2.0);
+        let (left, top) = ((room.left + dx).floor(), (room.top + dy).floor());
+        let room = Rect::new(left, top, left + width, top + height);
+        Panel::within(canvas, outer.shrink(dx, dy, dx, dy), room, axes)
+    }
+
+    /// As [`Panel::equal`], but the axis that has room shows more instead.
+    pub(crate) fn wider(canvas: &'c Canvas<'a>, outer: Rect, mut axes: Axes) -> Panel<'c, 'a> {
+        let (x, y) = (axes.x.clone(), axes.y.clone());
+        // The room depends on the labels of the ticks, and those on the axes.
+        for _ in 0..3 {
+            let room = inner(outer, &axes);
+            (axes.x, axes.y) = axis::equal(&x, &y, room.height() / room.width());
+        }
+        Panel::equal(canvas, outer, axes)
+    }
+
+    fn within(canvas: &'c Canvas<'a>, outer: Rect, inner: Rect, axes: Axes) -> Panel<'c, 'a> {
+        let inner = inner.sharp();
         let pixels = (units(inner.left)..units(inner.right), units(inner.bottom)..units(inner.top));
         let coordinates = Cartesian2d::new(axes.x.clone(), axes.y.clone(), pixels);
         let panel = Panel { canvas, inner, coordinates, x: axes.x.clone(), y: axes.y.clone() };

@@ -49,6 +49,12 @@ impl Options {
         self.class_names.get(index).cloned().unwrap_or_else(|| index.to_string())
     }
 
+    /// The summary of a chart, unless the user takes it away, and the line that the user adds.
+    fn last_notes(&self, chart: &dyn Chart) -> impl Iterator<Item = String> {
+        let summary = chart.summary().filter(|_| self.note.as_deref() != Some(""));
+        summary.into_iter().chain(self.note.clone().filter(|note| !note.is_empty()))
+    }
+
     pub(crate) fn x_label<'s>(&'s self, usual: &'s str) -> &'s str {
         self.x_label.as_deref().unwrap_or(usual)
     }
@@ -170,7 +176,7 @@ impl Plot {
         let canvas = Canvas::new(Svg::new(&mut text, size, &title));
         canvas.text_within(&title, page.title, Style::new(17.0).bold(), f64::from(size.0) - 20.0);
         self.chart.draw(&canvas, page.body, &self.options);
-        legend::draw(&canvas, page.legend, &legend);
+        legend::draw(&canvas, page.legend, &legend, f64::from(size.0));
         for (i, note) in notes.iter().enumerate() {
             let at = (page.notes.left, page.notes.top + 16.0 * i as f64 + 8.0);
             canvas.text_within(note, at, Style::new(11.5).left().color(GREY), page.notes.width());
@@ -187,8 +193,7 @@ impl Plot {
             notes.truncate(MOST_NOTES - 1);
             notes.push(format!("and {more} more notes like these"));
         }
-        notes.extend(self.chart.summary().filter(|_| self.options.note.as_deref() != Some("")));
-        notes.extend(self.options.note.clone().filter(|note| !note.is_empty()));
+        notes.extend(self.options.last_notes(&*self.chart));
         notes
     }
 
@@ -213,11 +218,12 @@ struct Page {
     notes: Rect,
 }
 
-/// Where a chart with this many lines of notes is drawn.
+/// Where a chart is drawn that must say this many lines; its summary and the user's note stand below them.
 pub(crate) fn body(chart: &dyn Chart, options: &Options, notes: usize) -> Rect {
     let title = options.title.clone().unwrap_or_else(|| chart.title());
     let size = options.size.unwrap_or_else(|| chart.size(options));
-    Page::new(size, &title, &chart.legend(options), notes).body
+    let lines = notes + options.last_notes(chart).count();
+    Page::new(size, &title, &chart.legend(options), lines).body
 }
 
 impl Page {
@@ -226,7 +232,7 @@ impl Page {
         let top = if title.is_empty() { 12.0 } else { 44.0 };
         let below = if notes == 0 { 0.0 } else { 16.0 * notes as f64 + 4.0 };
         let bottom = (height - 12.0 - below).max(top + 1.0);
-        let beside = legend::width(entries, width);
+        let beside = legend::Layout::new(entries, width, bottom - top - 26.0).width();
         let right = width - 14.0 - if beside > 0.0 { beside + 14.0 } else { 0.0 };
         Page {
             title: (width / 2.0, 24.0),
