@@ -70,8 +70,8 @@ pub(crate) fn amount(t: f64) -> RGBColor {
 /// Probabilities of class 1 against class 0: from blue over white (0.5) to orange, paler than the colours of the two
 /// classes, so that points stand out.
 pub(crate) fn diverging(t: f64) -> RGBColor {
-    let ends = [mix(class(0), WHITE, 0.42), mix(class(1), WHITE, 0.42)];
-    along(&[ends[0], mix(class(0), WHITE, 0.73), WHITE, mix(class(1), WHITE, 0.73), ends[1]], t)
+    let ends = [mix(class(0), WHITE, 0.45), mix(class(1), WHITE, 0.5)];
+    along(&[ends[0], mix(class(0), WHITE, 0.73), WHITE, mix(class(1), WHITE, 0.76), ends[1]], t)
 }
 
 /// Probabilities without a middle: cividis (Nuñez, Anderton, Renslow, 2018), at nine points.

@@ -9,7 +9,8 @@ use crate::plot::{Chart, Options, Plot};
 use rekindle_tensor::Tensor;
 
 /// Draws a histogram of the numbers of each tensor, with their mean and standard deviation: weights, gradients or
-/// activations, by name. The first 99 tensors are drawn.
+/// activations, by name. The number of bins is the square root of that of the numbers, within 5 and 40. The first 99
+/// tensors are drawn.
 ///
 /// ```
 /// # use rekindle_plot as plot;
@@ -23,8 +24,6 @@ pub fn weights_histogram(tensors: &[(&str, &Tensor)]) -> Plot {
     Plot::new(Histograms { histograms, given: tensors.len() })
 }
 
-const BINS: usize = 40;
-
 struct Histograms {
     histograms: Vec<Histogram>,
     given: usize,
@@ -34,7 +33,7 @@ struct Histogram {
     title: String,
     low: f64,
     high: f64,
-    counts: [u64; BINS],
+    counts: Vec<u64>,
     missing: Option<String>,
 }
 
@@ -50,9 +49,11 @@ impl Histogram {
             None => (0.0, 1.0),
         };
         let axis = Axis::new(low, high);
-        let mut counts = [0; BINS];
+        // As many bins as the square root of the numbers, so that the few of a small layer do not stand alone.
+        let bins = finite.len().isqrt().clamp(5, 40);
+        let mut counts = vec![0; bins];
         for v in &finite {
-            counts[((axis.fraction(*v) * BINS as f64) as usize).min(BINS - 1)] += 1;
+            counts[((axis.fraction(*v) * bins as f64) as usize).min(bins - 1)] += 1;
         }
         let title = match finite.is_empty() {
             true => name.to_owned(),
@@ -80,7 +81,7 @@ impl Histogram {
             gutter: None,
         };
         let panel = Panel::new(canvas, place, axes);
-        let edge = |i: usize| self.low + (self.high - self.low) * i as f64 / BINS as f64;
+        let edge = |i: usize| self.low + (self.high - self.low) * i as f64 / self.counts.len() as f64;
         for (i, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             panel.bar((edge(i), 0.0), (edge(i + 1), *count as f64), color::class(0));
         }
@@ -144,9 +145,15 @@ mod tests {
     #[test]
     fn every_number_is_in_a_bin() {
         let h = Histogram::new("w", &[0.0, 0.5, 1.0, f64::NAN]);
-        assert_eq!((h.counts[0], h.counts[20], h.counts[39]), (1, 1, 1));
+        assert_eq!(h.counts, [1, 0, 1, 0, 1]);
         assert_eq!(h.title, "w: n = 3, mean 0.500, std 0.408");
         assert_eq!(h.missing.as_deref(), Some("w: not finite: 1 of 4 numbers"));
+    }
+
+    #[test]
+    fn there_are_as_many_bins_as_the_numbers_can_fill() {
+        let bins = |n: usize| Histogram::new("w", &(0..n).map(|i| i as f64).collect::<Vec<_>>()).counts.len();
+        assert_eq!([0, 10, 100, 900, 100_000].map(bins), [5, 5, 10, 30, 40]);
     }
 
     #[test]

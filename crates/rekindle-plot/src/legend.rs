@@ -96,7 +96,7 @@ fn draw_sign(canvas: &Canvas, (x, y): (f64, f64), sign: Sign) {
     let patch = |color| canvas.rect(Rect::new(x + 2.0, y - 7.0, x + 26.0, y + 7.0), color);
     match sign {
         Sign::Marker(class, color) => canvas.marker((x + 14.0, y), class, 4.5, color, WHITE),
-        Sign::Hollow(color) => canvas.marker((x + 14.0, y), 0, 4.5, WHITE, color),
+        Sign::Hollow(color) => canvas.hollow((x + 14.0, y), 4.5, color),
         Sign::Line(dash, color) => canvas.dashed(&[(x, y), (x + 27.0, y)], color, 2.0, dash),
         Sign::Patch(color) => patch(color),
         Sign::MarkerOn(class, color, back) => {

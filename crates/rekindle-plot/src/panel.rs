@@ -162,6 +162,13 @@ impl<'c, 'a> Panel<'c, 'a> {
         }
     }
 
+    /// A point with an edge of this colour and nothing inside.
+    pub(crate) fn hollow(&self, (x, y): (f64, f64), radius: f64, color: RGBColor) {
+        if self.shows((x, y)) {
+            self.canvas.hollow(self.place(x, y), radius, color);
+        }
+    }
+
     /// A bar between two corners.
     pub(crate) fn bar(&self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), color: RGBColor) {
         let ((left, bottom), (right, top)) = (self.place(x0, y0), self.place(x1, y1));

@@ -111,6 +111,8 @@ impl Points {
             401..=1500 => 3.6,
             _ => 2.6,
         };
+        // No larger than the margin, so that a small picture cuts none off at its frame.
+        let radius = f64::min(radius, panel.inner.width().min(panel.inner.height()) * 0.04);
         for (at, class) in self.at.iter().zip(&self.class) {
             panel.marker(*at, *class, radius, edge);
         }
