@@ -208,8 +208,8 @@ fn a_circle_is_round() {
         let x = tensor([[-a, 0.0], [a, 0.0], [0.0, -b], [0.0, b]]);
         for (name, picture) in pictures_of(&x) {
             let (circles, _) = circles(picture.svg());
-            let across = (circles[1].0 - circles[0].0) / a as f64;
-            let down = (circles[2].1 - circles[3].1) / b as f64;
+            let across = (circles[1].0 - circles[0].0) / a;
+            let down = (circles[2].1 - circles[3].1) / b;
             assert_eq!(
                 (across / down - 1.0).abs() < 0.01,
                 equal,
