@@ -54,10 +54,11 @@ impl<'c, 'a> Panel<'c, 'a> {
         let room = inner(outer, &axes);
         let (width, height) =
             (room.width().min(room.height() / ratio), room.height().min(room.width() * ratio));
-        let (dx, dy) = ((room.width() - width) / 2.0, (room.height() - height) / 2.0);
-        let (left, top) = ((room.left + dx).floor(), (room.top + dy).floor());
+        let (dx, below) = ((room.width() - width) / 2.0, room.height() - height);
+        let (left, top) = ((room.left + dx).floor(), room.top.floor());
         let room = Rect::new(left, top, left + width, top + height);
-        Panel::within(canvas, outer.shrink(dx, dy, dx, dy), room, axes)
+        // Free room is at the sides and below, so that titles and legend stay at one height.
+        Panel::within(canvas, outer.shrink(dx, 0.0, dx, below), room, axes)
     }
 
     /// As [`Panel::equal`], but the axis that has room shows more instead.
