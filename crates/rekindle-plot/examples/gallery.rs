@@ -69,6 +69,14 @@ fn two_features(folder: &Path) -> std::io::Result<()> {
     save(folder, "boundary_korean", korean.x_label("길이 (cm)").y_label("너비 (cm)"))?;
     save(folder, "surface_three_classes", plot::probability_surface(&net3, &panels[..1]).class_names(names))?;
 
+    // More classes than colours: neighbours of one colour have a line between them.
+    let turns = Tensor::arange(0, 24, 1).float() * (std::f64::consts::TAU / 24.0);
+    let centers = Tensor::stack(&[turns.cos() * 3.0, turns.sin() * 3.0], 0);
+    let (x24, y24) = clouds(480, 24);
+    let net24 = |x: &Tensor| (x.matmul(&centers) * 2.0).softmax(1);
+    let panels = [("Train", &x24, &y24), ("Test", &x24, &y24)];
+    save(folder, "boundary_many_classes", plot::decision_boundary(&net24, &panels))?;
+
     let x = Tensor::arange(0, 1, 0.02);
     let y = &x * 0.7 + 0.3;
     let (train, test) =

@@ -3,7 +3,8 @@
 use crate::axis::{Axis, span};
 use crate::canvas::{Canvas, Rect};
 use crate::color::{self, GREY};
-use crate::panel::{Axes, Panel};
+use crate::notes;
+use crate::panel::{Axes, MOST_PANELS, Panel};
 use crate::plot::{Chart, Options, Plot};
 use rekindle_tensor::{Tensor, mistake, no_grad};
 
@@ -26,7 +27,7 @@ pub fn activation(name: &str, function: &dyn Fn(&Tensor) -> Tensor, range: (f64,
     activations(&[(name, function)], range)
 }
 
-/// Draws activation functions beside each other, each in its own panel.
+/// Draws activation functions beside each other, each in its own panel; the first 99 of them.
 ///
 /// # Panics
 /// As [`activation`].
@@ -45,7 +46,7 @@ pub fn activations(functions: &[Named], (low, high): (f64, f64)) -> Plot {
     let x = Tensor::linspace(low, high, SAMPLES);
     let inputs = x.to_f64_vec();
     let mut curves = Vec::new();
-    for (name, function) in functions {
+    for (name, function) in functions.iter().take(MOST_PANELS) {
         let y = no_grad(|| function(&x));
         if y.shape() != [SAMPLES] {
             mistake!(
@@ -55,7 +56,7 @@ pub fn activations(functions: &[Named], (low, high): (f64, f64)) -> Plot {
         }
         curves.push((name.to_string(), inputs.iter().copied().zip(y.to_f64_vec()).collect()));
     }
-    Plot::new(Activations { curves })
+    Plot::new(Activations { curves, given: functions.len() })
 }
 
 /// Where a function is sampled: an odd number, so that 0 is among them in a symmetric range.
@@ -63,6 +64,7 @@ const SAMPLES: usize = 801;
 
 struct Activations {
     curves: Vec<(String, Vec<(f64, f64)>)>,
+    given: usize,
 }
 
 impl Activations {
@@ -90,6 +92,10 @@ impl Chart for Activations {
             0..=1 => (700, 480),
             _ => (340 * self.columns() as u32, (60 + 270 * rows as u32).min(10_000)),
         }
+    }
+
+    fn notes(&self, _: &Options) -> Vec<String> {
+        notes::drawn("", self.curves.len(), self.given, "functions").into_iter().collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

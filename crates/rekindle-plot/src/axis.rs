@@ -31,6 +31,12 @@ impl Axis {
         Axis::new(low - room, high + room)
     }
 
+    /// The same axis, wider by this factor on both sides alike.
+    fn wider(&self, factor: f64) -> Axis {
+        let room = (self.high - self.low) * (factor - 1.0) / 2.0;
+        Axis { low: self.low - room, high: self.high + room, ..*self }
+    }
+
     /// A logarithmic axis around the positive values among these.
     pub(crate) fn log_around(values: impl IntoIterator<Item = f64>) -> Axis {
         let Some((low, high)) = span(values.into_iter().filter(|v| *v > 0.0)) else {
@@ -106,6 +112,22 @@ impl Axis {
     }
 }
 
+/// Height over width of a picture of two axes in which a unit is as long on both; none if one spans three times as
+/// much as the other, or more, for then they hardly measure the same.
+pub(crate) fn ratio(x: &Axis, y: &Axis) -> Option<f64> {
+    let ratio = (y.high - y.low) / (x.high - x.low);
+    (!x.log && !y.log && ratio > 1.0 / 3.0 && ratio < 3.0).then_some(ratio)
+}
+
+/// Two axes in which a unit is as long on both in a picture of this height over width: the one with room shows more.
+pub(crate) fn equal(x: &Axis, y: &Axis, picture: f64) -> (Axis, Axis) {
+    match ratio(x, y) {
+        Some(ratio) if ratio > picture => (x.wider(ratio / picture), y.clone()),
+        Some(ratio) => (x.clone(), y.wider(picture / ratio)),
+        None => (x.clone(), y.clone()),
+    }
+}
+
 /// Whether a number can be drawn. Numbers next to the largest float would make axes whose ends are not finite.
 fn usable(value: f64) -> bool {
     value.abs() <= 1e300
@@ -121,7 +143,7 @@ pub(crate) fn span(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> 
 }
 
 /// The next of 1, 2, 5, 10 times a power of ten; from 25 on also 2.5.
-fn nice_step(rough: f64) -> f64 {
+pub(crate) fn nice_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.log10().floor());
     let between = if power >= 10.0 { 2.5 } else { 2.0 };
     let factor =
@@ -239,6 +261,17 @@ mod tests {
             }
             assert!(axis.ticks(6).len() < 20);
         }
+    }
+
+    #[test]
+    fn a_unit_is_as_long_on_both_axes() {
+        let (x, y) = equal(&Axis::new(-1.0, 1.0), &Axis::new(0.0, 3.0), 0.75);
+        assert_eq!((x, y), (Axis::new(-2.0, 2.0), Axis::new(0.0, 3.0)));
+        let (x, y) = equal(&Axis::new(-1.0, 1.0), &Axis::new(0.0, 1.0), 0.75);
+        assert_eq!((x, y), (Axis::new(-1.0, 1.0), Axis::new(-0.25, 1.25)));
+        // Metres and years have no common unit.
+        let other = (Axis::new(0.0, 1.0), Axis::new(0.0, 3.0));
+        assert_eq!(equal(&other.0, &other.1, 0.75), other);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What a classifier of two features says everywhere: the regions of its classes, and how sure it is.
 
-use crate::axis::Axis;
+use crate::axis::{self, Axis};
 use crate::canvas::{Canvas, Rect, Style, sharp};
 use crate::classes::{self, argmax};
-use crate::color::{self, INK, NOTHING, WHITE};
-use crate::field::Grid;
-use crate::legend::{Entry, Sign};
+use crate::color::{self, GREY, INK, NOTHING, WHITE};
+use crate::field::{Grid, Regions};
+use crate::legend::{self, Entry, Sign};
+use crate::notes;
 use crate::panel::{Axes, Panel, TICK};
 use crate::plot::{Chart, Options, Plot};
 use crate::scatter::{self, Points};
@@ -15,11 +16,11 @@ use rekindle_tensor::{Tensor, no_grad};
 /// Points with their classes under a name: `("Train", &x, &y)`.
 pub type Labelled<'a> = (&'a str, &'a Tensor, &'a Tensor);
 
-/// Draws the regions of the classes that a net predicts, with the points of each panel side by side.
+/// Draws the regions of the classes that a net predicts, with the points of each panel side by side, at most eight.
 ///
 /// `probabilities` turns points `[m, 2]` (float) into probabilities: `[m]` or `[m, 1]` of class 1 (above 0.5 is class 1),
 /// or `[m, classes]` (the largest wins). It is called once without gradients, on a grid of 101 x 101 points over all data
-/// and 0.1 around them. Where it gives NaN, the picture is grey.
+/// and 5 % around them. A unit is as long on both axes, unless one spans three times as much as the other. Where it gives NaN, the picture is grey.
 ///
 /// # Panics
 /// If shapes do not fit, or a probability lies outside of 0 to 1.
@@ -30,7 +31,7 @@ pub type Labelled<'a> = (&'a str, &'a Tensor, &'a Tensor);
 /// let (x, y) = (tensor([[0.0, 0.1], [0.2, 0.0], [1.0, 0.9]]), tensor([0, 0, 1]));
 /// let net = |x: &Tensor| ((x.sum_dim(1, false) - 1.0) * 8.0).sigmoid();
 /// let picture = plot::decision_boundary(&net, &[("Train", &x, &y), ("Test", &x, &y)]).draw();
-/// assert_eq!(picture.size(), (1200, 560));
+/// assert_eq!(picture.size().0, 1200);
 /// ```
 #[track_caller]
 pub fn decision_boundary(probabilities: &dyn Fn(&Tensor) -> Tensor, panels: &[Labelled]) -> Plot {
@@ -57,24 +58,32 @@ pub fn probability_surface(probabilities: &dyn Fn(&Tensor) -> Tensor, panels: &[
     Plot::new(Boundary::new("probability_surface", probabilities, panels, true))
 }
 
+/// The lines between regions.
+const BORDER: RGBColor = GREY;
+/// How many panels are drawn.
+const MOST_PANELS: usize = 8;
+
 struct Boundary {
     panels: Vec<(String, Points)>,
+    given: usize,
     axes: (Axis, Axis),
     grid: Grid,
     /// For each grid point the probability of each class.
     rows: Vec<Vec<f64>>,
+    regions: Regions,
     surface: bool,
 }
 
 impl Boundary {
     #[track_caller]
     fn new(who: &str, net: &dyn Fn(&Tensor) -> Tensor, panels: &[Labelled], surface: bool) -> Boundary {
-        let panels: Vec<_> =
-            panels.iter().map(|(name, x, y)| (name.to_string(), Points::new(who, x, y))).collect();
+        let given = panels.len();
+        let panels = panels.iter().take(MOST_PANELS);
+        let panels: Vec<_> = panels.map(|(name, x, y)| (name.to_string(), Points::new(who, x, y))).collect();
         let axes = around(&panels);
         let grid = Grid::new(&axes.0, &axes.1);
         let rows = classes::probabilities(who, &no_grad(|| net(&grid.tensor())), grid.len());
-        Boundary { panels, axes, grid, rows, surface }
+        Boundary { panels, given, axes, regions: grid.regions(&rows), grid, rows, surface }
     }
 
     fn classes(&self) -> usize {
@@ -86,43 +95,35 @@ impl Boundary {
         classes::occurring(&self.rows.iter().filter_map(|row| argmax(row)).collect::<Vec<_>>())
     }
 
-    /// By how much a class from `k` on is more probable than all classes before `k`.
-    fn lead(&self, k: usize) -> Vec<f64> {
-        let most = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let lead = |row: &Vec<f64>| match argmax(row) {
-            None => f64::NAN,
-            Some(_) => most(&row[k..]) - most(&row[..k]),
-        };
-        self.rows.iter().map(lead).collect()
-    }
-
-    /// The regions, later classes over earlier ones: so they leave no gap where three of them meet.
+    /// The regions with lines between them, so that classes of one colour do not merge.
     fn draw_regions(&self, panel: &Panel) {
-        self.cover(panel, color::region(0));
-        for k in 1..self.classes() {
-            // At exactly equal probabilities the earlier class wins.
-            self.fill(panel, &self.lead(k), f64::MIN_POSITIVE, color::region(k));
+        for (class, polygons) in &self.regions.polygons {
+            polygons.iter().for_each(|polygon| panel.polygon(polygon, color::region(*class)));
+        }
+        for border in &self.regions.borders {
+            panel.line(border, BORDER, 1.0, 0);
         }
     }
 
     fn draw_surface(&self, panel: &Panel) {
-        let sure: Vec<f64> = self.rows.iter().map(|row| self.shown_probability(row)).collect();
+        let shown = self.shown_probabilities();
         let levels = 20;
         let first = self.lowest();
         self.cover(panel, self.shade(first + (1.0 - first) * 0.5 / levels as f64));
         for i in 1..levels {
             let at = |i: f64| first + (1.0 - first) * i / levels as f64;
-            self.fill(panel, &sure, at(i as f64), self.shade(at(i as f64 + 0.5)));
+            for sure in &shown {
+                self.fill(panel, sure, at(i as f64), self.shade(at(i as f64 + 0.5)));
+            }
         }
     }
 
-    /// What the surface shows: the probability of class 1 of two, or of the predicted class.
-    fn shown_probability(&self, row: &[f64]) -> f64 {
-        match argmax(row) {
-            None => f64::NAN,
-            Some(_) if row.len() == 2 => row[1],
-            Some(best) => row[best],
-        }
+    /// What the surface shows: the probability of class 1 of two, or of each class that is predicted somewhere. Where one of
+    /// these is above a level, the largest is; the largest itself would be a saw along the border between two grid points.
+    fn shown_probabilities(&self) -> Vec<Vec<f64>> {
+        let classes = if self.classes() == 2 { vec![1] } else { self.predicted() };
+        let of = |class: usize, row: &Vec<f64>| argmax(row).map_or(f64::NAN, |_| row[class]);
+        classes.into_iter().map(|class| self.rows.iter().map(|row| of(class, row)).collect()).collect()
     }
 
     /// The lowest probability that the surface can show.
@@ -188,40 +189,52 @@ impl Chart for Boundary {
         if self.surface { "Probability surface".into() } else { "Decision boundary".into() }
     }
 
-    fn size(&self, _: &Options) -> (u32, u32) {
-        let width =
-            if self.panels.len() < 2 { 740 } else { (200 + 500 * self.panels.len() as u32).min(4000) };
-        (width + if self.surface { 60 } else { 0 }, 560)
+    /// As high as panels need in which a unit is as long on both axes.
+    fn size(&self, options: &Options) -> (u32, u32) {
+        let panels = self.panels.len().max(1) as f64;
+        let scale = if self.surface { 60.0 } else { 0.0 };
+        let width = if panels < 2.0 { 740.0 } else { 200.0 + 500.0 * panels } + scale;
+        let Some(ratio) = axis::ratio(&self.axes.0, &self.axes.1) else { return (width as u32, 560) };
+        let beside = legend::Layout::new(&self.legend(options), width, 450.0).width();
+        // What is not plotting area: margins, scale, names and ticks.
+        let inner = (width - 40.0 - beside - scale * 1.4 - 16.0 * (panels - 1.0)) / panels - 72.0;
+        (width as u32, (inner * ratio + 148.0).clamp(400.0, 900.0).round() as u32)
     }
 
     fn legend(&self, options: &Options) -> Vec<Entry> {
-        let classes = classes::occurring(self.panels.iter().flat_map(|(_, points)| &points.class));
-        let mut entries = scatter::legend(&classes, options);
-        if !self.surface {
-            let region = |&c: &usize| Entry {
-                sign: Sign::Patch(color::region(c)),
-                name: format!("predicted {}", options.class(c)),
-            };
-            entries.extend(self.predicted().iter().map(region));
+        let with_points = classes::occurring(self.panels.iter().flat_map(|(_, points)| &points.class));
+        if self.surface {
+            return scatter::legend(&with_points, options);
         }
-        entries
+        let predicted = self.predicted();
+        let sign = |c: usize| match (with_points.contains(&c), predicted.contains(&c)) {
+            (true, true) => Sign::MarkerOn(c, color::class(c), color::region(c)),
+            (true, false) => Sign::Marker(c, color::class(c)),
+            _ => Sign::Patch(color::region(c)),
+        };
+        let all = classes::occurring(with_points.iter().chain(&predicted));
+        all.into_iter().map(|c| Entry { sign: sign(c), name: options.class(c) }).collect()
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         let mut notes: Vec<String> =
-            self.panels.iter().flat_map(|(name, points)| points.notes(name)).collect();
+            notes::drawn("", self.panels.len(), self.given, "panels").into_iter().collect();
+        notes.extend(self.panels.iter().flat_map(|(name, points)| points.notes(name)));
         if self.rows.iter().any(|row| argmax(row).is_none()) {
             notes.push("Grey: the net gives no number.".into());
+        }
+        if !self.surface {
+            notes.push("Areas: predicted class; points: class in the data".into());
         }
         notes
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
         let room = if self.surface { body.shrink(0.0, 0.0, 84.0, 0.0) } else { body };
-        let (x_label, y_label) = (options.x_label("feature 0"), options.y_label("feature 1"));
+        let (x_label, y_label) = (options.x_label("x1"), options.y_label("x2"));
         for ((name, points), place) in self.panels.iter().zip(room.grid(1, self.panels.len(), 16.0)) {
             let (x, y) = self.axes.clone();
-            let panel = Panel::new(
+            let panel = Panel::equal(
                 canvas,
                 place,
                 Axes { title: name, x, y, x_label, y_label, grid: false, gutter: None },
@@ -232,8 +245,7 @@ impl Chart for Boundary {
                 self.draw_regions(&panel)
             }
             self.draw_undefined(&panel);
-            // On strong colours only a dark edge shows where a point of the same colour is.
-            points.draw(&panel, if self.surface { INK } else { WHITE });
+            points.draw(&panel, WHITE);
             panel.finish(false);
         }
         if self.surface {
@@ -242,13 +254,9 @@ impl Chart for Boundary {
     }
 }
 
-/// Axes around the points of all panels and 0.1 more; around 0 to 1 if there are none.
+/// Axes around the points of all panels and 5 % of their span more, so that no point is cut off at the frame; around 0
+/// to 1 if there are none.
 pub(crate) fn around(panels: &[(String, Points)]) -> (Axis, Axis) {
-    let wider = |values: Vec<f64>| {
-        let axis = Axis::around(values, 0.0);
-        let room = if axis.high - axis.low < 1e6 { 0.1 } else { 0.0 };
-        Axis::new(axis.low - room, axis.high + room)
-    };
     let all = || panels.iter().flat_map(|(_, points)| &points.at);
-    (wider(all().map(|p| p.0).collect()), wider(all().map(|p| p.1).collect()))
+    (Axis::around(all().map(|p| p.0), 0.05), Axis::around(all().map(|p| p.1), 0.05))
 }

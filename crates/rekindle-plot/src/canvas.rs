@@ -194,6 +194,15 @@ impl<'a> Canvas<'a> {
         self.draw(&Polygon::new(points, color));
     }
 
+    /// A ring.
+    pub(crate) fn hollow(&self, (x, y): (f64, f64), radius: f64, color: RGBColor) {
+        let at = EmptyElement::at((units(x), units(y)));
+        let r = units(radius);
+        self.draw(
+            &(at + Circle::new((0, 0), r, WHITE.filled()) + Circle::new((0, 0), r, stroke(color, 1.6))),
+        );
+    }
+
     /// A point with the shape of a class, and a thin edge.
     pub(crate) fn marker(
         &self,

@@ -67,10 +67,11 @@ pub(crate) fn amount(t: f64) -> RGBColor {
     along(&BLUES, t)
 }
 
-/// Probabilities of class 1 against class 0: from blue over white (0.5) to orange, the colours of the two classes.
+/// Probabilities of class 1 against class 0: from blue over white (0.5) to orange, paler than the colours of the two
+/// classes, so that points stand out.
 pub(crate) fn diverging(t: f64) -> RGBColor {
-    let ends = [mix(class(0), WHITE, 0.15), mix(class(1), WHITE, 0.1)];
-    along(&[ends[0], mix(class(0), WHITE, 0.6), WHITE, mix(class(1), WHITE, 0.55), ends[1]], t)
+    let ends = [mix(class(0), WHITE, 0.45), mix(class(1), WHITE, 0.5)];
+    along(&[ends[0], mix(class(0), WHITE, 0.73), WHITE, mix(class(1), WHITE, 0.76), ends[1]], t)
 }
 
 /// Probabilities without a middle: cividis (Nuñez, Anderton, Renslow, 2018), at nine points.

@@ -5,7 +5,7 @@ use crate::canvas::{Canvas, Rect};
 use crate::color;
 use crate::legend::{Entry, Sign};
 use crate::notes;
-use crate::panel::{Axes, Panel};
+use crate::panel::{Axes, MOST_CURVES, Panel};
 use crate::plot::{Chart, Options, Plot};
 
 /// A named curve: `("train", &[(epoch, loss), ..])`.
@@ -14,7 +14,8 @@ pub type Series<'a> = (&'a str, &'a [(f64, f64)]);
 /// Draws curves over the epochs, each with its colour and dash: a loss, an accuracy or another metric.
 ///
 /// The y axis is logarithmic if the label speaks of a loss, all values are positive and a quarter of them are less than a
-/// thirtieth of the highest ([`Plot::log_y`] decides otherwise). A curve has a gap where a value is not finite.
+/// thirtieth of the highest ([`Plot::log_y`] decides otherwise). A curve has a gap where a value is not finite. The first
+/// 100 curves are drawn.
 ///
 /// ```
 /// # use rekindle_plot as plot;
@@ -62,12 +63,15 @@ struct Curves {
 pub(crate) struct Group {
     y_label: String,
     series: Vec<(String, Vec<(f64, f64)>)>,
+    given: usize,
 }
 
 impl Group {
     pub(crate) fn new(series: &[Series], y_label: &str) -> Group {
-        let series = series.iter().map(|(name, points)| (name.to_string(), points.to_vec())).collect();
-        Group { y_label: y_label.into(), series }
+        let given = series.len();
+        let series = series.iter().take(MOST_CURVES);
+        let series = series.map(|(name, points)| (name.to_string(), points.to_vec())).collect();
+        Group { y_label: y_label.into(), series, given }
     }
 
     fn values(&self) -> impl Iterator<Item = f64> {
@@ -160,10 +164,12 @@ impl Chart for Curves {
         names.into_iter().enumerate().map(entry).collect()
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         let all = || self.panels.iter().flat_map(Group::points);
         let missing = all().filter(|p| !p.1.is_finite()).count();
-        notes::not_finite("", missing, all().count(), "values").into_iter().collect()
+        let drawn = |g: &Group| notes::drawn(&g.y_label, g.series.len(), g.given, "curves");
+        let drawn = self.panels.iter().filter_map(drawn);
+        drawn.chain(notes::not_finite("", missing, all().count(), "values")).collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

@@ -4,12 +4,13 @@ use crate::axis::{Axis, span};
 use crate::canvas::{Canvas, Rect, Style};
 use crate::color::{self, GREY};
 use crate::notes::{self, grouped};
-use crate::panel::{Axes, LABEL, Panel};
+use crate::panel::{Axes, LABEL, MOST_PANELS, Panel};
 use crate::plot::{Chart, Options, Plot};
 use rekindle_tensor::Tensor;
 
 /// Draws a histogram of the numbers of each tensor, with their mean and standard deviation: weights, gradients or
-/// activations, by name.
+/// activations, by name. The number of bins is the square root of that of the numbers, within 5 and 40. The first 99
+/// tensors are drawn.
 ///
 /// ```
 /// # use rekindle_plot as plot;
@@ -18,22 +19,21 @@ use rekindle_tensor::Tensor;
 /// plot::weights_histogram(&[("0.weight", &weight)]).draw();
 /// ```
 pub fn weights_histogram(tensors: &[(&str, &Tensor)]) -> Plot {
-    let histograms =
-        tensors.iter().map(|(name, values)| Histogram::new(name, &values.to_f64_vec())).collect();
-    Plot::new(Histograms { histograms })
+    let drawn = tensors.iter().take(MOST_PANELS);
+    let histograms = drawn.map(|(name, values)| Histogram::new(name, &values.to_f64_vec())).collect();
+    Plot::new(Histograms { histograms, given: tensors.len() })
 }
-
-const BINS: usize = 40;
 
 struct Histograms {
     histograms: Vec<Histogram>,
+    given: usize,
 }
 
 struct Histogram {
     title: String,
     low: f64,
     high: f64,
-    counts: [u64; BINS],
+    counts: Vec<u64>,
     missing: Option<String>,
 }
 
@@ -49,9 +49,11 @@ impl Histogram {
             None => (0.0, 1.0),
         };
         let axis = Axis::new(low, high);
-        let mut counts = [0; BINS];
+        // As many bins as the square root of the numbers, so that the few of a small layer do not stand alone.
+        let bins = finite.len().isqrt().clamp(5, 40);
+        let mut counts = vec![0; bins];
         for v in &finite {
-            counts[((axis.fraction(*v) * BINS as f64) as usize).min(BINS - 1)] += 1;
+            counts[((axis.fraction(*v) * bins as f64) as usize).min(bins - 1)] += 1;
         }
         let title = match finite.is_empty() {
             true => name.to_owned(),
@@ -79,7 +81,7 @@ impl Histogram {
             gutter: None,
         };
         let panel = Panel::new(canvas, place, axes);
-        let edge = |i: usize| self.low + (self.high - self.low) * i as f64 / BINS as f64;
+        let edge = |i: usize| self.low + (self.high - self.low) * i as f64 / self.counts.len() as f64;
         for (i, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             panel.bar((edge(i), 0.0), (edge(i + 1), *count as f64), color::class(0));
         }
@@ -110,8 +112,9 @@ impl Chart for Histograms {
         }
     }
 
-    fn notes(&self) -> Vec<String> {
-        self.histograms.iter().filter_map(|h| h.missing.clone()).collect()
+    fn notes(&self, _: &Options) -> Vec<String> {
+        let drawn = notes::drawn("", self.histograms.len(), self.given, "tensors");
+        drawn.into_iter().chain(self.histograms.iter().filter_map(|h| h.missing.clone())).collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
@@ -142,9 +145,15 @@ mod tests {
     #[test]
     fn every_number_is_in_a_bin() {
         let h = Histogram::new("w", &[0.0, 0.5, 1.0, f64::NAN]);
-        assert_eq!((h.counts[0], h.counts[20], h.counts[39]), (1, 1, 1));
+        assert_eq!(h.counts, [1, 0, 1, 0, 1]);
         assert_eq!(h.title, "w: n = 3, mean 0.500, std 0.408");
         assert_eq!(h.missing.as_deref(), Some("w: not finite: 1 of 4 numbers"));
+    }
+
+    #[test]
+    fn there_are_as_many_bins_as_the_numbers_can_fill() {
+        let bins = |n: usize| Histogram::new("w", &(0..n).map(|i| i as f64).collect::<Vec<_>>()).counts.len();
+        assert_eq!([0, 10, 100, 900, 100_000].map(bins), [5, 5, 10, 30, 40]);
     }
 
     #[test]

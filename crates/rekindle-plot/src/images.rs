@@ -14,6 +14,8 @@ use rekindle_tensor::{Tensor, mistake};
 const MOST_IMAGES: usize = 100;
 /// How many cells an image has to a side at most; larger ones are averaged down.
 const MOST_CELLS: usize = 64;
+/// How many cells all images have together: each may have a colour of its own, and is a path then.
+const ALL_CELLS: usize = MOST_IMAGES * 32 * 32;
 /// The size of the text below an image.
 const CAPTION: f64 = 12.0;
 
@@ -97,7 +99,8 @@ impl Images {
             _ => (0.0, 1.0),
         };
         let size = channels * h * w;
-        let image = |i: usize| Image::new(&values[i * size..(i + 1) * size], (channels, h, w), range);
+        let most = (ALL_CELLS / shown.max(1)).isqrt().min(MOST_CELLS);
+        let image = |i: usize| Image::new(&values[i * size..(i + 1) * size], (channels, h, w), range, most);
         let images = (0..shown).map(image).collect();
         let labels = labels[..shown].to_vec();
         Images { images, labels, predicted: None, given, aspect: w.max(1) as f64 / h.max(1) as f64 }
@@ -143,8 +146,14 @@ impl Images {
 }
 
 impl Image {
-    fn new(values: &[f64], (channels, h, w): (usize, usize, usize), (low, high): (f64, f64)) -> Image {
-        let (rows, columns) = (h.min(MOST_CELLS), w.min(MOST_CELLS));
+    /// An image of at most `most` cells to a side; `low` is black and `high` white.
+    fn new(
+        values: &[f64],
+        (channels, h, w): (usize, usize, usize),
+        (low, high): (f64, f64),
+        most: usize,
+    ) -> Image {
+        let (rows, columns) = (h.min(most), w.min(most));
         let part = |i: usize, cells: usize, side: usize| i * side / cells..(i + 1) * side / cells;
         let level = |channel: usize, row: usize, column: usize| {
             let area = part(row, rows, h)
@@ -194,14 +203,14 @@ impl Chart for Images {
         (width.min(10_000.0) as u32, height.clamp(100.0, 10_000.0) as u32)
     }
 
-    fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> =
-            notes::drawn("", self.images.len(), self.given, "images").into_iter().collect();
-        if self.predicted.is_some() {
-            let right = (0..self.images.len()).filter(|i| !self.is_wrong(*i)).count();
-            notes.push(format!("{right} of {} right", self.images.len()));
-        }
-        notes
+    fn notes(&self, _: &Options) -> Vec<String> {
+        notes::drawn("", self.images.len(), self.given, "images").into_iter().collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        self.predicted.as_ref()?;
+        let right = (0..self.images.len()).filter(|i| !self.is_wrong(*i)).count();
+        Some(format!("{right} of {} right", self.images.len()))
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {

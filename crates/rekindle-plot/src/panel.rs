@@ -1,6 +1,6 @@
 //! One plotting area with its axes, and data drawn on it.
 
-use crate::axis::Axis;
+use crate::axis::{self, Axis};
 use crate::canvas::{Canvas, Rect, Style, sharp};
 use crate::color::{self, GREY, GRID, INK, WHITE};
 use crate::font;
@@ -11,6 +11,12 @@ use plotters::style::RGBColor;
 
 pub(crate) const TICK: f64 = 12.5;
 pub(crate) const LABEL: f64 = 14.0;
+/// How many plotting areas the largest picture has room for.
+pub(crate) const MOST_PANELS: usize = 99;
+/// How many curves one plotting area shows; more could not be told apart.
+pub(crate) const MOST_CURVES: usize = 100;
+/// How many lone points of a line are drawn with an edge; each is a path of its own.
+const MOST_EDGES: usize = 500;
 
 /// What stands around the data.
 pub(crate) struct Axes<'s> {
@@ -37,7 +43,37 @@ pub(crate) struct Panel<'c, 'a> {
 impl<'c, 'a> Panel<'c, 'a> {
     /// Puts axes into `outer`; the data go inside of them.
     pub(crate) fn new(canvas: &'c Canvas<'a>, outer: Rect, axes: Axes) -> Panel<'c, 'a> {
-        let inner = inner(outer, &axes).sharp();
+        let room = inner(outer, &axes);
+        Panel::within(canvas, outer, room, axes)
+    }
+
+    /// As [`Panel::new`], with a unit as long on the x axis as on the y axis where they are comparable: the plotting area
+    /// gets the ratio of the axes.
+    pub(crate) fn equal(canvas: &'c Canvas<'a>, outer: Rect, axes: Axes) -> Panel<'c, 'a> {
+        let Some(ratio) = axis::ratio(&axes.x, &axes.y) else { return Panel::new(canvas, outer, axes) };
+        let room = inner(outer, &axes);
+        let (width, height) =
+            (room.width().min(room.height() / ratio), room.height().min(room.width() * ratio));
+        let (dx, below) = ((room.width() - width) / 2.0, room.height() - height);
+        let (left, top) = ((room.left + dx).floor(), room.top.floor());
+        let room = Rect::new(left, top, left + width, top + height);
+        // Free room is at the sides and below, so that titles and legend stay at one height.
+        Panel::within(canvas, outer.shrink(dx, 0.0, dx, below), room, axes)
+    }
+
+    /// As [`Panel::equal`], but the axis that has room shows more instead.
+    pub(crate) fn wider(canvas: &'c Canvas<'a>, outer: Rect, mut axes: Axes) -> Panel<'c, 'a> {
+        let (x, y) = (axes.x.clone(), axes.y.clone());
+        // The room depends on the labels of the ticks, and those on the axes.
+        for _ in 0..3 {
+            let room = inner(outer, &axes);
+            (axes.x, axes.y) = axis::equal(&x, &y, room.height() / room.width());
+        }
+        Panel::equal(canvas, outer, axes)
+    }
+
+    fn within(canvas: &'c Canvas<'a>, outer: Rect, inner: Rect, axes: Axes) -> Panel<'c, 'a> {
+        let inner = inner.sharp();
         let pixels = (units(inner.left)..units(inner.right), units(inner.bottom)..units(inner.top));
         let coordinates = Cartesian2d::new(axes.x.clone(), axes.y.clone(), pixels);
         let panel = Panel { canvas, inner, coordinates, x: axes.x.clone(), y: axes.y.clone() };
@@ -100,12 +136,21 @@ impl<'c, 'a> Panel<'c, 'a> {
 
     /// A line through points in order; it has a gap where a point has no place.
     pub(crate) fn line(&self, points: &[(f64, f64)], color: RGBColor, width: f64, dash: usize) {
+        let (mut lone, mut last) = (0, (f64::NAN, f64::NAN));
         for piece in points.split(|p| !self.shows(*p)) {
             let pixels: Vec<_> = piece.iter().map(|(x, y)| self.place(*x, *y)).collect();
             match pixels.as_slice() {
                 [] => {}
                 // A lone point would be invisible.
-                [one] => self.canvas.marker(*one, 0, 4.0, color, WHITE),
+                [one] if lone < MOST_EDGES => {
+                    lone += 1;
+                    self.canvas.marker(*one, 0, 4.0, color, WHITE);
+                }
+                [(x, y)] if last == (x.round(), y.round()) => {}
+                [(x, y)] => {
+                    last = (x.round(), y.round());
+                    self.canvas.line(&[(x - 1.0, *y), (x + 1.0, *y)], color, 2.0);
+                }
                 _ => self.canvas.dashed(&thin(&pixels), color, width, dash),
             }
         }
@@ -115,6 +160,13 @@ impl<'c, 'a> Panel<'c, 'a> {
     pub(crate) fn marker(&self, (x, y): (f64, f64), class: usize, radius: f64, edge: RGBColor) {
         if self.shows((x, y)) {
             self.canvas.marker(self.place(x, y), class, radius, color::class(class), edge);
+        }
+    }
+
+    /// A point with an edge of this colour and nothing inside.
+    pub(crate) fn hollow(&self, (x, y): (f64, f64), radius: f64, color: RGBColor) {
+        if self.shows((x, y)) {
+            self.canvas.hollow(self.place(x, y), radius, color);
         }
     }
 

@@ -1,8 +1,10 @@
 //! A finished picture.
 
 use resvg::{tiny_skia, usvg};
-use std::io::{Error, ErrorKind};
+use std::fs::File;
+use std::io::{Error, ErrorKind, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A finished picture, as SVG and as PNG. The same plot gives the same bytes.
 ///
@@ -46,7 +48,7 @@ impl Picture {
     /// that name is replaced at once when the new one is complete.
     ///
     /// # Errors
-    /// If the name ends otherwise, or the file cannot be written.
+    /// If the name ends otherwise, or the file cannot be written. The error is the cause alone; the caller knows the path.
     ///
     /// ```
     /// # use rekindle_plot as plot;
@@ -55,7 +57,7 @@ impl Picture {
     /// picture.save(&path)?;
     /// assert_eq!(std::fs::read_to_string(&path)?, picture.svg());
     /// # std::fs::remove_file(path)?;
-    /// assert!(picture.save("lr.jpg").unwrap_err().to_string().contains("name it .png or .svg"));
+    /// assert!(picture.save("lr.jpg").unwrap_err().to_string() == "name it .png or .svg, not .jpg");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> std::io::Result<()> {
@@ -64,27 +66,30 @@ impl Picture {
         let bytes = match ending.as_str() {
             "svg" => self.svg.clone().into_bytes(),
             "png" => self.png(),
-            _ => {
-                let message =
-                    format!("save: no kind of picture is named {}; name it .png or .svg", path.display());
+            "" => return Err(Error::new(ErrorKind::InvalidInput, "name it .png or .svg")),
+            other => {
+                let message = format!("name it .png or .svg, not .{other}");
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
         };
-        replace(path, &bytes).map_err(|e| Error::new(e.kind(), format!("save: {}: {e}", path.display())))
+        replace(path, &bytes)
     }
 }
 
-/// Writes beside the file and renames, so that nobody sees half a picture.
+/// Writes beside the file and renames, so that nobody sees half a picture, not even after a power failure.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
+    /// Tells apart threads that save to one path at the same time.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), std::fs::create_dir_all)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     let beside = path.with_file_name(name);
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().inspect_err(|_| _ = std::fs::remove_file(&beside))
 }

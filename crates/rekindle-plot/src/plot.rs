@@ -34,6 +34,7 @@ pub(crate) struct Options {
     x_label: Option<String>,
     y_label: Option<String>,
     size: Option<(u32, u32)>,
+    note: Option<String>,
     pub(crate) log: Option<bool>,
 }
 
@@ -46,6 +47,12 @@ impl Options {
     /// The name of a class, or its number alone.
     pub(crate) fn short_class(&self, index: usize) -> String {
         self.class_names.get(index).cloned().unwrap_or_else(|| index.to_string())
+    }
+
+    /// The summary of a chart, unless the user takes it away, and the line that the user adds.
+    fn last_notes(&self, chart: &dyn Chart) -> impl Iterator<Item = String> {
+        let summary = chart.summary().filter(|_| self.note.as_deref() != Some(""));
+        summary.into_iter().chain(self.note.clone().filter(|note| !note.is_empty()))
     }
 
     pub(crate) fn x_label<'s>(&'s self, usual: &'s str) -> &'s str {
@@ -73,8 +80,13 @@ pub(crate) trait Chart: Send + Sync {
     }
 
     /// What must be said below the picture, a line each.
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The line below the picture that sums it up, which the user can take away.
+    fn summary(&self) -> Option<String> {
+        None
     }
 
     /// Draws everything but title, legend and notes into `body`.
@@ -132,6 +144,20 @@ impl Plot {
         self
     }
 
+    /// Adds a line below the picture: whose data it shows, or what it leaves out. "" instead takes away the line in which
+    /// some pictures sum themselves up ("23 of 25 right"); what was left out of the data is always said.
+    ///
+    /// ```
+    /// # use rekindle_plot as plot;
+    /// let (fpr, tpr) = ([0.0, 0.0, 1.0], [0.0, 0.9, 1.0]);
+    /// let picture = plot::roc(&[("cat", &fpr, &tpr, 0.95)]).note("1 of 40 classes").draw();
+    /// assert!(picture.svg().contains("aria-label=\"1 of 40 classes\""));
+    /// ```
+    pub fn note(mut self, text: &str) -> Plot {
+        self.options.note = Some(text.to_owned());
+        self
+    }
+
     /// Makes the y axis of curves logarithmic, or not. Without it, losses and learning rates that fall far get a logarithmic
     /// axis (see [`crate::curves`]). Other pictures take no notice.
     pub fn log_y(mut self, on: bool) -> Plot {
@@ -144,19 +170,31 @@ impl Plot {
         let title = self.options.title.clone().unwrap_or_else(|| self.chart.title());
         let size = self.options.size.unwrap_or_else(|| self.chart.size(&self.options));
         let legend = self.chart.legend(&self.options);
-        let notes = self.chart.notes();
+        let notes = self.notes();
         let page = Page::new(size, &title, &legend, notes.len());
         let mut text = String::new();
         let canvas = Canvas::new(Svg::new(&mut text, size, &title));
         canvas.text_within(&title, page.title, Style::new(17.0).bold(), f64::from(size.0) - 20.0);
         self.chart.draw(&canvas, page.body, &self.options);
-        legend::draw(&canvas, page.legend, &legend);
+        legend::draw(&canvas, page.legend, &legend, f64::from(size.0));
         for (i, note) in notes.iter().enumerate() {
             let at = (page.notes.left, page.notes.top + 16.0 * i as f64 + 8.0);
             canvas.text_within(note, at, Style::new(11.5).left().color(GREY), page.notes.width());
         }
         drop(canvas);
         Picture::new(text, size)
+    }
+
+    /// The lines below the picture: what must be said, what sums it up, and what the user adds.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.chart.notes(&self.options);
+        if notes.len() > MOST_NOTES {
+            let more = notes.len() - (MOST_NOTES - 1);
+            notes.truncate(MOST_NOTES - 1);
+            notes.push(format!("and {more} more notes like these"));
+        }
+        notes.extend(self.options.last_notes(&*self.chart));
+        notes
     }
 
     /// Draws the picture and writes it to a file, as [`Picture::save`] does.
@@ -168,6 +206,9 @@ impl Plot {
     }
 }
 
+/// How many lines of a picture say what was left out of it.
+const MOST_NOTES: usize = 6;
+
 /// Where things are on the page. Nothing overlaps.
 #[derive(Debug)]
 struct Page {
@@ -177,13 +218,21 @@ struct Page {
     notes: Rect,
 }
 
+/// Where a chart is drawn that must say this many lines; its summary and the user's note stand below them.
+pub(crate) fn body(chart: &dyn Chart, options: &Options, notes: usize) -> Rect {
+    let title = options.title.clone().unwrap_or_else(|| chart.title());
+    let size = options.size.unwrap_or_else(|| chart.size(options));
+    let lines = notes + options.last_notes(chart).count();
+    Page::new(size, &title, &chart.legend(options), lines).body
+}
+
 impl Page {
     fn new((width, height): (u32, u32), title: &str, entries: &[Entry], notes: usize) -> Page {
         let (width, height) = (f64::from(width), f64::from(height));
         let top = if title.is_empty() { 12.0 } else { 44.0 };
         let below = if notes == 0 { 0.0 } else { 16.0 * notes as f64 + 4.0 };
         let bottom = (height - 12.0 - below).max(top + 1.0);
-        let beside = legend::width(entries, width);
+        let beside = legend::Layout::new(entries, width, bottom - top - 26.0).width();
         let right = width - 14.0 - if beside > 0.0 { beside + 14.0 } else { 0.0 };
         Page {
             title: (width / 2.0, 24.0),

@@ -72,7 +72,7 @@ impl Chart for Predictions {
         self.sets.iter().enumerate().map(entry).collect()
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         let note = |set: &Set| {
             let drawn = notes::drawn(set.name, set.points.len(), set.finite, "points");
             drawn.into_iter().chain(notes::not_finite(set.name, set.given - set.finite, set.given, "points"))

@@ -4,7 +4,8 @@ use crate::axis::Axis;
 use crate::canvas::{Canvas, Rect};
 use crate::color::{self, GREY};
 use crate::legend::{Entry, Sign};
-use crate::panel::{Axes, Panel};
+use crate::notes;
+use crate::panel::{Axes, MOST_CURVES, Panel};
 use crate::plot::{Chart, Options, Plot};
 use rekindle_tensor::mistake;
 
@@ -25,10 +26,14 @@ pub type Rates<'a> = (&'a str, &'a [f64], &'a [f64], f64);
 #[track_caller]
 pub fn roc(curves: &[Rates]) -> Plot {
     let curve = |(name, fpr, tpr, auc): &Rates| Curve {
-        name: format!("{name} (AUC {})", area(*auc)),
+        name: format!("{} (AUC {})", named(name), area(*auc)),
         points: pairs("roc", ("fpr", fpr), ("tpr", tpr)),
     };
-    Plot::new(Thresholds { curves: curves.iter().map(curve).collect(), roc: true })
+    Plot::new(Thresholds {
+        curves: curves.iter().take(MOST_CURVES).map(curve).collect(),
+        given: curves.len(),
+        roc: true,
+    })
 }
 
 /// Draws precision against recall, for every threshold. Between two thresholds the curve is a step, as scikit-learn draws it:
@@ -45,14 +50,29 @@ pub fn roc(curves: &[Rates]) -> Plot {
 #[track_caller]
 pub fn precision_recall(curves: &[Rates]) -> Plot {
     let curve = |(name, precision, recall, average): &Rates| Curve {
-        name: format!("{name} (AP {})", area(*average)),
+        name: format!("{} (AP {})", named(name), area(*average)),
         points: steps(&pairs("precision_recall", ("recall", recall), ("precision", precision))),
     };
-    Plot::new(Thresholds { curves: curves.iter().map(curve).collect(), roc: false })
+    Plot::new(Thresholds {
+        curves: curves.iter().take(MOST_CURVES).map(curve).collect(),
+        given: curves.len(),
+        roc: false,
+    })
 }
 
+/// An area with four digits; what is not quite 1 does not look so.
 fn area(area: f64) -> String {
-    if area.is_finite() { format!("{area:.3}") } else { "not defined".into() }
+    match area {
+        a if !a.is_finite() => "not defined".into(),
+        a if a < 1.0 && a > 0.9999 => "> 0.9999".into(),
+        a => format!("{a:.4}"),
+    }
+}
+
+/// A name; a number alone is that of a class.
+fn named(name: &str) -> String {
+    let number = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+    if number { format!("class {name}") } else { name.to_owned() }
 }
 
 #[track_caller]
@@ -75,6 +95,7 @@ fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 struct Thresholds {
     curves: Vec<Curve>,
+    given: usize,
     roc: bool,
 }
 
@@ -98,10 +119,11 @@ impl Chart for Thresholds {
         entries
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         let missing = |c: &&Curve| c.points.iter().any(|p| !p.0.is_finite() || !p.1.is_finite());
         let names = self.curves.iter().filter(missing);
-        names.map(|c| format!("{}: some rates are not finite", c.name)).collect()
+        let drawn = notes::drawn("", self.curves.len(), self.given, "curves");
+        drawn.into_iter().chain(names.map(|c| format!("{}: some rates are not finite", c.name))).collect()
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
@@ -133,6 +155,17 @@ impl Chart for Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_area_looks_like_one_only_if_it_is() {
+        let said = [1.0, 0.99996, 0.9999, 0.99984, 0.97, f64::NAN].map(area);
+        assert_eq!(said, ["1.0000", "> 0.9999", "0.9999", "0.9998", "0.9700", "not defined"]);
+    }
+
+    #[test]
+    fn a_number_alone_is_a_class() {
+        assert_eq!(["7", "a7", "", "net"].map(named), ["class 7", "a7", "", "net"]);
+    }
 
     #[test]
     fn precision_is_not_interpolated() {

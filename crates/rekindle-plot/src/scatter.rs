@@ -17,7 +17,8 @@ pub(crate) const MOST_POINTS: usize = 5000;
 /// Draws two features of every sample, each class with its colour and shape.
 ///
 /// `x` is `[n, 2]`; `y` holds the class numbers, `[n]` or `[n, 1]`. Of more than 5,000 points every k-th of each class is
-/// drawn, and the picture says so. Points that are not finite are left out and counted.
+/// drawn, and the picture says so. Points that are not finite are left out and counted. A unit is as long on both axes,
+/// unless one spans three times as much as the other.
 ///
 /// # Panics
 /// If the shapes do not fit, or `y` holds something else than class numbers.
@@ -47,15 +48,15 @@ impl Chart for Scatter {
         legend(&classes::occurring(&self.points.class), options)
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, _: &Options) -> Vec<String> {
         self.points.notes("")
     }
 
     fn draw(&self, canvas: &Canvas, body: Rect, options: &Options) {
-        let (x, y) = self.points.axes(0.04);
-        let (x_label, y_label) = (options.x_label("feature 0"), options.y_label("feature 1"));
+        let (x, y) = self.points.axes(0.05);
+        let (x_label, y_label) = (options.x_label("x1"), options.y_label("x2"));
         let panel =
-            Panel::new(canvas, body, Axes { title: "", x, y, x_label, y_label, grid: true, gutter: None });
+            Panel::wider(canvas, body, Axes { title: "", x, y, x_label, y_label, grid: true, gutter: None });
         self.points.draw(&panel, WHITE);
         panel.finish(self.points.at.is_empty());
     }
@@ -110,6 +111,8 @@ impl Points {
             401..=1500 => 3.6,
             _ => 2.6,
         };
+        // No larger than the margin, so that a small picture cuts none off at its frame.
+        let radius = f64::min(radius, panel.inner.width().min(panel.inner.height()) * 0.04);
         for (at, class) in self.at.iter().zip(&self.class) {
             panel.marker(*at, *class, radius, edge);
         }

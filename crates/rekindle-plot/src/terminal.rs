@@ -24,10 +24,14 @@ pub struct Terminal {
     rows: usize,
     color: bool,
     class_names: Vec<String>,
+    x_label: Option<String>,
+    y_label: Option<String>,
 }
 
 /// The signs of classes and of curves that cannot be told apart by colour.
 const SIGNS: [char; 10] = ['o', 'x', '*', '+', '#', '@', '%', '=', '&', '$'];
+/// The sign where several curves meet, which no curve has.
+const SEVERAL: char = '#';
 /// The signs of the regions of classes.
 const REGIONS: [char; 10] = ['.', ':', '-', '~', '\'', ',', '_', '"', '`', ';'];
 /// Colours of the 256-colour palette next to those of the pictures.
@@ -51,7 +55,7 @@ impl Terminal {
                 "terminal: needs 24 to 1000 columns and 6 to 1000 rows, got {columns} x {rows}; try 72 x 20"
             );
         }
-        Terminal { columns, rows, color: false, class_names: Vec::new() }
+        Terminal { columns, rows, color: false, class_names: Vec::new(), x_label: None, y_label: None }
     }
 
     /// Turns ANSI colours on: for a terminal, not for a file.
@@ -66,8 +70,28 @@ impl Terminal {
         self
     }
 
+    /// Names the x axis. Without it, two features are "x1" and "x2".
+    ///
+    /// ```
+    /// # use rekindle_plot::Terminal;
+    /// use rekindle_tensor::tensor;
+    /// let (x, y) = (tensor([[0.0, 0.0], [1.0, 1.0]]), tensor([0, 1]));
+    /// let text = Terminal::new(40, 10).x_label("length").y_label("width").scatter(&x, &y);
+    /// assert!(text.starts_with("width over length\n"));
+    /// ```
+    pub fn x_label(mut self, label: &str) -> Terminal {
+        self.x_label = Some(label.to_owned());
+        self
+    }
+
+    /// Names the y axis.
+    pub fn y_label(mut self, label: &str) -> Terminal {
+        self.y_label = Some(label.to_owned());
+        self
+    }
+
     /// Draws curves over the epochs, as [`crate::curves`] does. One curve, and coloured ones, are drawn with Braille dots;
-    /// several without colour with a sign each.
+    /// several without colour with a sign each, and `#` where they meet.
     ///
     /// ```
     /// # use rekindle_plot::Terminal;
@@ -95,10 +119,17 @@ impl Terminal {
                 places.iter().take(1).for_each(|dot| put(&mut canvas, *dot, i, dots));
             }
         }
-        let sign = |i: usize| if dots { '⠶' } else { SIGNS[i % SIGNS.len()] };
-        let legend: Vec<_> =
+        let sign = |i: usize| if dots { '⠶' } else { curve_sign(i) };
+        let mut legend: Vec<_> =
             series.iter().enumerate().map(|(i, s)| (sign(i), Some(i), s.0.to_owned())).collect();
-        let name = if log { format!("{y_label} (logarithmic)") } else { y_label.to_owned() };
+        if canvas.iter().flatten().any(|cell| cell.0 != ' ' && cell.1.is_none()) {
+            legend.push((if dots { '⠶' } else { SEVERAL }, None, "several".into()));
+        }
+        let y_label = self.y_label.as_deref().unwrap_or(y_label);
+        let mut name = if log { format!("{y_label} (logarithmic)") } else { y_label.to_owned() };
+        if let Some(x_label) = &self.x_label {
+            name += &format!(" over {x_label}");
+        }
         self.page(&canvas, &x, &y, &name, &legend)
     }
 
@@ -116,17 +147,12 @@ impl Terminal {
     #[track_caller]
     pub fn scatter(&self, x: &Tensor, y: &Tensor) -> String {
         let points = Points::new("terminal", x, y);
-        let (x, y) = points.axes(0.04);
+        let (x, y) = points.axes(0.05);
         let (columns, rows) = self.inner();
         let mut canvas = vec![vec![(' ', None); columns]; rows];
         self.place(&mut canvas, &points, &x, &y);
-        self.page(
-            &canvas,
-            &x,
-            &y,
-            "feature 1 over feature 0",
-            &self.legend(&classes::occurring(&points.class)),
-        )
+        let legend = self.legend(&classes::occurring(&points.class));
+        self.page(&canvas, &x, &y, &self.features(), &legend)
     }
 
     /// Draws the regions of the classes that a net predicts, and the points, as [`crate::decision_boundary`] does.
@@ -167,12 +193,18 @@ impl Terminal {
         let name =
             |c: &usize| (REGIONS[c % REGIONS.len()], Some(*c), format!("predicted {}", self.class(*c)));
         legend.extend(regions.iter().map(name));
-        self.page(&canvas, &x, &y, "feature 1 over feature 0", &legend)
+        self.page(&canvas, &x, &y, &self.features(), &legend)
     }
 
     /// Columns and rows inside of the axes: above is the name, below are ticks and legend.
     fn inner(&self) -> (usize, usize) {
         (self.columns - GUTTER - 1, self.rows - 4)
+    }
+
+    /// The names of both axes of two features.
+    fn features(&self) -> String {
+        let name = |label: &Option<String>, usual: &str| label.clone().unwrap_or_else(|| usual.into());
+        format!("{} over {}", name(&self.y_label, "x2"), name(&self.x_label, "x1"))
     }
 
     fn class(&self, index: usize) -> String {
@@ -260,13 +292,21 @@ fn put(canvas: &mut [Vec<Cell>], (x, y): (i64, i64), curve: usize, dots: bool) {
     const BITS: [u32; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
     let cell = &mut canvas[(y / 4) as usize][(x / 2) as usize];
     let bit = BITS[(y % 4 * 2 + x % 2) as usize];
-    let before = if cell.1 == Some(curve) && dots { cell.0 as u32 - 0x2800 } else { 0 };
-    let sign = if dots {
-        char::from_u32(0x2800 + (before | bit)).unwrap_or(' ')
-    } else {
-        SIGNS[curve % SIGNS.len()]
+    let (sign, owner) = *cell;
+    let shared = sign != ' ' && owner != Some(curve);
+    let before = if sign != ' ' && dots { sign as u32 - 0x2800 } else { 0 };
+    let sign = match dots {
+        true => char::from_u32(0x2800 + (before | bit)).unwrap_or(' '),
+        false if shared => SEVERAL,
+        false => curve_sign(curve),
     };
-    *cell = (sign, Some(curve));
+    *cell = (sign, (!shared).then_some(curve));
+}
+
+/// The sign of a curve.
+fn curve_sign(curve: usize) -> char {
+    let own: Vec<char> = SIGNS.into_iter().filter(|sign| *sign != SEVERAL).collect();
+    own[curve % own.len()]
 }
 
 /// The dots of a straight line.

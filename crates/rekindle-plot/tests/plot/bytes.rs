@@ -50,12 +50,30 @@ fn a_file_is_written_whole_or_not_at_all() {
     picture.save(folder.join("new/m.svg")).unwrap();
     assert_eq!(std::fs::read(folder.join("new/m.PNG")).unwrap(), picture.png());
     let said = picture.save(folder.join("m.jpeg")).unwrap_err().to_string();
-    assert!(said.ends_with("m.jpeg; name it .png or .svg"), "{said}");
+    assert_eq!(said, "name it .png or .svg, not .jpeg");
+    assert_eq!(picture.save(folder.join("m")).unwrap_err().to_string(), "name it .png or .svg");
     // A folder of that name is in the way.
     std::fs::create_dir(folder.join("taken.svg")).unwrap();
     let said = picture.save(folder.join("taken.svg")).unwrap_err().to_string();
-    assert!(said.starts_with("save: ") && said.contains("taken.svg"), "{said}");
+    let cause = std::fs::rename(folder.join("new/m.svg"), folder.join("taken.svg")).unwrap_err();
+    assert_eq!(said, cause.to_string(), "the cause alone, for the caller knows the path");
     let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "no temporary file is left: {left:?}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn threads_may_save_to_one_path_at_the_same_time() {
+    let folder = std::env::temp_dir().join(format!("rekindle-plot-threads-{}", std::process::id()));
+    let pictures: Vec<_> = (1..5).map(|n| plot::confusion_matrix(&vec![vec![n; 30]; 30]).draw()).collect();
+    let path = folder.join("m.svg");
+    std::thread::scope(|scope| {
+        for picture in &pictures {
+            scope.spawn(|| (0..50).for_each(|_| picture.save(&path).unwrap()));
+        }
+    });
+    let saved = std::fs::read_to_string(&path).unwrap();
+    assert!(pictures.iter().any(|picture| picture.svg() == saved));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,6 +1,7 @@
 //! What can be relied on in every picture.
 
 mod bytes;
+mod large;
 mod pages;
 mod robust;
 mod true_to_data;
@@ -36,7 +37,7 @@ fn every_kind() -> Vec<(&'static str, plot::Plot)> {
         ("confusion_matrix", plot::confusion_matrix(&[vec![5, 1], vec![2, 7]])),
         ("roc", plot::roc(&[("net", &up, &up, 0.5)])),
         ("precision_recall", plot::precision_recall(&[("net", &up, &down, 0.5)])),
-        ("reliability", plot::reliability(&[(0.2, 0.1, 5), (0.8, 0.9, 7)])),
+        ("reliability", plot::reliability(&[(0.2, 0.1, 5), (0.8, 0.9, 17)])),
         ("weights_histogram", plot::weights_histogram(&[("weight", &a), ("bias", &b)])),
     ]
 }

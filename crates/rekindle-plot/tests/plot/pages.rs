@@ -33,7 +33,7 @@ fn legends_stand_beside_the_plotting_areas() {
         });
         let right = right.fold(0.0, f64::max);
         assert!(right > 100.0, "{name} has a frame");
-        for entry in ["train", "검증", "net (AUC 0.500)", "chance", "observed", "test data", "predicted 개"]
+        for entry in ["train", "검증", "net (AUC 0.5000)", "chance", "observed", "test data", "predicted 개"]
         {
             if svg.contains(&format!("aria-label=\"{entry}\"")) {
                 assert!(place_of(&svg, entry).0 > right, "{name}: {entry}");
@@ -108,4 +108,17 @@ fn mistakes_say_what_and_what_to_do() {
         }),
     ];
     insta::assert_snapshot!("mistakes", texts.join("\n"));
+}
+
+#[test]
+fn a_note_is_added_and_an_empty_one_takes_the_summary_away() {
+    let images = Tensor::zeros([2, 4, 4]);
+    let draw = || plot::image_predictions(&images, &tensor([0, 1]), &tensor([0.1, 0.2]));
+    let lines = |plot: plot::Plot| {
+        let svg = plot.draw().svg().to_owned();
+        ["1 of 2 right", "test data"].map(|line| svg.contains(&format!("aria-label=\"{line}\"")))
+    };
+    assert_eq!(lines(draw()), [true, false]);
+    assert_eq!(lines(draw().note("test data")), [true, true]);
+    assert_eq!(lines(draw().note("")), [false, false]);
 }

@@ -369,7 +369,8 @@ fn worst(s: &Subject) -> Drawing {
         return Err("no test image is wrong".into());
     }
     let rows = Tensor::from_vec(wrong.iter().map(|m| m.sample as i64).collect(), wrong.len());
-    Ok(shown(s, &rows)?.title("The wrong test images that the model was surest about"))
+    // Of mistakes there is no share of right ones to note.
+    Ok(shown(s, &rows)?.title("The wrong test images that the model was surest about").note(""))
 }
 
 fn shown(s: &Subject, rows: &Tensor) -> Drawing {
@@ -391,6 +392,16 @@ fn confusion(s: &Subject) -> Drawing {
     }
 }
 
+/// Says so if not every class has a curve.
+fn curves_noted(s: &Subject, plot: Plot) -> Plot {
+    let classes = s.test.class_names().len();
+    if classes <= MOST_CURVES {
+        plot
+    } else {
+        plot.note(&format!("the first {MOST_CURVES} of {classes} classes"))
+    }
+}
+
 fn roc(s: &Subject) -> Drawing {
     let (scores, columns) = s.scores()?;
     let areas = scores.roc_auc_per_class();
@@ -400,7 +411,7 @@ fn roc(s: &Subject) -> Drawing {
         .zip(&curves)
         .map(|((c, name), curve)| (name.as_str(), curve.fpr.as_slice(), curve.tpr.as_slice(), areas[*c]))
         .collect();
-    Ok(plot::roc(&rates).title("ROC of the test data"))
+    Ok(curves_noted(s, plot::roc(&rates)).title("ROC of the test data"))
 }
 
 fn precision_recall(s: &Subject) -> Drawing {
@@ -414,15 +425,21 @@ fn precision_recall(s: &Subject) -> Drawing {
             (name.as_str(), curve.precision.as_slice(), curve.recall.as_slice(), areas[*c])
         })
         .collect();
-    Ok(plot::precision_recall(&rates).title("Precision and recall on the test data"))
+    Ok(curves_noted(s, plot::precision_recall(&rates)).title("Precision and recall on the test data"))
 }
 
 fn reliability(s: &Subject) -> Drawing {
     let (_, target) = s.classes()?;
-    let curve = metrics::reliability_curve(&s.test.scores(), target, BINS);
-    let bins = curve.confidence.iter().zip(&curve.accuracy).zip(&curve.count);
-    Ok(plot::reliability(&bins.map(|((c, a), n)| (*c, *a, *n)).collect::<Vec<_>>())
-        .title("Reliability on the test data"))
+    let scores = s.test.scores();
+    let curve = metrics::reliability_curve(&scores, target, BINS);
+    let bins: Vec<plot::Bin> = curve
+        .confidence
+        .into_iter()
+        .zip(curve.accuracy)
+        .zip(curve.count)
+        .map(|((c, a), n)| (c, a, n))
+        .collect();
+    Ok(plot::reliability(&bins).title("Reliability on the test data"))
 }
 
 fn weights(s: &Subject) -> Drawing {
