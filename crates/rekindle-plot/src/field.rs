@@ -262,6 +262,10 @@ mod tests {
         let regions = grid.regions(&rows);
         assert!((area(&regions.polygons[&0]) - 0.5).abs() < 1e-9);
         assert!(regions.borders.iter().flatten().all(|p| (p.0 - 0.5).abs() < 1e-9));
+        // A third class between them does not make the second the owner of what is equal.
+        let rows: Vec<Vec<f64>> =
+            (0..grid.len()).map(|i| vec![0.435, 0.435, (i % SIDE) as f64 / 100.0]).collect();
+        assert_eq!(grid.regions(&rows).polygons.keys().collect::<Vec<_>>(), [&0, &2]);
         assert_eq!(grid.regions(&vec![vec![0.5, 0.5]; grid.len()]).polygons.keys().collect::<Vec<_>>(), [&0]);
     }
 

@@ -224,7 +224,11 @@ fn points_stand_out_of_their_own_colour() {
     let (x, y) = (tensor([[-1.0, -1.0], [1.0, 1.0]]), tensor([0, 1]));
     let sure = |x: &Tensor| (x.select(1, 0) * 1e4).sigmoid();
     let picture = plot::probability_surface(&sure, &[("Train", &x, &y)]).draw();
-    assert!(picture.svg().contains("stroke=\"#ffffff\""), "points have a white edge");
+    assert_eq!(
+        picture.svg().matches("stroke=\"#ffffff\"").count(),
+        4,
+        "points have a white edge, as in the legend"
+    );
     let (left, top, right, _) = frame(picture.svg());
     let distance = |a: (u8, u8, u8), b: (u8, u8, u8)| {
         i32::from(a.0.abs_diff(b.0)) + i32::from(a.1.abs_diff(b.1)) + i32::from(a.2.abs_diff(b.2))
