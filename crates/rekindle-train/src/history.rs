@@ -21,7 +21,7 @@ pub struct EpochRow {
     /// The updates so far.
     pub step: usize,
     /// The mean of the losses of the epoch's training steps, and the accuracy on the training data; see
-    /// [`Measured`].
+    /// [`Measured`](crate::Measured).
     pub train: Figures,
     /// The figures of the validation data, if there is any.
     pub validation: Option<Figures>,

@@ -98,5 +98,6 @@ pub mod prelude {
     #[cfg(feature = "plot")]
     pub use crate::plot;
     pub use crate::random::{self, Generator};
+    pub use crate::train::{EarlyStopping, Observer, Part, Trainer};
     pub use crate::{DType, Tensor, manual_seed, no_grad, tensor};
 }
