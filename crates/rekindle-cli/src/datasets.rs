@@ -85,7 +85,10 @@ fn look_into(args: &Show) -> Result<(), Failure> {
     for i in 0..x.size(0).min(5) {
         say!("  {}", row(&x.select(0, i as isize), &y.select(0, i as isize)));
     }
-    say!("\n{}", pictures::text::of_data(&data, &terminal()).trim_end());
+    match pictures::text::of_data(&data, &terminal()).trim_end() {
+        "" => say!("\nso many columns make no picture of text; --output FILE draws them"),
+        text => say!("\n{text}"),
+    }
     if let Some(file) = &args.output {
         pictures::of_data(&data)
             .save(file)

@@ -22,6 +22,7 @@ pub(crate) fn check_fit(
     objective: &Objective,
     data: &Data,
 ) -> Result<(), Error> {
+    last_word(recipe)?;
     let outputs = one_sample(recipe, net, data)?;
     number_of_outputs(recipe, objective, &outputs, data)?;
     last_batch(recipe, net, &data.train)?;
@@ -57,6 +58,30 @@ fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, 
         })?;
     }
     Ok(x)
+}
+
+/// Whether the net's last layer gives what the loss reads: logits, probabilities or their logarithms.
+fn last_word(recipe: &Recipe) -> Result<(), Error> {
+    let name = |text: &str| text.split('(').next().unwrap_or_default().trim().to_string();
+    let (loss, last) = (name(&recipe.loss), recipe.net.last().map(|text| name(text)).unwrap_or_default());
+    let cure = match (loss.as_str(), last.as_str()) {
+        ("BCEWithLogitsLoss", "Sigmoid") => {
+            "which applies the sigmoid itself; leave it out of the net, or take BCELoss"
+        }
+        ("BCEWithLogitsLoss" | "CrossEntropyLoss", "Softmax") => {
+            "which applies such a function itself; leave it out of the net"
+        }
+        ("CrossEntropyLoss", "Sigmoid") => "which applies the softmax itself; leave it out of the net",
+        ("BCELoss", "Sigmoid" | "Softmax") | ("NLLLoss", "LogSoftmax") => return Ok(()),
+        ("BCELoss", _) => {
+            "which reads probabilities; end the net with \"Sigmoid\", or take BCEWithLogitsLoss"
+        }
+        ("NLLLoss", _) => {
+            "which reads logarithms of probabilities; end the net with \"LogSoftmax(1)\", or take CrossEntropyLoss"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::Recipe(format!("net: it ends with `{last}` before {loss}, {cure}")))
 }
 
 /// As many outputs as the loss needs for the targets, and no more: others would be classes that do not exist.

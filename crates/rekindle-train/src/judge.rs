@@ -3,7 +3,7 @@
 use crate::error::{Error, guarded};
 use crate::finite::is_finite;
 use crate::load::{Data, Part};
-use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, display_width};
+use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, ReportRow, display_width};
 use crate::objective::Objective;
 use crate::recipe::Recipe;
 use crate::trainer::{figures, outputs};

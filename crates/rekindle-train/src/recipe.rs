@@ -319,6 +319,27 @@ mod tests {
         assert_eq!(epochs(Report { every: 4, first: Some(1), ..Report::default() }), [1, 5, 9]);
     }
 
+    /// The parser names all keys and words when it is asked for one that does not exist.
+    #[test]
+    fn the_page_about_recipes_has_every_key_and_every_word() {
+        let page = include_str!("../../../docs/recipes.md");
+        let asked = [
+            says("epochs =", "xxxxxxxx ="),
+            says("[report]", "[report]\nxxxxxxxx = 1"),
+            says("noise =", "xxxxxxxx ="),
+            says("\"ReLU\"", "\"Xxxxxxxx\""),
+            says("BCEWithLogitsLoss", "Xxxxxxxx"),
+            says("SGD(", "Xxxxxxxx("),
+        ];
+        for message in asked {
+            let (_, valid) = message.split_once("valid are ").unwrap_or_else(|| panic!("{message}"));
+            for word in valid.split(", ").filter(|word| !matches!(*word, "data" | "report" | "source")) {
+                let known = [format!("`{word}`"), format!("`{word}(")].iter().any(|w| page.contains(w));
+                assert!(known, "{word} of {message}");
+            }
+        }
+    }
+
     #[test]
     fn every_recipe_of_the_repository_is_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");

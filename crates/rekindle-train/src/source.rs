@@ -116,9 +116,11 @@ fn filled(given: Source) -> Result<Source, String> {
             Kind::Numbers => &["validation"],
         },
     };
-    let valid: Vec<&str> = own.keys().map(String::as_str).chain(others.iter().copied()).collect();
+    let mut valid: Vec<&str> = own.keys().map(String::as_str).chain(others.iter().copied()).collect();
+    valid.sort_unstable();
+    valid.dedup();
     if let Some(key) = keys.keys().find(|key| !valid.contains(&key.as_str())) {
-        return Err(format!("data: {} have no `{key}`{}", set.name, nearest(key, &valid)));
+        return Err(format!("data: {} has no `{key}`{}", set.name, nearest(key, &valid)));
     }
     for (key, value) in own.into_iter().filter(|(key, _)| !others.contains(&key.as_str())) {
         keys.entry(key).or_insert(value);
@@ -290,7 +292,7 @@ mod tests {
         let e = says("noise = 0.03", "nois = 0.03");
         assert_eq!(e, "line 13, column 1: unknown field `nois`; did you mean `noise`?");
         let e = says("noise = 0.03", "centers = 3");
-        assert!(e.starts_with("line 1") && e.contains("data: circles have no `centers`"), "{e}");
+        assert!(e.starts_with("line 1") && e.contains("data: circles has no `centers`"), "{e}");
     }
 
     #[test]

@@ -77,9 +77,7 @@ mod tests {
                 .contains("line 6, column 7: invalid type: integer `5`, expected a list")
         );
         assert!(says("random_state = 42", "random_state = -1").contains("line 14"));
-        assert!(
-            says("noise = 0.03", "noise = 0.03\ncenters = 4").contains("data: circles have no `centers`")
-        );
+        assert!(says("noise = 0.03", "noise = 0.03\ncenters = 4").contains("data: circles has no `centers`"));
         assert!(says("seed = 42", "seed = ").starts_with("line 4, column "));
     }
 }

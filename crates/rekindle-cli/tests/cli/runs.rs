@@ -66,6 +66,9 @@ fn evaluate_judges_all_three_parts_from_the_directory_alone_and_as_training_did(
             assert!(part[figure].as_f64().is_some_and(|v| v.is_finite()), "{name} {figure}: {part}");
         }
         assert_eq!(part["classes"], json(r#"["0", "1"]"#));
+        assert_eq!(part["per_class"][1]["class"], "1");
+        let recalls = [0, 1].map(|c: usize| part["per_class"][c]["recall"].as_f64().unwrap());
+        assert_eq!(part["recall_macro"].as_f64(), Some((recalls[0] + recalls[1]) / 2.0));
         let counts = part["confusion_matrix"].as_array().unwrap();
         let all: u64 =
             counts.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();

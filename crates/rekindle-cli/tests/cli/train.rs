@@ -120,7 +120,7 @@ fn a_recipe_that_no_run_can_follow_is_exit_1_and_names_file_and_cause() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (
             &[relu_at_end, ("BCEWithLogitsLoss", "BCELoss")],
-            "epoch 1: binary_cross_entropy: predictions must be probabilities",
+            "net: it ends with `ReLU` before BCELoss, which reads probabilities; end the net with \"Sigmoid\"",
         ),
         (&[(whole, "\"ReLU\"")], "net: it has no parameters"),
         (
@@ -206,6 +206,25 @@ fn classes_that_data_or_net_do_not_have_are_exit_1() {
     fails("types", &all, "MSELoss", "Linear(10, 1)", "classes = [0, 1]", "the targets of mnist are classes");
     let fits = on_images("fits", &all, ce, "Linear(10, 3)", "classes = [2, 0, 1]");
     assert!(fits.status.success(), "{}", String::from_utf8_lossy(&fits.stderr));
+}
+
+#[test]
+fn a_last_layer_that_the_loss_does_not_expect_is_exit_1_with_the_cure() {
+    let end = |layer: &str| format!("\"Linear(10, 1)\", \"{layer}\"");
+    let cases = [
+        ("BCEWithLogitsLoss", end("Sigmoid"), "which applies the sigmoid itself"),
+        ("BCELoss", "\"Linear(10, 1)\"".to_string(), "which reads probabilities"),
+        (
+            "CrossEntropyLoss",
+            "\"Linear(10, 2)\", \"Softmax(1)\"".to_string(),
+            "which applies such a function itself",
+        ),
+        ("NLLLoss", "\"Linear(10, 2)\"".to_string(), "which reads logarithms of probabilities"),
+    ];
+    for (loss, last, message) in cases {
+        let replace = [("BCEWithLogitsLoss", loss), ("\"Linear(10, 1)\"", last.as_str())];
+        fails_with(&with_recipe("last", &replace, &[]), 1, message);
+    }
 }
 
 #[test]

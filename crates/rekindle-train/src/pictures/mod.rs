@@ -439,7 +439,11 @@ fn reliability(s: &Subject) -> Drawing {
         .zip(curve.count)
         .map(|((c, a), n)| (c, a, n))
         .collect();
-    Ok(plot::reliability(&bins).title("Reliability on the test data"))
+    let plot = plot::reliability(&bins).title("Reliability on the test data");
+    Ok(match s.test.class_names() {
+        [_, yes] => plot.x_label(&format!("probability of {yes}")),
+        _ => plot,
+    })
 }
 
 fn weights(s: &Subject) -> Drawing {
