@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 /// A table as tensors.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// The features, f32 [n, features].
+    /// The features, `[n, features]` of f32.
     pub x: Tensor,
-    /// The targets: classes i64 [n], labels f32 [n, labels], numbers f32 [n, columns].
+    /// The targets: classes `[n]` of i64, labels `[n, labels]` or numbers `[n, columns]` of f32.
     pub y: Tensor,
     /// The row of the table that each sample is: all of them, unless rows with missing cells are left out.
     pub rows: Vec<usize>,

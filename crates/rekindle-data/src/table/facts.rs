@@ -1,7 +1,5 @@
 //! What the cells of a column have in common.
 
-use std::collections::BTreeMap;
-
 use super::cell::{NoNumber, is_missing, parse_boolean, parse_date, parse_number, shown};
 use super::schema::Kind;
 use super::{MAX_CATEGORIES, Table};
@@ -28,8 +26,8 @@ pub(super) struct Facts<'a> {
     dates: usize,
     /// Each number is one more than that of the row before.
     counts_up: bool,
-    /// How often each text occurs.
-    pub texts: BTreeMap<&'a str, usize>,
+    /// Each text, sorted, and how often it occurs.
+    pub texts: Vec<(&'a str, usize)>,
 }
 
 impl<'a> Facts<'a> {
@@ -46,9 +44,9 @@ impl<'a> Facts<'a> {
             booleans: 0,
             dates: 0,
             counts_up: true,
-            texts: BTreeMap::new(),
+            texts: Vec::new(),
         };
-        let mut before = None;
+        let (mut before, mut cells) = (None, Vec::with_capacity(table.len()));
         for row in 0..table.len() {
             let cell = table.cell(row, column);
             if is_missing(cell) {
@@ -56,11 +54,14 @@ impl<'a> Facts<'a> {
                 continue;
             }
             facts.present += 1;
-            *facts.texts.entry(cell).or_default() += 1;
+            cells.push(cell);
             facts.booleans += usize::from(parse_boolean(cell).is_some());
             facts.dates += usize::from(parse_date(cell).is_some());
             facts.number(cell, table.line(row), &mut before);
         }
+        // A sort is several times faster here than a tree or a hash map.
+        cells.sort_unstable();
+        facts.texts = cells.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
         facts
     }
 
@@ -95,12 +96,12 @@ impl<'a> Facts<'a> {
     fn kind_of_present(&self, name: &str) -> (Kind, String) {
         let distinct = self.texts.len();
         let all = |count: usize| count == self.present;
-        let only = || shown(self.texts.keys().next().copied().unwrap_or_default());
+        let only = || shown(self.texts.first().map_or("", |(text, _)| text));
         match () {
             () if self.present == 0 => (Kind::Ignored, "every cell is missing".into()),
             () if distinct == 1 && self.missing == 0 => (Kind::Ignored, format!("always {}", only())),
             () if all(self.booleans) => {
-                let words: Vec<_> = self.texts.keys().map(|word| shown(word)).collect();
+                let words: Vec<_> = self.texts.iter().map(|(word, _)| shown(word)).collect();
                 (Kind::Boolean, format!("true or false, as {}", words.join(", ")))
             }
             () if all(self.numbers) && self.numbers_rows(name) => {
@@ -140,15 +141,15 @@ impl<'a> Facts<'a> {
 
     fn dates(&self) -> String {
         // Text and time have the same order in ISO dates.
-        let (first, last) = (self.texts.keys().next(), self.texts.keys().next_back());
-        format!("dates from {} to {}", first.copied().unwrap_or(""), last.copied().unwrap_or(""))
+        let text = |end: Option<&(&'a str, usize)>| end.map_or("", |(text, _)| text);
+        format!("dates from {} to {}", text(self.texts.first()), text(self.texts.last()))
     }
 
     /// The categories, the most frequent first.
     fn categories(&self) -> String {
         const LISTED: usize = 5;
-        let mut texts: Vec<_> = self.texts.iter().collect();
-        texts.sort_by_key(|&(_, count)| std::cmp::Reverse(*count));
+        let mut texts = self.texts.clone();
+        texts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         let listed: Vec<_> = texts.iter().take(LISTED).map(|(text, _)| shown(text)).collect();
         let more = if texts.len() > LISTED { ", .." } else { "" };
         let noun = if texts.len() == 1 { "category" } else { "categories" };

@@ -121,16 +121,9 @@ impl Encoder {
     /// # Panics
     /// If there is no such row.
     pub fn fit(table: &Table, schema: &Schema, rows: &[usize]) -> Result<Self> {
-        let used: Vec<_> = schema.columns.iter().filter(|column| column.kind != Kind::Ignored).collect();
-        let names = used.iter().map(|column| column.name.as_str());
-        let targets = schema.target.iter().flat_map(|target| target.columns.iter().map(String::as_str));
-        let places = names.chain(targets).map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
-        if let Some(i) = (1..places.len()).find(|&i| places[..i].contains(&places[i])) {
-            let what = "the column is used twice".to_string();
-            return Err(table.complain_of(&table.columns()[places[i]], what, "name it once"));
-        }
-        let (inputs, targets) = places.split_at(used.len());
-        let rows = kept_rows(table, schema.missing, inputs, schema.target.as_ref(), targets, rows)?;
+        let used: Vec<_> = schema.used().collect();
+        let (inputs, targets) = schema.places(table)?;
+        let rows = kept_rows(table, schema.missing, &inputs, schema.target.as_ref(), &targets, rows)?;
         if rows.is_empty() || inputs.is_empty() {
             let what = if rows.is_empty() { "no rows to learn from" } else { "no columns to learn from" };
             let remedy = match (rows.is_empty(), schema.missing) {
@@ -142,11 +135,11 @@ impl Encoder {
             return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
         }
         let mut columns = Vec::with_capacity(used.len());
-        for (column, &place) in used.iter().zip(inputs) {
+        for (column, &place) in used.iter().zip(&inputs) {
             let learned = learn(table, place, column.kind, &rows)?;
             columns.push(ColumnEncoder { name: column.name.clone(), learned });
         }
-        let target = schema.target.as_ref().map(|target| learn_target(table, target, targets, &rows));
+        let target = schema.target.as_ref().map(|target| learn_target(table, target, &targets, &rows));
         Ok(Self { missing: schema.missing, unseen: schema.unseen, columns, target: target.transpose()? })
     }
 

@@ -43,7 +43,7 @@ pub use cell::{DATE_PARTS, MISSING_WORDS};
 pub use encode::Encoded;
 pub use fit::{ColumnEncoder, Encoder, Learned};
 pub use read::{CsvOptions, CsvReader, Header};
-pub use schema::{Column, Kind, Missing, Schema, Target, TargetKind, Unseen};
+pub use schema::{Column, Kind, Missing, Samples, Schema, Target, TargetKind, Unseen};
 
 /// More categories than this in a column are an error: each is a feature.
 const MAX_CATEGORIES: usize = 1000;

@@ -1,13 +1,14 @@
 //! What the columns of a table are, and what is to be learned from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::Table;
 use super::cell::{is_missing, parse_number, shown};
 use super::facts::Facts;
-use crate::error::Result;
+use super::fit::kept_rows;
+use crate::error::{Error, Result};
 
 /// Whole numbers that take at most so many values are classes.
 const FEW_NUMBERS: usize = 20;
@@ -71,11 +72,11 @@ pub struct Column {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
-    /// One class for each row: `y` is i64 [n].
+    /// One class for each row: `y` is `[n]` of i64.
     Classes,
-    /// Any number of labels for each row, as columns of 0 and 1 or as a list in one column: `y` is f32 [n, labels] of 0 and 1.
+    /// Any number of labels for each row, as columns of 0 and 1 or as a list in one column: `y` is `[n, labels]` of 0 and 1 in f32.
     Labels,
-    /// Numbers, one for each column: `y` is f32 [n, columns].
+    /// Numbers, one for each column: `y` is `[n, columns]` of f32.
     Numbers,
 }
 
@@ -136,6 +137,15 @@ pub struct Schema {
     pub target: Option<Target>,
 }
 
+/// The rows of a table that a net may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Samples {
+    /// The rows, without those that missing cells leave out.
+    pub rows: Vec<usize>,
+    /// The class of each, numbered in the order of sorted names, if classes are learned.
+    pub classes: Option<Vec<i64>>,
+}
+
 impl Schema {
     /// Guesses what the columns are, and what the columns `labels` are to teach; `why` says what each guess rests on.
     ///
@@ -188,6 +198,74 @@ impl Schema {
         columns.chain(target).collect()
     }
 
+    /// The rows to divide into parts for training, validation and test, and the class of each for parts in which every class keeps its
+    /// share.
+    ///
+    /// # Errors
+    /// If a column of the schema is not in the table, or a cell is missing that must not be.
+    ///
+    /// ```
+    /// use rekindle_data::split::stratified_train_test_split;
+    /// use rekindle_data::table::{Encoder, Missing, Schema, Table};
+    ///
+    /// let rows = [["1", "p"], ["2", "q"], ["", "q"], ["3", "p"], ["4", "q"], ["9", "p"]];
+    /// let table = Table::new("t", &["x", "y"], rows)?;
+    /// let mut schema = Schema::guess(&table, &["y"])?;
+    /// schema.missing = Missing::Drop;
+    /// let samples = schema.samples(&table)?;
+    /// assert_eq!(samples.rows, [0, 1, 3, 4, 5]);
+    /// assert_eq!(samples.classes, Some(vec![0, 1, 0, 1, 0]));
+    ///
+    /// let split = stratified_train_test_split(samples.classes.as_ref().unwrap(), 0.4, 0);
+    /// let rows = |part: &[usize]| part.iter().map(|&i| samples.rows[i]).collect::<Vec<_>>();
+    /// let encoder = Encoder::fit(&table, &schema, &rows(&split.train))?;
+    /// let test = encoder.encode(&table.select(&rows(&split.test)))?;
+    /// assert_eq!(test.x.shape(), [2, 1]);
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn samples(&self, table: &Table) -> Result<Samples> {
+        let (inputs, targets) = self.places(table)?;
+        let all: Vec<usize> = (0..table.len()).collect();
+        let rows = kept_rows(table, self.missing, &inputs, self.target.as_ref(), &targets, &all)?;
+        let classes = match &self.target {
+            Some(Target { kind: TargetKind::Classes, .. }) => {
+                let cells = || rows.iter().map(|&row| table.cell(row, targets[0]));
+                let numbers: BTreeMap<String, i64> = sorted_names(cells()).into_iter().zip(0..).collect();
+                Some(cells().map(|cell| numbers[cell]).collect())
+            }
+            _ => None,
+        };
+        Ok(Samples { rows, classes })
+    }
+
+    /// Where in the table the columns to learn from and the label columns are.
+    pub(super) fn places(&self, table: &Table) -> Result<(Vec<usize>, Vec<usize>)> {
+        let inputs = self.used().map(|column| table.column(&column.name)).collect::<Result<Vec<_>>>()?;
+        let labels = self.target.iter().flat_map(|target| &target.columns);
+        let targets = labels.map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let places: Vec<usize> = inputs.iter().chain(&targets).copied().collect();
+        if let Some(i) = (1..places.len()).find(|&i| places[..i].contains(&places[i])) {
+            let what = "the column is used twice".to_string();
+            return Err(table.complain_of(&table.columns()[places[i]], what, "name it once"));
+        }
+        if self.target.is_some() && targets.is_empty() {
+            let (problem, remedy) = ("a target without columns".into(), "name a label column".into());
+            return Err(Error::Table {
+                name: table.name().into(),
+                line: None,
+                column: None,
+                problem,
+                remedy,
+            });
+        }
+        Ok((inputs, targets))
+    }
+
+    /// The columns that are not ignored.
+    pub(super) fn used(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.kind != Kind::Ignored)
+    }
+
     /// Says what a column is, against the guess. A column that is not among those to learn from becomes one.
     pub fn set_kind(&mut self, name: &str, kind: Kind) {
         let why = "as declared".to_string();
@@ -216,14 +294,14 @@ fn guess_one(table: &Table, label: &str) -> Result<Target> {
         return target(TargetKind::Numbers, Vec::new(), None, facts.range());
     }
     for separator in LIST_SEPARATORS {
-        let parts: Vec<&str> = facts.texts.keys().flat_map(|cell| labels_in(cell, separator)).collect();
+        let parts: Vec<&str> = facts.texts.iter().flat_map(|(cell, _)| labels_in(cell, separator)).collect();
         let names = sorted_names(parts.iter().copied());
         if parts.len() > distinct && names.len() < parts.len() {
             let why = format!("lists of {} labels: {}", names.len(), listed(&names));
             return target(TargetKind::Labels, names, Some(separator), why);
         }
     }
-    let names = sorted_names(facts.texts.keys().copied());
+    let names = sorted_names(facts.texts.iter().map(|(text, _)| *text));
     let noun = if names.len() == 1 { "class" } else { "classes" };
     let why = format!("{} {noun}: {}", names.len(), listed(&names));
     target(TargetKind::Classes, names, None, why)

@@ -120,6 +120,13 @@ fn kinds_may_be_declared() {
 }
 
 #[test]
+fn a_target_without_columns_is_reported() {
+    let error = fit_with("n,y\n1,p\n2,q\n", |schema| schema.target.as_mut().unwrap().columns.clear());
+    let line = error.unwrap_err().to_string();
+    assert_eq!(line, "t.csv: a target without columns; name a label column");
+}
+
+#[test]
 fn classes_may_be_declared_in_an_order() {
     let declare = |names: &[&str]| {
         fit_with("n,y\n1,low\n2,high\n", |schema| {

@@ -101,8 +101,7 @@ fn the_data_sets_are_what_their_readme_says() {
 fn a_net_learns_iris_from_its_file() {
     let iris = data("iris.csv");
     let schema = Schema::guess(&iris, &["species"]).unwrap();
-    let labels = fit(&iris, "species").unwrap().encode(&iris).unwrap().y;
-    let split = stratified_train_test_split(&labels.to_vec::<i64>(), 0.2, 43052);
+    let split = stratified_train_test_split(&schema.samples(&iris).unwrap().classes.unwrap(), 0.2, 43052);
     let encoder = Encoder::fit(&iris, &schema, &split.train).unwrap();
     let all = encoder.encode(&iris).unwrap();
     let (x, x_test, y, y_test) = split.tensors(&all.x, &all.y);
