@@ -1,6 +1,7 @@
 //! What the text of one cell says.
 
-/// Cells that say that there is no value, besides the empty one. Capitals make no difference.
+/// Cells that say that there is no value, besides the empty one, unless a [`Schema`](super::Schema) has other words. Capitals make
+/// no difference.
 pub const MISSING_WORDS: [&str; 6] = ["na", "n/a", "nan", "null", "none", "?"];
 
 /// What a date is turned into: the year, the month from 1, the day from 1, and the day of the week from 0, Monday.
@@ -9,12 +10,6 @@ pub const DATE_PARTS: [&str; 4] = ["year", "month", "day", "weekday"];
 /// Words for true and false. Capitals make no difference.
 const BOOLEANS: [(&str, &str); 6] =
     [("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("1", "0"), ("1.0", "0.0")];
-
-/// Whether a cell has no value.
-pub(super) fn is_missing(cell: &str) -> bool {
-    let cell = cell.trim();
-    cell.is_empty() || MISSING_WORDS.iter().any(|word| cell.eq_ignore_ascii_case(word))
-}
 
 /// Why a cell is no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,15 @@
 //! Tables to tensors.
 
+use std::collections::HashMap;
+
 use rekindle_tensor::Tensor;
 
 use super::Table;
-use super::cell::{counted, is_missing, parse_boolean, parse_number, shown};
-use super::fit::{ColumnEncoder, Encoder, Learned, kept_rows, read_cell};
+use super::cell::{counted, parse_boolean, parse_number, shown};
+use super::fit::{ColumnEncoder, Encoder, Learned, read_cell};
+use super::gaps::Gaps;
 use super::nearest::nearest;
-use super::schema::{Kind, Missing, Target, TargetKind, Unseen, labels_in};
+use super::schema::{Kind, Missing, Target, TargetKind, Unseen};
 use crate::error::{Error, Result};
 
 /// A table as tensors.
@@ -30,23 +33,30 @@ impl Learned {
         }
     }
 
-    /// Appends the features of a cell, or says what is wrong with it and what to do.
-    fn encode(&self, cell: &str, unseen: Unseen, features: &mut Vec<f32>) -> Result<(), (String, String)> {
+    /// Appends the features of a cell, which is `None` if missing, or says what is wrong with it and what to do.
+    fn encode(
+        &self,
+        cell: Option<&str>,
+        unseen: Unseen,
+        features: &mut Vec<f32>,
+    ) -> Result<(), (String, String)> {
         let own = |(what, remedy): (String, &str)| (what, remedy.to_string());
-        match self {
-            Self::Categorical { categories, missing } => {
+        match (self, cell) {
+            (Self::Categorical { categories, missing }, _) => {
                 let hot = hot(cell, categories, *missing, unseen)?;
                 features.extend((0..self.width()).map(|i| f32::from(u8::from(Some(i) == hot))));
             }
-            Self::Boolean { mean } if is_missing(cell) => features.push(*mean as f32),
+            (Self::Boolean { mean }, None) => features.push(*mean as f32),
             // The mean, standardised.
-            _ if is_missing(cell) => features.extend(std::iter::repeat_n(0.0, self.width())),
-            Self::Boolean { .. } => features.push(read_cell(cell, Kind::Boolean).map_err(own)?.0[0] as f32),
-            Self::Numeric { mean, std } => {
+            (_, None) => features.extend(std::iter::repeat_n(0.0, self.width())),
+            (Self::Boolean { .. }, Some(cell)) => {
+                features.push(read_cell(cell, Kind::Boolean).map_err(own)?.0[0] as f32);
+            }
+            (Self::Numeric { mean, std }, Some(cell)) => {
                 let number = read_cell(cell, Kind::Numeric).map_err(own)?.0[0];
                 features.push(standardised(number, *mean, *std).ok_or_else(|| too_far(cell))?);
             }
-            Self::Date { mean, std } => {
+            (Self::Date { mean, std }, Some(cell)) => {
                 let parts = read_cell(cell, Kind::Date).map_err(own)?.0;
                 for ((part, mean), std) in parts.iter().zip(mean).zip(std) {
                     features.push(standardised(*part, *mean, *std).ok_or_else(|| too_far(cell))?);
@@ -59,24 +69,24 @@ impl Learned {
 
 /// Which category a cell is.
 fn hot(
-    cell: &str,
+    cell: Option<&str>,
     categories: &[String],
     missing: bool,
     unseen: Unseen,
 ) -> Result<Option<usize>, (String, String)> {
-    let found = match is_missing(cell) {
-        true => missing.then_some(categories.len()),
-        false => categories.binary_search_by(|category| category.as_str().cmp(cell)).ok(),
+    let found = match cell {
+        None => missing.then_some(categories.len()),
+        Some(cell) => categories.binary_search_by(|category| category.as_str().cmp(cell)).ok(),
     };
-    match found {
-        None if unseen == Unseen::Error && is_missing(cell) => {
+    match (found, cell) {
+        (None, None) if unseen == Unseen::Error => {
             let remedy = "fill it in, or choose `ignore` for unseen categories".to_string();
             Err(("the cell is missing, and in training none was".into(), remedy))
         }
-        None if unseen == Unseen::Error => {
+        (None, Some(cell)) if unseen == Unseen::Error => {
             Err((format!("training had no category {}", shown(cell)), nearest(cell, categories)))
         }
-        found => Ok(found),
+        _ => Ok(found),
     }
 }
 
@@ -123,9 +133,9 @@ impl Encoder {
         let inputs = self.places(table)?;
         let targets = target.columns.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
         let all: Vec<usize> = (0..table.len()).collect();
-        let rows = kept_rows(table, self.missing, &inputs, Some(target), &targets, &all)?;
+        let rows = self.gaps().kept_rows(table, &inputs, Some(target), &targets, &all)?;
         let x = self.features(table, &inputs, &rows)?;
-        let y = encode_target(table, target, &targets, &rows)?;
+        let y = encode_target(table, target, &targets, &rows, self.gaps())?;
         Ok(Encoded { x, y, rows })
     }
 
@@ -137,17 +147,21 @@ impl Encoder {
     pub fn encode_inputs(&self, table: &Table) -> Result<Tensor> {
         let inputs = self.places(table)?;
         let rows: Vec<usize> = (0..table.len()).collect();
-        let policy = if self.missing == Missing::Mean { Missing::Mean } else { Missing::Error };
-        if policy == Missing::Error {
-            let lacking = rows.iter().flat_map(|&row| inputs.iter().map(move |&column| (row, column)));
-            if let Some((row, column)) =
-                lacking.into_iter().find(|&(row, column)| is_missing(table.cell(row, column)))
-            {
-                let what = "the cell is missing, and training left out such rows".to_string();
-                return Err(table.complain(row, column, what, "fill it in"));
+        if self.missing != Missing::Mean {
+            let lacking = |&row: &usize| Some((row, self.gaps().lacking(table, row, &inputs)?));
+            if let Some((row, column)) = rows.iter().find_map(lacking) {
+                let what = match self.missing {
+                    Missing::Drop => "the cell is missing, and training left out such rows",
+                    _ => "the cell is missing, which training did not allow",
+                };
+                return Err(table.complain(row, column, what.into(), "fill it in"));
             }
         }
         self.features(table, &inputs, &rows)
+    }
+
+    fn gaps(&self) -> Gaps<'_> {
+        Gaps { policy: self.missing, words: &self.missing_words }
     }
 
     /// Where in the table the columns of the encoder are.
@@ -169,7 +183,7 @@ impl Encoder {
         for &row in rows {
             for (ColumnEncoder { learned, .. }, &column) in self.columns.iter().zip(places) {
                 learned
-                    .encode(table.cell(row, column), self.unseen, &mut features)
+                    .encode(self.gaps().present(table.cell(row, column)), self.unseen, &mut features)
                     .map_err(|(what, remedy)| table.complain(row, column, what, remedy))?;
             }
         }
@@ -178,19 +192,32 @@ impl Encoder {
 }
 
 /// The targets of some rows.
-fn encode_target(table: &Table, target: &Target, columns: &[usize], rows: &[usize]) -> Result<Tensor> {
+fn encode_target(
+    table: &Table,
+    target: &Target,
+    columns: &[usize],
+    rows: &[usize],
+    gaps: Gaps<'_>,
+) -> Result<Tensor> {
+    let places: HashMap<&str, usize> = target.names.iter().map(String::as_str).zip(0..).collect();
+    let place = |row: usize, name: &str| {
+        places.get(name).copied().ok_or_else(|| {
+            let noun = if target.kind == TargetKind::Classes { "class" } else { "label" };
+            let what = format!("training had no {noun} {}", shown(name));
+            table.complain(row, columns[0], what, nearest(name, &target.names))
+        })
+    };
     match (target.kind, target.separator) {
         (TargetKind::Classes, _) => {
-            let class = |&row: &usize| position(table, row, columns[0], table.cell(row, columns[0]), target);
-            let classes = rows.iter().map(|row| class(row).map(|i| i as i64)).collect::<Result<Vec<_>>>()?;
-            Ok(Tensor::from_vec(classes, [rows.len()]))
+            let class = |&row: &usize| Ok(place(row, table.cell(row, columns[0]))? as i64);
+            Ok(Tensor::from_vec(rows.iter().map(class).collect::<Result<Vec<_>>>()?, [rows.len()]))
         }
         (TargetKind::Labels, Some(separator)) => {
             let width = target.names.len();
             let mut labels = vec![0f32; rows.len() * width];
             for (i, &row) in rows.iter().enumerate() {
-                for label in labels_in(table.cell(row, columns[0]), separator) {
-                    labels[i * width + position(table, row, columns[0], label, target)?] = 1.0;
+                for label in gaps.labels(table.cell(row, columns[0]), separator) {
+                    labels[i * width + place(row, label)?] = 1.0;
                 }
             }
             Ok(Tensor::from_vec(labels, [rows.len(), width]))
@@ -205,19 +232,6 @@ fn encode_target(table: &Table, target: &Target, columns: &[usize], rows: &[usiz
             Ok(Tensor::from_vec(numbers, [rows.len(), columns.len()]))
         }
     }
-}
-
-/// The number of a class or a label.
-fn position(table: &Table, row: usize, column: usize, name: &str, target: &Target) -> Result<usize> {
-    target.names.iter().position(|known| known == name).ok_or_else(|| {
-        let noun = if target.kind == TargetKind::Classes { "class" } else { "label" };
-        table.complain(
-            row,
-            column,
-            format!("training had no {noun} {}", shown(name)),
-            nearest(name, &target.names),
-        )
-    })
 }
 
 fn number_or_label(cell: &str, kind: TargetKind) -> Result<f32, (String, &'static str)> {

@@ -1,6 +1,7 @@
 //! What the cells of a column have in common.
 
-use super::cell::{NoNumber, is_missing, parse_boolean, parse_date, parse_number, shown};
+use super::cell::{NoNumber, parse_boolean, parse_date, parse_number, shown};
+use super::gaps::Gaps;
 use super::schema::Kind;
 use super::{MAX_CATEGORIES, Table};
 
@@ -31,7 +32,7 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub fn of(table: &'a Table, column: usize) -> Self {
+    pub fn of(table: &'a Table, column: usize, gaps: Gaps<'_>) -> Self {
         let mut facts = Self {
             present: 0,
             missing: 0,
@@ -49,7 +50,7 @@ impl<'a> Facts<'a> {
         let (mut before, mut cells) = (None, Vec::with_capacity(table.len()));
         for row in 0..table.len() {
             let cell = table.cell(row, column);
-            if is_missing(cell) {
+            if gaps.is_missing(cell) {
                 facts.missing += 1;
                 continue;
             }

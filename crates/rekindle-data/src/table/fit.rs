@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::{DATE_PARTS, counted, is_missing, parse_boolean, parse_date, parse_number};
-use super::schema::{Kind, Missing, Schema, Target, TargetKind, Unseen, labels_in, sorted_names};
+use super::cell::{DATE_PARTS, counted, parse_boolean, parse_date, parse_number};
+use super::gaps::{Gaps, default_words};
+use super::schema::{Kind, Missing, Schema, Target, TargetKind, Unseen, sorted_names};
 use super::{MAX_CATEGORIES, MAX_CLASSES, Table};
 use crate::error::{Error, Result};
 
@@ -73,6 +74,7 @@ pub struct ColumnEncoder {
 #[serde(try_from = "Unchecked")]
 pub struct Encoder {
     pub(super) missing: Missing,
+    pub(super) missing_words: Vec<String>,
     pub(super) unseen: Unseen,
     pub(super) columns: Vec<ColumnEncoder>,
     pub(super) target: Option<Target>,
@@ -83,6 +85,8 @@ pub struct Encoder {
 #[serde(deny_unknown_fields)]
 struct Unchecked {
     missing: Missing,
+    #[serde(default = "default_words")]
+    missing_words: Vec<String>,
     unseen: Unseen,
     columns: Vec<ColumnEncoder>,
     target: Option<Target>,
@@ -106,7 +110,11 @@ impl TryFrom<Unchecked> for Encoder {
                 return Err(format!("what is kept about column `{name}` cannot have been learned"));
             }
         }
-        Ok(Self { missing: from.missing, unseen: from.unseen, columns: from.columns, target: from.target })
+        if from.target.as_ref().is_some_and(|target| target.columns.is_empty()) {
+            return Err("a target without columns".into());
+        }
+        let Unchecked { missing, missing_words, unseen, columns, target } = from;
+        Ok(Self { missing, missing_words, unseen, columns, target })
     }
 }
 
@@ -123,7 +131,8 @@ impl Encoder {
     pub fn fit(table: &Table, schema: &Schema, rows: &[usize]) -> Result<Self> {
         let used: Vec<_> = schema.used().collect();
         let (inputs, targets) = schema.places(table)?;
-        let rows = kept_rows(table, schema.missing, &inputs, schema.target.as_ref(), &targets, rows)?;
+        let gaps = schema.gaps();
+        let rows = gaps.kept_rows(table, &inputs, schema.target.as_ref(), &targets, rows)?;
         if rows.is_empty() || inputs.is_empty() {
             let what = if rows.is_empty() { "no rows to learn from" } else { "no columns to learn from" };
             let remedy = match (rows.is_empty(), schema.missing) {
@@ -136,11 +145,17 @@ impl Encoder {
         }
         let mut columns = Vec::with_capacity(used.len());
         for (column, &place) in used.iter().zip(&inputs) {
-            let learned = learn(table, place, column.kind, &rows)?;
+            let learned = learn(table, place, column.kind, &rows, gaps)?;
             columns.push(ColumnEncoder { name: column.name.clone(), learned });
         }
-        let target = schema.target.as_ref().map(|target| learn_target(table, target, &targets, &rows));
-        Ok(Self { missing: schema.missing, unseen: schema.unseen, columns, target: target.transpose()? })
+        let target = schema.target.as_ref().map(|target| learn_target(table, target, &targets, &rows, gaps));
+        Ok(Self {
+            missing: schema.missing,
+            missing_words: schema.missing_words.clone(),
+            unseen: schema.unseen,
+            columns,
+            target: target.transpose()?,
+        })
     }
 
     /// The features, in the order of the columns of `x`: `age`, `colour=red`, `colour=(missing)`, `day.weekday`.
@@ -194,41 +209,8 @@ impl Encoder {
     }
 }
 
-/// The rows that are not left out because of missing cells.
-pub(super) fn kept_rows(
-    table: &Table,
-    policy: Missing,
-    inputs: &[usize],
-    target: Option<&Target>,
-    targets: &[usize],
-    rows: &[usize],
-) -> Result<Vec<usize>> {
-    // An empty list has no labels, which is an answer.
-    let targets = if target.is_some_and(|target| target.separator.is_some()) { &[] } else { targets };
-    let mut kept = Vec::with_capacity(rows.len());
-    for &row in rows {
-        let lacks =
-            |columns: &[usize]| columns.iter().copied().find(|&column| is_missing(table.cell(row, column)));
-        match (policy, lacks(inputs), lacks(targets)) {
-            (Missing::Drop, None, None) | (Missing::Mean, _, None) | (Missing::Error, None, None) => {
-                kept.push(row)
-            }
-            (Missing::Drop, ..) => {}
-            (Missing::Error, Some(column), _) => {
-                let remedy = "fill it in, or choose `mean` or `drop` for missing cells";
-                return Err(table.complain(row, column, "the cell is missing".into(), remedy));
-            }
-            (_, _, Some(column)) => {
-                let remedy = "fill it in, or choose `drop` for missing cells";
-                return Err(table.complain(row, column, "the label is missing".into(), remedy));
-            }
-        }
-    }
-    Ok(kept)
-}
-
-fn learn(table: &Table, column: usize, kind: Kind, rows: &[usize]) -> Result<Learned> {
-    let present = || rows.iter().copied().filter(|&row| !is_missing(table.cell(row, column)));
+fn learn(table: &Table, column: usize, kind: Kind, rows: &[usize], gaps: Gaps<'_>) -> Result<Learned> {
+    let present = || rows.iter().copied().filter(|&row| !gaps.is_missing(table.cell(row, column)));
     if let Kind::Categorical | Kind::Ignored = kind {
         let categories = sorted_texts(present().map(|row| table.cell(row, column)));
         if categories.len() > MAX_CATEGORIES {
@@ -305,7 +287,13 @@ fn sorted_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 /// The target with the names that the training rows have, if it declares none.
-fn learn_target(table: &Table, target: &Target, columns: &[usize], rows: &[usize]) -> Result<Target> {
+fn learn_target(
+    table: &Table,
+    target: &Target,
+    columns: &[usize],
+    rows: &[usize],
+    gaps: Gaps<'_>,
+) -> Result<Target> {
     let (label, mut names) = (&target.columns[0], target.names.clone());
     let complain = |what: String, remedy: &str| Err(table.complain_of(label, what, remedy));
     let cells = || rows.iter().map(|&row| table.cell(row, columns[0]));
@@ -330,7 +318,7 @@ fn learn_target(table: &Table, target: &Target, columns: &[usize], rows: &[usize
             }
         }
         (TargetKind::Labels, Some(separator)) if names.is_empty() => {
-            names = sorted_names(cells().flat_map(|cell| labels_in(cell, separator)));
+            names = sorted_names(cells().flat_map(|cell| gaps.labels(cell, separator)));
         }
         (TargetKind::Labels, Some(_)) => {}
         (TargetKind::Labels, None) => names.clone_from(&target.columns),
@@ -338,6 +326,12 @@ fn learn_target(table: &Table, target: &Target, columns: &[usize], rows: &[usize
     if names.len() > MAX_CLASSES {
         let what = format!("{} classes, more than {MAX_CLASSES}", names.len());
         return complain(what, "is this the right column?");
+    }
+    if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        return complain(format!("{} is declared twice", super::shown(&names[i])), "name it once");
+    }
+    if target.kind == TargetKind::Labels && names.is_empty() {
+        return complain("no training row has a label".into(), "is this the right column?");
     }
     Ok(Target { names, why: String::new(), ..target.clone() })
 }

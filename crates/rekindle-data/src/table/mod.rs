@@ -28,6 +28,7 @@ mod delimiter;
 mod encode;
 mod facts;
 mod fit;
+mod gaps;
 mod nearest;
 mod read;
 mod records;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::cell::{is_missing, parse_date, parse_number};
+use super::cell::{parse_date, parse_number};
 use super::records::{Record, Records};
 use super::{Table, delimiter, problem, ragged};
 use crate::error::{Error, Result};
@@ -204,5 +204,5 @@ impl Table {
 
 /// Whether a cell of the first line is no name.
 fn is_value(cell: &str) -> bool {
-    !is_missing(cell) && (parse_number(cell).is_ok() || parse_date(cell).is_some())
+    parse_number(cell).is_ok() || parse_date(cell).is_some()
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Table;
-use super::cell::{is_missing, parse_number, shown};
+use super::cell::{parse_number, shown};
 use super::facts::Facts;
-use super::fit::kept_rows;
+use super::gaps::{Gaps, are_default, default_words};
 use crate::error::{Error, Result};
 
 /// Whole numbers that take at most so many values are classes.
@@ -31,7 +31,7 @@ pub enum Kind {
     Ignored,
 }
 
-/// What is done about cells that are empty or one of [`MISSING_WORDS`](super::MISSING_WORDS).
+/// What is done about cells that are empty or one of the words for missing ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
@@ -127,6 +127,9 @@ pub struct Schema {
     /// What is done about missing cells.
     #[serde(default)]
     pub missing: Missing,
+    /// Cells that are missing, besides empty ones: [`MISSING_WORDS`](super::MISSING_WORDS), unless `None`, say, is a class here.
+    #[serde(default = "default_words", skip_serializing_if = "are_default")]
+    pub missing_words: Vec<String>,
     /// What is done about categories that training did not have.
     #[serde(default)]
     pub unseen: Unseen,
@@ -173,18 +176,26 @@ impl Schema {
                 return Err(table.complain_of(label, "a label twice".into(), "name it once"));
             }
         }
+        let words = default_words();
+        let gaps = Gaps { policy: Missing::default(), words: &words };
         let columns = table.columns().iter().enumerate().filter(|(_, name)| !labels.contains(&name.as_str()));
         let columns = columns.map(|(i, name)| {
-            let (kind, why) = Facts::of(table, i).kind(name);
+            let (kind, why) = Facts::of(table, i, gaps).kind(name);
             Column { name: name.clone(), kind, why }
         });
         let columns = columns.collect();
         let target = match labels {
             [] => None,
-            [label] => Some(guess_one(table, label)?),
-            labels => Some(guess_several(table, labels)?),
+            [label] => Some(guess_one(table, label, gaps)?),
+            labels => Some(guess_several(table, labels, gaps)?),
         };
-        Ok(Self { missing: Missing::default(), unseen: Unseen::default(), columns, target })
+        Ok(Self {
+            missing: gaps.policy,
+            missing_words: words.clone(),
+            unseen: Unseen::default(),
+            columns,
+            target,
+        })
     }
 
     /// What was guessed about each column, a line each, for people.
@@ -226,7 +237,7 @@ impl Schema {
     pub fn samples(&self, table: &Table) -> Result<Samples> {
         let (inputs, targets) = self.places(table)?;
         let all: Vec<usize> = (0..table.len()).collect();
-        let rows = kept_rows(table, self.missing, &inputs, self.target.as_ref(), &targets, &all)?;
+        let rows = self.gaps().kept_rows(table, &inputs, self.target.as_ref(), &targets, &all)?;
         let classes = match &self.target {
             Some(Target { kind: TargetKind::Classes, .. }) => {
                 let cells = || rows.iter().map(|&row| table.cell(row, targets[0]));
@@ -261,6 +272,11 @@ impl Schema {
         Ok((inputs, targets))
     }
 
+    /// Which cells are missing, and the policy for them.
+    pub(super) fn gaps(&self) -> Gaps<'_> {
+        Gaps { policy: self.missing, words: &self.missing_words }
+    }
+
     /// The columns that are not ignored.
     pub(super) fn used(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.kind != Kind::Ignored)
@@ -277,9 +293,9 @@ impl Schema {
 }
 
 /// What one label column teaches.
-fn guess_one(table: &Table, label: &str) -> Result<Target> {
+fn guess_one(table: &Table, label: &str, gaps: Gaps<'_>) -> Result<Target> {
     let place = table.column(label)?;
-    let facts = Facts::of(table, place);
+    let facts = Facts::of(table, place, gaps);
     if facts.present == 0 {
         return Err(table.complain_of(label, "every label is missing".into(), "fill the column in"));
     }
@@ -294,7 +310,8 @@ fn guess_one(table: &Table, label: &str) -> Result<Target> {
         return target(TargetKind::Numbers, Vec::new(), None, facts.range());
     }
     for separator in LIST_SEPARATORS {
-        let parts: Vec<&str> = facts.texts.iter().flat_map(|(cell, _)| labels_in(cell, separator)).collect();
+        let parts: Vec<&str> =
+            facts.texts.iter().flat_map(|(cell, _)| gaps.labels(cell, separator)).collect();
         let names = sorted_names(parts.iter().copied());
         if parts.len() > distinct && names.len() < parts.len() {
             let why = format!("lists of {} labels: {}", names.len(), listed(&names));
@@ -308,10 +325,10 @@ fn guess_one(table: &Table, label: &str) -> Result<Target> {
 }
 
 /// What several label columns teach.
-fn guess_several(table: &Table, labels: &[&str]) -> Result<Target> {
+fn guess_several(table: &Table, labels: &[&str], gaps: Gaps<'_>) -> Result<Target> {
     let (mut booleans, mut numbers) = (true, true);
     for label in labels {
-        let facts = Facts::of(table, table.column(label)?);
+        let facts = Facts::of(table, table.column(label)?, gaps);
         booleans &= facts.booleans == facts.present;
         numbers &= facts.numbers == facts.present;
         if !booleans && !numbers {
@@ -330,12 +347,6 @@ fn guess_several(table: &Table, labels: &[&str]) -> Result<Target> {
         (TargetKind::Numbers, Vec::new(), format!("{} numbers, a column each", columns.len()))
     };
     Ok(Target { columns, kind, names, separator: None, why })
-}
-
-/// The labels in a list.
-pub(super) fn labels_in(cell: &str, separator: char) -> impl Iterator<Item = &str> {
-    let cell = if is_missing(cell) { "" } else { cell };
-    cell.split(separator).map(str::trim).filter(|label| !label.is_empty())
 }
 
 /// Names, each once: numbers by their value, texts by their characters.

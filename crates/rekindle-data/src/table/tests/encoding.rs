@@ -127,6 +127,42 @@ fn a_target_without_columns_is_reported() {
 }
 
 #[test]
+fn words_for_missing_cells_may_be_declared() {
+    let text = "n,y\n1,None\n-99,Mild\n3,none\n,Mild\n";
+    let error = fit_with(text, |_| ()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "t.csv: line 2, column `y`: the label is missing; fill it in, or choose `drop` for missing cells"
+    );
+    let encoder = fit_with(text, |schema| {
+        schema.missing_words = vec!["-99".into()];
+        schema.target.as_mut().unwrap().names.clear();
+    })
+    .unwrap();
+    assert_eq!(encoder.class_names(), ["Mild", "None", "none"]);
+    assert_eq!(encoder.columns()[0].learned, Learned::Numeric { mean: 2.0, std: 1.0 });
+    let again = Encoder::from_json(&encoder.to_json()).unwrap();
+    assert_eq!(again.encode_inputs(&table("n\n-99\n3\n")).unwrap().to_vec::<f32>(), [0.0, 1.0]);
+}
+
+#[test]
+fn labels_that_nobody_has_or_that_come_twice_are_reported() {
+    let declare = |text: &str, names: &[&str]| {
+        let changed = fit_with(text, |schema| {
+            schema.target.as_mut().unwrap().names = names.iter().map(ToString::to_string).collect();
+        });
+        changed.unwrap_err().to_string()
+    };
+    let classes = "n,y\n1,p\n2,q\n";
+    assert_eq!(declare(classes, &["p", "q", "p"]), "t.csv: column `y`: `p` is declared twice; name it once");
+    let table = table("n,y\n1,a|b\n2,b\n3,\n4,\n");
+    let mut schema = Schema::guess(&table, &["y"]).unwrap();
+    schema.target.as_mut().unwrap().names.clear();
+    let error = Encoder::fit(&table, &schema, &[2, 3]).unwrap_err().to_string();
+    assert_eq!(error, "t.csv: column `y`: no training row has a label; is this the right column?");
+}
+
+#[test]
 fn classes_may_be_declared_in_an_order() {
     let declare = |names: &[&str]| {
         fit_with("n,y\n1,low\n2,high\n", |schema| {
@@ -189,6 +225,7 @@ fn an_encoder_that_nobody_learned_is_refused() {
         ("[\"blue\",\"red\"]", "[\"red\",\"blue\"]"),
         ("\"mean\":0.6", "\"mean\":6.6"),
         ("\"unseen\"", "\"unsene\""),
+        ("\"columns\":[\"y\"]", "\"columns\":[]"),
     ] {
         assert!(json.contains(from), "{from} in {json}");
         assert!(Encoder::from_json(&json.replace(from, to)).is_err(), "{to}");
