@@ -105,9 +105,10 @@ impl<'a> Facts<'a> {
                 let words: Vec<_> = self.texts.iter().map(|(word, _)| shown(word)).collect();
                 (Kind::Boolean, format!("true or false, as {}", words.join(", ")))
             }
-            () if all(self.numbers) && self.numbers_rows(name) => {
-                (Kind::Ignored, format!("numbers of rows, from {} to {}", self.smallest, self.largest))
-            }
+            () if all(self.numbers) && self.numbers_rows(name) => (
+                Kind::Ignored,
+                format!("numbers that name the rows, from {} to {}", self.smallest, self.largest),
+            ),
             () if 2 * (self.numbers + self.meant_as_numbers) > self.present => (Kind::Numeric, self.range()),
             () if all(self.dates) => (Kind::Date, self.dates()),
             () if all(distinct) && distinct >= MANY_ROWS => {

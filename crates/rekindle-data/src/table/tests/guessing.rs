@@ -11,7 +11,7 @@ fn remark(cells: &[&str]) -> String {
 
 #[test]
 fn kinds_and_their_reasons() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 18] = [
         (&["17", "90", "", "NA", "n/a", "20"], "x: numbers from 17 to 90, 3 missing"),
         (&["1.5", "-2e3", "?"], "x: numbers from -2000 to 1.5, 1 missing"),
         (&["5", "", "5"], "x: always the number 5, 1 missing"),
@@ -27,7 +27,11 @@ fn kinds_and_their_reasons() {
         (&["only", ""], "x: 1 category: `only`, 1 missing"),
         (&["", "NaN"], "x: ignored, every cell is missing"),
         (&["1", "2", "3"], "x: numbers from 1 to 3"),
-        (&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"], "x: ignored, numbers of rows, from 1 to 10"),
+        (
+            &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"],
+            "x: ignored, numbers that name the rows, from 1 to 10",
+        ),
+        (&["1", "2", "3", "4", "5", "6", "7", "8", "9", "11"], "x: numbers from 1 to 11"),
         (&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"], "x: ignored, a text of its own in every row"),
     ];
     for (cells, expected) in cases {
@@ -51,7 +55,10 @@ fn columns_of_many_texts_are_ignored() {
 #[test]
 fn columns_named_id_are_ignored() {
     let schema = |text: &str| Schema::guess(&table(text), &["y"]).unwrap().remarks();
-    assert_eq!(schema("user_id,y\n17,p\n3,q\n")[0], "user_id: ignored, numbers of rows, from 3 to 17");
+    assert_eq!(
+        schema("user_id,y\n17,p\n3,q\n")[0],
+        "user_id: ignored, numbers that name the rows, from 3 to 17"
+    );
     assert_eq!(schema("id,y\n17,p\n17,q\n3,q\n")[0], "id: numbers from 3 to 17");
     assert_eq!(schema("width,y\n17,p\n3,q\n")[0], "width: numbers from 3 to 17");
 }

@@ -111,6 +111,9 @@ fn delimiters_are_guessed() {
     assert_eq!(guess("a,b\n1,2\n3\n"), ',', "a ragged table has a delimiter too");
     let long: String = (0..30_000).map(|i| format!("{i};{i},5\n")).collect();
     assert_eq!(guess(&format!("a;b\n{long}")), ';');
+    let long = "x".repeat(10_000);
+    let wide: String = (0..10).map(|i| format!("p,q;{i};{long};{i}\n")).collect();
+    assert_eq!(guess(&format!("a,b;c;d;e\n{wide}")), ';', "what is read ahead ends within a record");
     let unclosed = format!("a;b\n1;\"{}", "x;y\n".repeat(30_000));
     assert_eq!(guess(&unclosed), ';');
 }
