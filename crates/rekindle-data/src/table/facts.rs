@@ -60,7 +60,7 @@ impl<'a> Facts<'a> {
             facts.dates += usize::from(parse_date(cell).is_some());
             facts.number(cell, table.line(row), &mut before);
         }
-        // A sort is several times faster here than a tree or a hash map.
+        // Guessing takes less than half the time that it takes with a tree.
         cells.sort_unstable();
         facts.texts = cells.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
         facts
