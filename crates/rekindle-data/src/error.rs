@@ -28,6 +28,19 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// A table, or what is to be learned from it, is not what it has to be.
+    Table {
+        /// The file, or what stands for it.
+        name: String,
+        /// The line of the file, from 1.
+        line: Option<u64>,
+        /// The column.
+        column: Option<String>,
+        /// What is wrong there.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A data set, or a part of it, is in none of the places where it is looked for.
     Missing {
         /// What was looked for and where, and how to provide it.
@@ -62,10 +75,25 @@ impl fmt::Display for Error {
             Self::Malformed { path, offset, problem, remedy } => {
                 write!(f, "{}: byte {offset}: {problem}; {remedy}", path.display())
             }
+            Self::Table { name, line, column, problem, remedy } => {
+                let place = match (line, column) {
+                    (Some(line), Some(column)) => format!("line {line}, column `{column}`: "),
+                    (Some(line), None) => format!("line {line}: "),
+                    (None, Some(column)) => format!("column `{column}`: "),
+                    (None, None) => String::new(),
+                };
+                write_line(f, &format!("{name}: {place}{problem}; {remedy}"))
+            }
             Self::Missing { message } => f.write_str(message),
             Self::Download { url, problem, remedy } => write!(f, "{url}: {problem}; {remedy}"),
         }
     }
+}
+
+/// Names and cells may have ends of lines in them; the message has none.
+fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars()
+        .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
 }
 
 impl std::error::Error for Error {

@@ -13,6 +13,7 @@ mod progress;
 pub mod sampler;
 pub mod split;
 pub mod synthetic;
+pub mod table;
 
 pub use dataset::{Dataset, Subset, TensorDataset, random_split};
 #[cfg(feature = "download")]
