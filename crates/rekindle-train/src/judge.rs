@@ -410,13 +410,22 @@ impl Serialize for Judged {
         all.serialize_entry("samples", &self.samples)?;
         all.serialize_entry("loss", &self.loss)?;
         self.figures().iter().try_for_each(|(name, value)| all.serialize_entry(name, value))?;
-        match &self.answers {
+        let report = match &self.answers {
             Answers::Classes { confusion, .. } => {
-                all.serialize_entry("confusion_matrix", &confusion.counts())?
+                all.serialize_entry("confusion_matrix", &confusion.counts())?;
+                confusion.report(&self.classes, 4)
             }
-            Answers::Labels { counts, .. } => all.serialize_entry("confusion_matrix", &counts.counts())?,
+            Answers::Labels { counts, .. } => {
+                all.serialize_entry("confusion_matrix", &counts.counts())?;
+                counts.report(&self.classes, 4)
+            }
             Answers::Numbers { .. } => return all.end(),
-        }
+        };
+        let row = |r: &ReportRow| {
+            let ReportRow { name, precision, recall, f1_score, support } = r;
+            serde_json::json!({"class": name, "precision": precision, "recall": recall, "f1": f1_score, "support": support})
+        };
+        all.serialize_entry("per_class", &report.classes.iter().map(row).collect::<Vec<_>>())?;
         all.serialize_entry("classes", &self.classes)?;
         all.end()
     }
