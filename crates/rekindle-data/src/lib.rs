@@ -3,6 +3,7 @@
 mod dataset;
 #[cfg(feature = "download")]
 mod download;
+mod edit_distance;
 mod error;
 mod idx;
 mod loader;
@@ -18,6 +19,7 @@ pub mod table;
 pub use dataset::{Dataset, Subset, TensorDataset, random_split};
 #[cfg(feature = "download")]
 pub use download::{Downloader, Event};
+pub use edit_distance::edit_distance;
 pub use error::{Error, Result};
 pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};

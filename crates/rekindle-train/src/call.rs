@@ -1,5 +1,6 @@
 //! PyTorch's words in a recipe: `Linear(784, 32)`, `Dropout(0.5)`, `SGD(lr=0.1, nesterov=true)`, `ReLU`.
 
+use rekindle_data::edit_distance;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -296,29 +297,13 @@ impl Arguments<'_> {
 
 /// `; did you mean ..?` with the nearest of the valid names, when one is near.
 pub(crate) fn nearest(word: &str, names: &[&str]) -> String {
-    if names.is_empty() {
-        return String::new();
+    let word = word.to_lowercase();
+    let apart = names.iter().map(|name| (edit_distance(&word, &name.to_lowercase()), name));
+    match apart.min_by_key(|(distance, _)| *distance) {
+        None => String::new(),
+        Some((0..=2, name)) => format!("; did you mean `{name}`?"),
+        Some(_) => format!("; valid are {}", names.join(", ")),
     }
-    let best = names.iter().min_by_key(|n| distance(&word.to_lowercase(), &n.to_lowercase()));
-    match best {
-        Some(n) if distance(&word.to_lowercase(), &n.to_lowercase()) <= 2 => format!("; did you mean `{n}`?"),
-        _ => format!("; valid are {}", names.join(", ")),
-    }
-}
-
-/// Levenshtein's distance, by the usual table of one row.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

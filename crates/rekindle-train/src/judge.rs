@@ -273,7 +273,7 @@ impl Judged {
         let Judged { name, samples: n, loss, .. } = self;
         match &self.answers {
             Answers::Classes { confusion, .. } => {
-                let right = (0..confusion.classes()).map(|c| confusion.counts()[c][c]).sum::<u64>();
+                let right: u64 = confusion.counts().iter().enumerate().map(|(class, row)| row[class]).sum();
                 format!("{right} of {n} {name} samples right (accuracy {:.4})", confusion.accuracy())
             }
             Answers::Labels { counts, .. } => {

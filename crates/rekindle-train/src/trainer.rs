@@ -218,7 +218,8 @@ impl<N: Module> Trainer<N> {
         let ended = observers.iter_mut().try_for_each(|o| o.end(&self.net));
         self.observers = observers;
         self.net.eval();
-        ended.and(result)
+        let rows = result?;
+        ended.map(|()| rows)
     }
 
     fn watched(&mut self, parts: Parts, observers: &mut [Box<dyn Observer>]) -> Result<Vec<EpochRow>, Error> {
