@@ -1,11 +1,12 @@
 //! The `rekindle` program: one file per command.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the numbers stopped being finite.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the numbers stopped being finite, 130 and 143 stopped by Ctrl-C and SIGTERM.
 
 mod datasets;
 mod evaluate;
 mod output;
 mod plot;
+mod signals;
 mod train;
 
 use clap::{Parser, Subcommand};

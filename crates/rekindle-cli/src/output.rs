@@ -22,14 +22,31 @@ pub fn terminal() -> Terminal {
     Terminal::new(80, 24).color(color)
 }
 
+/// Standard output for those who write to a [`Write`], with the same care; they write whole lines.
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Whether the reader has gone away.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 pub fn line(text: std::fmt::Arguments<'_>) {
+    write(format!("{text}\n").as_bytes());
+}
+
+fn write(bytes: &[u8]) {
     if CLOSED.load(Ordering::Relaxed) {
         return;
     }
-    if let Err(e) = writeln!(io::stdout(), "{text}") {
+    if let Err(e) = io::stdout().write_all(bytes) {
         stop(&e);
     }
 }

@@ -1,9 +1,13 @@
 //! `rekindle train`: runs a recipe, shows what comes of it and keeps it in a directory.
 
 use crate::Failure;
-use crate::output::{note, say, terminal};
+use crate::output::{Stdout, note, say, terminal};
+use crate::signals::Signals;
 use rekindle::nn::Parameters;
-use rekindle::train::{EpochRow, Recipe, RunDir, Training, judge, pictures};
+use rekindle::train::{
+    EpochRow, Error, Flow, Observer, Progress, Recipe, RunDir, Table, Training, judge, pictures,
+};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 /// Train a net on a built-in data set or as a recipe says, judge it, draw it and keep it
@@ -30,6 +34,9 @@ pub struct Args {
     /// Samples in a mini-batch; they are shuffled if the recipe had full batches
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: Option<u32>,
+    /// Go on with a run that was stopped, or train it for more epochs in all
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "seed", "batch_size", "output"])]
+    resume: Option<PathBuf>,
     /// The run's directory, which must not exist yet [default: the next runs/NAME-001]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -46,32 +53,25 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let (recipe, name) = recipe(args)?;
-    let mut training = Training::new(&recipe, None)?;
-    let run = RunDir::create(args.output.as_deref(), &name)?;
-    run.save_recipe(&recipe.with_folder_of(training.data()))?;
-    let table = !args.json && !args.quiet;
-    if table {
-        print_head(&recipe);
-    }
-    let mut last = None;
-    for row in training.epochs() {
-        let row = row?;
-        run.log(&row)?;
-        if row.reported && args.json {
-            say!("{}", row.json());
-        } else if row.reported && table {
-            print_row(&row, last.is_none());
-        }
-        last = Some(row);
-    }
+    let (run, training) = begin(args)?;
+    let signals = Signals::listen().map_err(|e| Failure::failed(format!("cannot listen to signals: {e}")))?;
+    let mut training = watched(args, training).observer(signals.clone());
+    let rows = training.fit()?;
     let trained = training.finish();
     run.save_net(&trained.net)?;
-    let judged = judge(&recipe, &trained.net, &trained.data)?;
+    let complete = rows.last().is_some_and(|row| row.epoch == trained.recipe.epochs);
+    if let Some(code) = signals.exit_code().filter(|_| !complete) {
+        let resume = format!("rekindle train --resume {}", run.path().display());
+        return Err(Failure {
+            message: format!("stopped by a signal; everything is kept; go on with `{resume}`"),
+            code,
+        });
+    }
+    let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
     run.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
     run.write("report.txt", judged.to_string().as_bytes())?;
     let drawn = pictures::draw(&run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
-    if table {
+    if !args.json && !args.quiet {
         say!("\n{}", judged.test());
         if args.show {
             say!("{}", pictures::text::of_run(&run, &trained.net, &trained.data, &terminal())?);
@@ -82,12 +82,64 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         // Beside the lines of JSON, which hold epochs and nothing else.
         note(format_args!("run {}", run.path().display()));
     } else {
-        let seconds = last.map_or(0.0, |row| row.seconds);
+        let seconds = rows.last().map_or(0.0, |row| row.seconds);
         let parameters = trained.net.num_parameters();
         let judged = judged.test().headline();
         say!("{judged}; {parameters} parameters, {seconds:.1} s; {}", run.path().display());
     }
     Ok(())
+}
+
+/// A new run, or one that goes on.
+fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
+    let epochs = args.epochs.map(|n| n as usize);
+    if let Some(path) = &args.resume {
+        let run = RunDir::open(path)?;
+        let (training, resumed) = run.resume(epochs, args.data.as_deref())?;
+        if let Some(warning) = &resumed.warning {
+            note(format_args!("warning: {warning}; going on from the checkpoint before it"));
+        }
+        if !args.json && !args.quiet {
+            print_head(training.recipe());
+            let batches =
+                if resumed.batch > 0 { format!(" and {} batches", resumed.batch) } else { String::new() };
+            say!("going on after {} epochs{batches}\n", resumed.epoch);
+        }
+        return Ok((run, training));
+    }
+    let (recipe, name) = recipe(args)?;
+    let training = Training::new(&recipe, None)?;
+    let run = RunDir::create(args.output.as_deref(), &name)?;
+    run.save_recipe(&training.recipe().with_folder_of(training.data()))?;
+    if !args.json && !args.quiet {
+        print_head(training.recipe());
+        say!("");
+    }
+    let training = run.keep(training);
+    Ok((run, training))
+}
+
+/// Whoever shows how the training goes. The bar comes first, because it makes room for the others.
+fn watched(args: &Args, training: Training) -> Training {
+    let bar = !args.json && !args.quiet && io::stderr().is_terminal();
+    let training = if bar { training.observer(Progress::new(io::stderr())) } else { training };
+    match (args.json, args.quiet) {
+        (true, _) => training.observer(Lines),
+        (_, true) => training,
+        _ => training.observer(Table::new(Stdout)),
+    }
+}
+
+/// A line of JSON for each reported epoch.
+struct Lines;
+
+impl Observer for Lines {
+    fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
+        if row.reported {
+            say!("{}", row.json());
+        }
+        Ok(Flow::Continue)
+    }
 }
 
 /// The recipe with what the flags change, and what its runs are called.
@@ -115,20 +167,5 @@ fn print_head(recipe: &Recipe) {
         (Some(n), false) => format!("batches of {n} in order"),
         (Some(n), true) => format!("batches of {n}, shuffled"),
     };
-    say!("seed       {}, {} epochs, {batches}\n", recipe.seed, recipe.epochs);
-}
-
-/// A line of the table, under its head if it is the first.
-fn print_row(row: &EpochRow, first: bool) {
-    let fields: Vec<_> = row.fields().filter(|(name, _)| !["step", "lr"].contains(name)).collect();
-    if first {
-        say!("{}", fields.iter().map(|(name, _)| format!("{name:>10} ")).collect::<String>().trim_end());
-    }
-    let cell = |(name, value): &(&str, f64)| match *name {
-        "epoch" => format!("{value:>10} "),
-        "time" => format!("{value:>9.1}s "),
-        name if name.ends_with("acc") => format!("{value:>10.4} "),
-        _ => format!("{value:>10.5} "),
-    };
-    say!("{}", fields.iter().map(cell).collect::<String>().trim_end());
+    say!("seed       {}, {} epochs, {batches}", recipe.seed, recipe.epochs);
 }

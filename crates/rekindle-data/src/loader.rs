@@ -136,6 +136,38 @@ pub struct Batches<'a> {
 }
 
 impl Batches<'_> {
+    /// Passes over the next batches without gathering them. The order is drawn as if the first one had been taken.
+    ///
+    /// ```
+    /// use rekindle_data::{DataLoader, TensorDataset};
+    /// use rekindle_tensor::Tensor;
+    ///
+    /// let loader = DataLoader::new(TensorDataset::new(Tensor::zeros([10]), Tensor::arange(0, 10, 1))).batch_size(4);
+    /// let mut batches = loader.iter();
+    /// batches.advance(2);
+    /// assert_eq!(batches.next().unwrap().1.to_vec::<i64>(), [8, 9]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are not more batches than these.
+    #[track_caller]
+    pub fn advance(&mut self, batches: usize) {
+        if batches >= self.len() {
+            rekindle_tensor::mistake!(
+                "batches: advance({batches}) of {} that are left; leave one",
+                self.len()
+            );
+        }
+        self.draw_order();
+        self.next += batches * self.loader.batch_size;
+    }
+
+    fn draw_order(&mut self) {
+        if let (None, Some(sampler)) = (&self.order, &self.loader.sampler) {
+            self.order = Some(sampler.order(self.loader.own_generator().as_deref_mut()));
+        }
+    }
+
     /// What the sampler draws once it has given its last index, which is when a batch cannot be filled.
     fn finish(&mut self) {
         if let (false, Some(sampler)) = (self.finished, &self.loader.sampler) {
@@ -150,9 +182,7 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<(Tensor, Tensor)> {
         let loader = self.loader;
-        if let (None, Some(sampler)) = (&self.order, &loader.sampler) {
-            self.order = Some(sampler.order(loader.own_generator().as_deref_mut()));
-        }
+        self.draw_order();
         let start = self.next;
         let end = loader.samples().min(start + loader.batch_size);
         let short = end - start < loader.batch_size;

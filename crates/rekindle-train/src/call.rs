@@ -1,6 +1,7 @@
 //! PyTorch's words in a recipe: `Linear(784, 32)`, `Dropout(0.5)`, `SGD(lr=0.1, nesterov=true)`, `ReLU`.
 
 use rekindle_data::edit_distance;
+use rekindle_tensor::Tensor;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -23,11 +24,11 @@ pub struct Call {
     named: BTreeMap<String, Arg>,
 }
 
-/// An argument: a number, a pair of numbers, a truth value, or `None`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// An argument: a number, several in brackets, a truth value, or `None`.
+#[derive(Clone, Debug, PartialEq)]
 enum Arg {
     Number(f64),
-    Pair(f64, f64),
+    List(Vec<f64>),
     Bool(bool),
     None,
 }
@@ -38,13 +39,13 @@ impl Arg {
             "true" | "True" => Some(Arg::Bool(true)),
             "false" | "False" => Some(Arg::Bool(false)),
             "None" | "none" => Some(Arg::None),
-            _ => {
-                match text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).and_then(|t| t.split_once(','))
-                {
-                    Some((a, b)) => Some(Arg::Pair(a.trim().parse().ok()?, b.trim().parse().ok()?)),
-                    None => text.parse().ok().map(Arg::Number),
+            _ => match text.strip_prefix(['(', '[']).and_then(|t| t.strip_suffix([')', ']'])) {
+                Some(inside) => {
+                    let numbers = parts(inside).into_iter().map(|n| n.parse().ok());
+                    numbers.collect::<Option<Vec<f64>>>().map(Arg::List)
                 }
-            }
+                None => text.parse().ok().map(Arg::Number),
+            },
         }
     }
 }
@@ -53,7 +54,10 @@ impl fmt::Display for Arg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Arg::Number(v) => write!(f, "{v}"),
-            Arg::Pair(a, b) => write!(f, "({a}, {b})"),
+            Arg::List(all) => {
+                let all: Vec<String> = all.iter().map(f64::to_string).collect();
+                write!(f, "({})", all.join(", "))
+            }
             Arg::Bool(v) => write!(f, "{v}"),
             Arg::None => f.write_str("None"),
         }
@@ -121,6 +125,22 @@ impl Call {
         Ok(call)
     }
 
+    /// The same call with another value of its first argument, which has this name.
+    ///
+    /// ```
+    /// use rekindle_train::Call;
+    /// let call = Call::parse("SGD(0.1, momentum=0.9)").unwrap();
+    /// assert_eq!(call.with_first("lr", 0.5).to_string(), "SGD(0.5, momentum=0.9)");
+    /// assert_eq!(Call::parse("Adam").unwrap().with_first("lr", 0.5).to_string(), "Adam(lr=0.5)");
+    /// ```
+    pub fn with_first(mut self, name: &str, value: f64) -> Call {
+        match self.args.first_mut() {
+            Some(first) => *first = Arg::Number(value),
+            None => drop(self.named.insert(name.to_string(), Arg::Number(value))),
+        }
+        self
+    }
+
     /// The arguments by PyTorch's parameter names, in PyTorch's order.
     ///
     /// # Errors
@@ -154,11 +174,11 @@ impl Call {
     }
 }
 
-/// The text between parentheses, cut at its commas; those of a pair do not count, and one may stand at the end.
+/// The text between parentheses, cut at its commas; those of a list do not count, and one may stand at the end.
 fn parts(inside: &str) -> Vec<&str> {
     let mut depth = 0i32;
     let at_comma = |c: char| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth += i32::from(matches!(c, '(' | '[')) - i32::from(matches!(c, ')' | ']'));
         c == ',' && depth == 0
     };
     let mut parts: Vec<&str> = inside.split(at_comma).map(str::trim).collect();
@@ -177,7 +197,7 @@ pub(crate) struct Arguments<'a> {
 impl Arguments<'_> {
     fn get(&self, name: &str) -> Option<Arg> {
         let at = self.names.iter().position(|n| *n == name);
-        at.and_then(|i| self.call.args.get(i)).or_else(|| self.call.named.get(name)).copied()
+        at.and_then(|i| self.call.args.get(i)).or_else(|| self.call.named.get(name)).cloned()
     }
 
     /// A number, or the default.
@@ -218,10 +238,40 @@ impl Arguments<'_> {
     pub fn pair(&self, name: &str, default: (f64, f64)) -> Result<(f64, f64), String> {
         match self.get(name) {
             None => Ok(default),
-            Some(Arg::Pair(a, b)) if a.is_finite() && b.is_finite() => Ok((a, b)),
+            Some(Arg::List(all)) if all.len() == 2 && all.iter().all(|v| v.is_finite()) => {
+                Ok((all[0], all[1]))
+            }
             Some(other) => {
                 Err(format!("`{}`: {name} must be a pair such as {default:?}, not {other}", self.call))
             }
+        }
+    }
+
+    /// Positive numbers as a tensor, if they are given.
+    pub fn weights(&self, name: &str) -> Result<Option<Tensor>, String> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Arg::List(all)) if !all.is_empty() && all.iter().all(|v| v.is_finite() && *v > 0.0) => {
+                Ok(Some(Tensor::from_vec(all.iter().map(|&v| v as f32).collect::<Vec<_>>(), all.len())))
+            }
+            Some(other) => {
+                Err(format!("`{}`: {name} must be a list of numbers above 0, not {other}", self.call))
+            }
+        }
+    }
+
+    /// Whole numbers, which must be given.
+    pub fn list(&self, name: &str) -> Result<Vec<usize>, String> {
+        let whole = |v: &f64| v.fract() == 0.0 && (0.0..=LIMIT as f64).contains(v);
+        match self.get(name) {
+            Some(Arg::List(all)) if all.iter().all(whole) => {
+                Ok(all.into_iter().map(|v| v as usize).collect())
+            }
+            None => Err(format!("`{}`: {name} is missing", self.call)),
+            Some(other) => Err(format!(
+                "`{}`: {name} must be a list of whole numbers such as [30, 80], not {other}",
+                self.call
+            )),
         }
     }
 

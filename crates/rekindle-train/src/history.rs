@@ -82,10 +82,10 @@ impl Serialize for EpochRow {
 /// Sums over the samples of an epoch.
 #[derive(Default)]
 pub(crate) struct Sums {
-    loss: f64,
+    pub(crate) loss: f64,
     pub(crate) batches: usize,
-    correct: Option<usize>,
-    samples: usize,
+    pub(crate) correct: Option<usize>,
+    pub(crate) samples: usize,
 }
 
 impl Sums {

@@ -9,6 +9,8 @@
 //! ```
 
 mod call;
+mod checkpoint;
+mod class_weights;
 mod error;
 mod finite;
 mod fit;
@@ -25,6 +27,7 @@ pub mod pictures;
 mod recipe;
 mod run;
 mod run_dir;
+mod schedulers;
 mod sets;
 mod source;
 mod toml_error;
@@ -32,21 +35,25 @@ mod trainer;
 mod word;
 
 pub use call::Call;
+pub use checkpoint::Checkpoint;
+pub use class_weights::ClassWeights;
 pub use error::Error;
 pub use history::{EpochRow, Figures};
 pub use judge::{Answers, Judged, Judgement, Mistake, judge};
 pub use layers::build_net;
 pub use load::{Data, Part, as_they_come, load};
 pub use objective::Objective;
-pub use observer::{EarlyStopping, Flow, Observer, Step};
+pub use observer::{
+    BestWeights, CsvLog, EarlyStopping, Flow, JsonLog, Monitor, Observer, Progress, Step, Table,
+};
 pub use optimizers::build_optimizer;
-pub use recipe::{Measured, Recipe, Report};
+pub use recipe::{Measured, Recipe, Report, Stopping};
 pub use rekindle_nn::loss::Decision;
-pub use run::{Epochs, Trained, Training, run};
-pub use run_dir::RunDir;
+pub use run::{Trained, Training, run};
+pub use run_dir::{Resumed, RunDir};
 pub use sets::{Kind, SETS, Set, SetName};
 pub use source::{Source, Targets};
-pub use trainer::{Trainer, evaluate};
+pub use trainer::{LrFinder, Trainer, evaluate};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.
 pub const CIRCLES: &str = include_str!("../../../recipes/circles.toml");

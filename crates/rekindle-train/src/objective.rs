@@ -27,10 +27,21 @@ pub struct Objective {
 #[rustfmt::skip] // One line for each word.
 const LOSSES: &[Word<(), Objective>] = &[
     word("BCELoss", &[], |_, ()| of(BCELoss::new())),
-    word("BCEWithLogitsLoss", &[], |_, ()| of(BCEWithLogitsLoss::new())),
-    word("CrossEntropyLoss", &["label_smoothing"], |a, ()| of(
-        CrossEntropyLoss::new().label_smoothing(a.probability("label_smoothing", 0.0)?))),
-    word("NLLLoss", &[], |_, ()| of(NLLLoss::new())),
+    word("BCEWithLogitsLoss", &["pos_weight"], |a, ()| match a.weights("pos_weight")? {
+        Some(weights) => of(BCEWithLogitsLoss::new().pos_weight(weights)),
+        None => of(BCEWithLogitsLoss::new()),
+    }),
+    word("CrossEntropyLoss", &["weight", "label_smoothing"], |a, ()| {
+        let loss = CrossEntropyLoss::new().label_smoothing(a.probability("label_smoothing", 0.0)?);
+        match a.weights("weight")? {
+            Some(weights) => of(loss.weight(weights)),
+            None => of(loss),
+        }
+    }),
+    word("NLLLoss", &["weight"], |a, ()| match a.weights("weight")? {
+        Some(weights) => of(NLLLoss::new().weight(weights)),
+        None => of(NLLLoss::new()),
+    }),
     word("MSELoss", &[], |_, ()| of(MSELoss::new())),
     word("L1Loss", &[], |_, ()| of(L1Loss::new())),
     word("SmoothL1Loss", &[], |_, ()| of(SmoothL1Loss::new())),

@@ -1,9 +1,11 @@
 //! The recipe: what to train, on what, and how, in one TOML file.
 
+use crate::class_weights::ClassWeights;
 use crate::error::Error;
 use crate::layers::build_net;
 use crate::load::Data;
 use crate::objective::Objective;
+use crate::schedulers::{Length, build_scheduler};
 use crate::sets::{Origin, Set};
 use crate::source::Source;
 use rekindle_tensor::random::{Generator, with_generator};
@@ -46,6 +48,30 @@ pub struct Recipe {
     /// Whether mini-batches are drawn in a new random order each epoch.
     #[serde(default)]
     pub shuffle: bool,
+    /// How the learning rate changes, in PyTorch's words, such as `StepLR(10, gamma=0.5)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<String>,
+    /// The largest norm of a step's gradients; larger ones are scaled down to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_grad_norm: Option<f64>,
+    /// Over how many batches gradients are added up before an update.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
+    /// What each class counts in the loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// Seconds after which training ends with its epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_time: Option<f64>,
+    /// Seconds between two checkpoints.
+    #[serde(default = "thirty")]
+    pub checkpoint_seconds: f64,
+    /// The figure that says which epoch is the best, such as `val_acc`; by default the validation loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<String>,
+    /// When training ends because it has become no better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<Stopping>,
     /// The data.
     #[serde(deserialize_with = "crate::source::complete")]
     pub data: Source,
@@ -55,6 +81,37 @@ pub struct Recipe {
     /// The file that the recipe was read from, for messages.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+
+fn thirty() -> f64 {
+    30.0
+}
+
+/// When training ends early; see [`EarlyStopping`](crate::EarlyStopping).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stopping {
+    /// How many measured epochs without improvement are borne.
+    pub patience: usize,
+    /// Smaller changes are no improvement.
+    pub min_delta: f64,
+    /// Whether the weights of the best epoch are put back.
+    pub restore_best: bool,
+}
+
+impl Default for Stopping {
+    fn default() -> Self {
+        Stopping { patience: 5, min_delta: 0.0, restore_best: true }
+    }
 }
 
 /// What is reported of a run.
@@ -215,12 +272,17 @@ impl Recipe {
         self.data.check(&objective)?;
         // The words of the net; what they draw here is not taken from anybody.
         let net = with_generator(&mut Generator::seeded(0), || build_net(&self.net))?;
-        crate::build_optimizer(&self.optimizer, rekindle_nn::Parameters::parameters(&net)).map(drop)
+        let mut optimizer =
+            crate::build_optimizer(&self.optimizer, rekindle_nn::Parameters::parameters(&net))?;
+        let Some(scheduler) = &self.scheduler else { return Ok(()) };
+        let length = Length { epochs: self.epochs, updates: 2 };
+        build_scheduler(scheduler, length, &mut *optimizer).map(drop)
     }
 
     /// Values that no run can use, whatever net, loss and data are.
     pub(crate) fn check_values(&self) -> Result<(), String> {
         let at_least_one = "it must be at least 1";
+        let positive = |v: f64| v > 0.0 && v <= 1e9;
         let walks = self.batch_size.is_some() && self.report.train == Measured::After;
         let wrong = [
             (self.epochs == 0, "epochs = 0", at_least_one),
@@ -236,6 +298,21 @@ impl Recipe {
                 self.batch_size == Some(0),
                 "batch_size = 0",
                 "it must be at least 1; leave it out for full batches",
+            ),
+            (self.accumulate == 0, "accumulate = 0", "an update needs at least one batch"),
+            (self.clip_grad_norm.is_some_and(|v| !positive(v)), "clip_grad_norm", "it must be above 0"),
+            (self.max_time.is_some_and(|v| !positive(v)), "max_time", "it must be above 0 seconds"),
+            (
+                !(0.0..=1e9).contains(&self.checkpoint_seconds),
+                "checkpoint_seconds",
+                "it must be from 0 (after every batch) to 1e9",
+            ),
+            (
+                self.early_stopping
+                    .as_ref()
+                    .is_some_and(|s| !(s.min_delta >= 0.0 && s.min_delta.is_finite())),
+                "early_stopping.min_delta",
+                "it must be at least 0",
             ),
             (
                 self.shuffle && self.batch_size.is_none(),

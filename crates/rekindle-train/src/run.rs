@@ -1,5 +1,6 @@
 //! A recipe's run: its data, its net and its trainer.
 
+use crate::checkpoint::Checkpoint;
 use crate::error::{Error, guarded};
 use crate::finite;
 use crate::fit::check_fit;
@@ -7,15 +8,21 @@ use crate::history::EpochRow;
 use crate::layers::build_net;
 use crate::load::{Data, load};
 use crate::objective::Objective;
+use crate::observer::{EarlyStopping, Flow, Monitor, Observer};
 use crate::optimizers::build_optimizer;
 use crate::recipe::Recipe;
-use crate::trainer::{Parts, Place, Trainer};
+use crate::schedulers::{Length, build_scheduler};
+use crate::trainer::{Parts, Scheduler, Trainer};
+use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Parameters, Sequential};
 use rekindle_tensor::random;
 use std::path::Path;
+use std::time::Duration;
 
 /// A finished run.
 pub struct Trained {
+    /// The recipe, with what it left to the data.
+    pub recipe: Recipe,
     /// The trained net, in evaluation mode.
     pub net: Sequential,
     /// The data it was trained on and tested with.
@@ -42,22 +49,16 @@ pub fn run(
     show: &mut dyn FnMut(&EpochRow),
 ) -> Result<Trained, Error> {
     let mut training = Training::new(recipe, folder)?;
-    let mut rows = Vec::new();
-    for row in training.epochs() {
-        let row = row?;
-        show(&row);
-        rows.push(row);
-    }
+    let rows = training.watched(Some(&mut Show(show)))?;
     Ok(Trained { rows, ..training.finish() })
 }
 
-/// A run that can be watched epoch by epoch.
+/// A run that can be watched, interrupted and gone on with.
 ///
 /// ```
 /// use rekindle_train::{CIRCLES, Recipe, Training};
 /// let mut training = Training::new(&Recipe { epochs: 300, ..Recipe::from_toml(CIRCLES)? }, None)?;
-/// for row in training.epochs() {
-///     let row = row?;
+/// for row in training.fit()? {
 ///     println!("{} {:.5}", row.epoch, row.train.loss);
 /// }
 /// let net = training.finish().net;
@@ -78,21 +79,24 @@ impl Training {
     pub fn new(recipe: &Recipe, folder: Option<&Path>) -> Result<Training, Error> {
         let prepare = || {
             recipe.check_values().map_err(Error::Recipe)?;
-            let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
             let data = load(recipe, folder)?;
+            let recipe = recipe.with_class_weights(&data)?;
+            let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
             random::manual_seed(recipe.seed);
             let net = build_net(&recipe.net).map_err(Error::Recipe)?;
-            let optimizer = build_optimizer(&recipe.optimizer, net.parameters()).map_err(Error::Recipe)?;
-            check_fit(recipe, &net, &objective, &data)?;
-            let mut trainer = Trainer::of(net, objective, optimizer, finite::forward)
-                .epochs(recipe.epochs)
-                .report(recipe.report.clone());
-            if let Some(samples) = recipe.batch_size {
-                trainer = trainer.batch_size(samples).shuffle(recipe.shuffle);
-            }
-            Ok(Training { recipe: recipe.clone(), trainer, data })
+            let mut optimizer =
+                build_optimizer(&recipe.optimizer, net.parameters()).map_err(Error::Recipe)?;
+            check_fit(&recipe, &net, &objective, &data)?;
+            let scheduler = recipe.scheduler(data.train.len(), &mut *optimizer)?;
+            let trainer = Trainer::of(net, objective, optimizer, finite::forward);
+            Ok(Training { trainer: recipe.options(trainer, scheduler), recipe, data })
         };
         guarded(prepare).map_err(|e| recipe.named(e))
+    }
+
+    /// The recipe, with what it left to the data.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
     }
 
     /// The net that is trained.
@@ -105,38 +109,90 @@ impl Training {
         &self.data
     }
 
-    /// Trains, and gives the rows that the recipe keeps, one by one. After an error there are no more.
-    pub fn epochs(&mut self) -> Epochs<'_> {
+    /// Adds somebody who watches, and who may end training.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.trainer = self.trainer.observer(observer);
+        self
+    }
+
+    /// Keeps checkpoints in a folder, as often as the recipe says.
+    pub fn checkpoints(mut self, folder: &Path) -> Self {
+        let time = Duration::from_secs_f64(self.recipe.checkpoint_seconds);
+        self.trainer = self.trainer.checkpoints(folder).checkpoint_every(time);
+        self
+    }
+
+    /// Goes on from a checkpoint.
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.trainer = self.trainer.resume(checkpoint);
+        self
+    }
+
+    /// Trains, and gives the rows that the recipe keeps.
+    ///
+    /// # Errors
+    /// If a number stops being finite, or an observer fails.
+    pub fn fit(&mut self) -> Result<Vec<EpochRow>, Error> {
+        self.watched(None)
+    }
+
+    fn watched(&mut self, other: Option<&mut dyn Observer>) -> Result<Vec<EpochRow>, Error> {
         let Training { recipe, trainer, data } = self;
         let parts =
             Parts { train: &data.train, validation: data.validation.as_ref(), test: Some(&data.test) };
-        let place = Place::new(trainer, parts);
-        Epochs { recipe, trainer, parts, place }
+        trainer.fit_parts(parts, other).map_err(|e| recipe.named(e))
     }
 
     /// The trained net in evaluation mode, and its data.
     pub fn finish(self) -> Trained {
         self.trainer.net.eval();
-        Trained { net: self.trainer.net, data: self.data, rows: Vec::new() }
+        Trained { recipe: self.recipe, net: self.trainer.net, data: self.data, rows: Vec::new() }
     }
 }
 
-/// The epochs of a [`Training`] as they are trained.
-pub struct Epochs<'a> {
-    recipe: &'a Recipe,
-    trainer: &'a mut Trainer<Sequential>,
-    parts: Parts<'a>,
-    place: Place,
+impl Recipe {
+    /// The schedule of the learning rate, if there is one.
+    fn scheduler(&self, samples: usize, optimizer: &mut dyn Optimizer) -> Result<Option<Scheduler>, Error> {
+        let Some(text) = &self.scheduler else { return Ok(None) };
+        let batches = samples.div_ceil(self.batch_size.unwrap_or(samples).max(1));
+        let length = Length { epochs: self.epochs, updates: self.epochs * batches.div_ceil(self.accumulate) };
+        build_scheduler(text, length, optimizer).map(Some).map_err(Error::Recipe)
+    }
+
+    /// The trainer with everything that the recipe says about it.
+    fn options(&self, trainer: Trainer<Sequential>, scheduler: Option<Scheduler>) -> Trainer<Sequential> {
+        let mut trainer = trainer.epochs(self.epochs).report(self.report.clone()).accumulate(self.accumulate);
+        if let Some(samples) = self.batch_size {
+            trainer = trainer.batch_size(samples).shuffle(self.shuffle);
+        }
+        if let Some(scheduler) = scheduler {
+            trainer = trainer.schedule(scheduler);
+        }
+        if let Some(norm) = self.clip_grad_norm {
+            trainer = trainer.clip_grad_norm(norm);
+        }
+        if let Some(seconds) = self.max_time {
+            trainer = trainer.max_time(Duration::from_secs_f64(seconds));
+        }
+        if let Some(stopping) = &self.early_stopping {
+            let watcher = EarlyStopping::new().patience(stopping.patience).min_delta(stopping.min_delta);
+            trainer = trainer.observer(watcher.watching(self.monitor()).restore_best(stopping.restore_best));
+        }
+        trainer
+    }
+
+    /// The figure that says which epoch is the best.
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.as_deref().map(Monitor::of).unwrap_or_default()
+    }
 }
 
-impl Iterator for Epochs<'_> {
-    type Item = Result<EpochRow, Error>;
+/// Hands over each row as it comes.
+struct Show<'a>(&'a mut dyn FnMut(&EpochRow));
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.trainer.next(self.parts, &mut self.place, &mut []);
-        if row.is_err() {
-            self.place.end();
-        }
-        row.map_err(|e| self.recipe.named(e)).transpose()
+impl Observer for Show<'_> {
+    fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
+        (self.0)(row);
+        Ok(Flow::Continue)
     }
 }

@@ -4,20 +4,35 @@
 //! |---|---|
 //! | `config.toml` | the recipe with everything that it left out |
 //! | `metrics.csv`, `metrics.jsonl` | a row for each kept epoch, as training goes on |
+//! | `checkpoints/` | the whole state of the training, to go on from |
+//! | `best.safetensors` | the weights of the best epoch |
 //! | `model.safetensors` | the final weights, with PyTorch's names |
 //! | `report.json`, `report.txt` | how good the model is on each part of the data |
 //! | `plots/` | pictures |
 
+use crate::checkpoint::Checkpoint;
 use crate::error::Error;
-use crate::history::EpochRow;
 use crate::layers::build_net;
+use crate::observer::{BestWeights, CsvLog, JsonLog};
 use crate::recipe::Recipe;
+use crate::run::Training;
 use rekindle_nn::{Parameters, Sequential, replace_file};
 use rekindle_tensor::random::{Generator, with_generator};
 use std::fmt::Display;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// Where a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Epochs that were done.
+    pub epoch: usize,
+    /// Batches of the next one that were done.
+    pub batch: usize,
+    /// What is wrong with a newer checkpoint, if this is not the newest.
+    pub warning: Option<String>,
+}
 
 /// A run's directory. Nothing in it is ever overwritten by another run.
 #[derive(Clone, Debug)]
@@ -89,6 +104,11 @@ impl RunDir {
         self.path.join("config.toml")
     }
 
+    /// Where the checkpoints are.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
     fn weights(&self) -> PathBuf {
         self.path.join("model.safetensors")
     }
@@ -117,7 +137,10 @@ impl RunDir {
     pub fn net(&self) -> Result<Sequential, Error> {
         let recipe = self.recipe()?;
         if !self.weights().exists() {
-            return Err(wrong(&self.weights(), "no such file: the run was not finished; train it again"));
+            return Err(wrong(
+                &self.weights(),
+                "no such file: the run was not finished; go on with `rekindle train --resume`",
+            ));
         }
         let build = || build_net(&recipe.net).map_err(Error::Recipe);
         let net = with_generator(&mut Generator::seeded(0), build)?;
@@ -134,19 +157,63 @@ impl RunDir {
         Ok(net.save(self.weights())?)
     }
 
-    /// Adds an epoch to `metrics.csv` and `metrics.jsonl`.
+    /// Keeps what happens in a training here: the log of its epochs, checkpoints and the weights of the best epoch.
+    pub fn keep(&self, training: Training) -> Training {
+        let monitor = training.recipe().monitor();
+        training
+            .observer(BestWeights::new(self.path.join("best.safetensors")).monitor(monitor))
+            .observer(CsvLog::new(self.path.join("metrics.csv")))
+            .observer(JsonLog::new(self.path.join("metrics.jsonl")))
+            .checkpoints(&self.checkpoints())
+    }
+
+    /// The training of this run, as it was left, for so many epochs in all (as many as its recipe says without). Where the run was
+    /// stopped before its first checkpoint, it begins again. The logs forget the epochs after the checkpoint.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn log(&self, row: &EpochRow) -> Result<(), Error> {
-        let fields = row.columns();
-        let values = fields.map(|(_, value)| value.map_or(String::new(), |v| v.to_string()));
-        let mut lines = values.join(",") + "\n";
-        if !self.path.join("metrics.csv").exists() {
-            lines = fields.map(|(name, _)| name).join(",") + "\n" + &lines;
+    /// If the recipe or the data cannot be read, no checkpoint is whole, or all epochs are done.
+    pub fn resume(&self, epochs: Option<usize>, folder: Option<&Path>) -> Result<(Training, Resumed), Error> {
+        let mut recipe = self.recipe()?;
+        recipe.epochs = epochs.unwrap_or(recipe.epochs);
+        let checkpoint = Checkpoint::newest(&self.checkpoints())?;
+        let (done, batch) = checkpoint.as_ref().map_or((0, 0), |c| (c.epoch(), c.batch()));
+        if done >= recipe.epochs {
+            let cure = format!("nothing to resume: {done} epochs are done; give --epochs with more in all");
+            return Err(wrong(&self.path, cure));
         }
-        self.append("metrics.csv", &lines)?;
-        self.append("metrics.jsonl", &format!("{}\n", row.json()))
+        let training = Training::new(&recipe, folder)?;
+        self.save_recipe(&recipe.with_folder_of(training.data()))?;
+        self.forget(|epoch| epoch > done || !recipe.report.keeps(epoch))?;
+        let warning = checkpoint.as_ref().and_then(|c| c.warning().map(String::from));
+        let training = match checkpoint {
+            Some(checkpoint) => training.resume(checkpoint),
+            None => training,
+        };
+        Ok((self.keep(training), Resumed { epoch: done, batch, warning }))
+    }
+
+    /// Takes epochs out of the logs. (An epoch that was measured because it was the last one is not the last one any more.)
+    fn forget(&self, wrong_epoch: impl Fn(usize) -> bool) -> Result<(), Error> {
+        let of_csv = |line: &str| line.split(',').next().and_then(|epoch| epoch.parse().ok());
+        let of_json = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).ok()?["epoch"]
+                .as_u64()
+                .map(|epoch| epoch as usize)
+        };
+        let logs: [(&str, &dyn Fn(&str) -> Option<usize>); 2] =
+            [("metrics.csv", &of_csv), ("metrics.jsonl", &of_json)];
+        for (name, epoch) in logs {
+            let path = self.path.join(name);
+            let text = match fs::read_to_string(&path) {
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                text => text.map_err(|e| wrong(&path, format!("cannot read: {e}")))?,
+            };
+            // A line that ends without its end is what a killed process left.
+            let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let kept: String = whole.filter(|line| !epoch(line).is_some_and(&wrong_epoch)).collect();
+            self.write(name, kept.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// The logged epochs, as columns: a name and a number for each epoch, NaN where something was not measured.
@@ -185,15 +252,6 @@ impl RunDir {
         let path = self.path.join(name);
         replace_file(&path, bytes).map_err(|e| wrong(&path, format!("cannot write: {e}")))
     }
-
-    fn append(&self, name: &str, text: &str) -> Result<(), Error> {
-        let path = self.path.join(name);
-        let write = || -> std::io::Result<()> {
-            let mut file: File = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(text.as_bytes())
-        };
-        write().map_err(|e| wrong(&path, format!("cannot write: {e}")))
-    }
 }
 
 fn wrong(path: &Path, reason: impl Display) -> Error {
@@ -215,9 +273,8 @@ mod tests {
         let recipe = Recipe { epochs: 12, ..Recipe::from_toml(CIRCLES).unwrap() };
         let run = RunDir::create(Some(&path), "circles").unwrap();
         run.save_recipe(&recipe).unwrap();
-        let mut training = Training::new(&recipe, None).unwrap();
-        let rows: Vec<EpochRow> = training.epochs().map(|row| row.unwrap()).collect();
-        rows.iter().for_each(|row| run.log(row).unwrap());
+        let mut training = run.keep(Training::new(&recipe, None).unwrap());
+        let rows = training.fit().unwrap();
         let net = training.finish().net;
         run.save_net(&net).unwrap();
 

@@ -17,7 +17,7 @@ fn every_made_set_is_learnt_by_its_recipe_whatever_the_seed() {
         for seed in if set.name == "circles" { [0, 42] } else { [0, 1] } {
             let recipe = Recipe { seed, ..Recipe::from_toml(set.recipe).unwrap() };
             let mut training = Training::new(&recipe, None).unwrap();
-            training.epochs().collect::<Result<Vec<_>, _>>().unwrap();
+            training.fit().unwrap();
             let trained = training.finish();
             let objective = Objective::build(&recipe.loss).unwrap();
             let figures = evaluate(&trained.net, &objective, &trained.data.test);

@@ -123,8 +123,9 @@ fn a_figure_that_is_not_there_cannot_be_monitored() {
 struct Diary(Rc<RefCell<Vec<String>>>);
 
 impl Observer for Diary {
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &Step) -> Result<Flow, Error> {
         self.0.borrow_mut().push(format!("{}: {} of {}", step.epoch, step.batch, step.batches));
+        Ok(Flow::Continue)
     }
     fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
         self.0.borrow_mut().push(format!("epoch {}", row.epoch));

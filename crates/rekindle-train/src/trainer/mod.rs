@@ -1,21 +1,31 @@
 //! The training loop: train and eval mode, batches, gradients, figures, in the order in which every course writes them by
 //! hand, and nothing else. What happens beside it is an [`Observer`]'s business.
 
+mod lr_finder;
+mod pass;
+mod scheduler;
+mod state;
+
+pub use lr_finder::LrFinder;
+pub(crate) use scheduler::Scheduler;
+
+use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::error::{Error, guarded};
-use crate::finite::{Watch, finite, is_finite};
-use crate::history::{EpochRow, Figures, Sums};
+use crate::finite::{Watch, finite};
+use crate::history::{EpochRow, Figures};
 use crate::judge::{Judged, judge_part};
 use crate::load::Part;
 use crate::objective::Objective;
-use crate::observer::{Flow, Observer, Step};
+use crate::observer::{Monitor, Observer};
 use crate::recipe::{Measured, Report};
-use rekindle_data::{DataLoader, TensorDataset};
+use pass::Place;
 use rekindle_nn::Module;
 use rekindle_nn::loss::{Decision, Loss};
-use rekindle_nn::optim::lr_scheduler::LRScheduler;
-use rekindle_nn::optim::{Optimizer, clip_grad_norm_};
+use rekindle_nn::optim::Optimizer;
+use rekindle_nn::optim::lr_scheduler::{LRScheduler, ReduceLROnPlateau};
 use rekindle_tensor::{Tensor, no_grad};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Rows of the pieces in which data is evaluated.
 pub(crate) const PIECE: usize = 16 * 1024;
@@ -58,12 +68,14 @@ pub struct Trainer<N> {
     pub net: N,
     objective: Objective,
     optimizer: Box<dyn Optimizer>,
-    scheduler: Option<Box<dyn LRScheduler>>,
+    scheduler: Option<Scheduler>,
     observers: Vec<Box<dyn Observer>>,
     options: Options,
     forward: Forward<N>,
     watch: Watch,
     steps: usize,
+    checkpoints: Option<Checkpoints>,
+    resume: Option<Checkpoint>,
 }
 
 /// A forward pass whose output is finite, or the name of what is not.
@@ -118,7 +130,20 @@ impl<N: Module> Trainer<N> {
         };
         let watch = Watch::new(&net);
         let (scheduler, observers) = (None, Vec::new());
-        Trainer { net, objective, optimizer, scheduler, observers, options, forward, watch, steps: 0 }
+        let (steps, checkpoints, resume) = (0, None, None);
+        Trainer {
+            net,
+            objective,
+            optimizer,
+            scheduler,
+            observers,
+            options,
+            forward,
+            watch,
+            steps,
+            checkpoints,
+            resume,
+        }
     }
 
     /// Passes over the training data.
@@ -150,8 +175,22 @@ impl<N: Module> Trainer<N> {
     }
 
     /// Sets the learning rate after each epoch.
-    pub fn scheduler(mut self, scheduler: impl LRScheduler + 'static) -> Self {
-        self.scheduler = Some(Box::new(scheduler));
+    pub fn scheduler(self, scheduler: impl LRScheduler + 'static) -> Self {
+        self.schedule(Scheduler::Epoch(Box::new(scheduler)))
+    }
+
+    /// Sets the learning rate after each update, as [`OneCycleLR`](rekindle_nn::optim::lr_scheduler::OneCycleLR) is meant to.
+    pub fn scheduler_per_step(self, scheduler: impl LRScheduler + 'static) -> Self {
+        self.schedule(Scheduler::Step(Box::new(scheduler)))
+    }
+
+    /// Lowers the learning rate after an epoch whose figure has not become better for long enough.
+    pub fn reduce_on_plateau(self, scheduler: ReduceLROnPlateau, monitor: Monitor) -> Self {
+        self.schedule(Scheduler::Plateau(scheduler, monitor))
+    }
+
+    pub(crate) fn schedule(mut self, scheduler: Scheduler) -> Self {
+        self.scheduler = Some(scheduler);
         self
     }
 
@@ -187,6 +226,32 @@ impl<N: Module> Trainer<N> {
         self
     }
 
+    /// Keeps checkpoints in a folder: every thirty seconds, and when training ends or somebody stops it.
+    pub fn checkpoints(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.checkpoints = Some(Checkpoints::new(folder.into()));
+        self
+    }
+
+    /// How much time is between checkpoints; without any there is one after each batch.
+    ///
+    /// # Panics
+    /// If no folder was given to [`checkpoints`](Self::checkpoints).
+    #[track_caller]
+    pub fn checkpoint_every(mut self, time: Duration) -> Self {
+        match &mut self.checkpoints {
+            Some(checkpoints) => checkpoints.every = time,
+            None => rekindle_tensor::mistake!("Trainer: checkpoint_every without checkpoints(folder)"),
+        }
+        self
+    }
+
+    /// Goes on from a checkpoint when it is next asked to fit. It ends with the bytes that it would have ended with if it had
+    /// never stopped, if net, loss, optimiser, schedule, options, observers and data are those of before.
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.resume = Some(checkpoint);
+        self
+    }
+
     /// Names the classes or labels in reports.
     pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.options.class_names = names.into_iter().map(Into::into).collect();
@@ -211,31 +276,31 @@ impl<N: Module> Trainer<N> {
     /// If data, net and loss do not fit each other (before anything is trained), a number stops being finite (before it is
     /// used), or an observer fails.
     pub fn fit(&mut self, train: &Part, validation: Option<&Part>) -> Result<Vec<EpochRow>, Error> {
-        let parts = Parts { train, validation, test: None };
+        self.fit_parts(Parts { train, validation, test: None }, None)
+    }
+
+    /// [`fit`](Self::fit), watched by one more.
+    pub(crate) fn fit_parts(
+        &mut self,
+        parts: Parts,
+        other: Option<&mut dyn Observer>,
+    ) -> Result<Vec<EpochRow>, Error> {
         self.check(parts)?;
-        let mut observers = std::mem::take(&mut self.observers);
-        let result = self.watched(parts, &mut observers);
-        let ended = observers.iter_mut().try_for_each(|o| o.end(&self.net));
-        self.observers = observers;
+        let mut own = std::mem::take(&mut self.observers);
+        let mut all: Vec<&mut dyn Observer> = own.iter_mut().map(|o| &mut **o as &mut dyn Observer).collect();
+        if let Some(other) = other {
+            all.push(other);
+        }
+        let result = match self.resume.take() {
+            Some(checkpoint) => self.restore(&checkpoint, &mut all),
+            None => Ok(Place::new()),
+        };
+        let result = result.and_then(|mut place| self.run(parts, &mut place, &mut all));
+        let ended = all.iter_mut().try_for_each(|o| o.end(&self.net));
+        self.observers = own;
         self.net.eval();
         let rows = result?;
         ended.map(|()| rows)
-    }
-
-    fn watched(&mut self, parts: Parts, observers: &mut [Box<dyn Observer>]) -> Result<Vec<EpochRow>, Error> {
-        let mut rows = Vec::new();
-        let mut place = Place::new(self, parts);
-        while let Some(row) = self.next(parts, &mut place, observers)? {
-            let mut stop = self.options.max_time.is_some_and(|most| place.start.elapsed() >= most);
-            for observer in observers.iter_mut() {
-                stop |= observer.epoch(&row, &self.net)? == Flow::Stop;
-            }
-            rows.push(row);
-            if stop {
-                break;
-            }
-        }
-        Ok(rows)
     }
 
     /// Loss and figures on one part of the data, with a report.
@@ -287,167 +352,6 @@ impl<N: Module> Trainer<N> {
             guarded(loss).map_err(|e| e.at(format_args!("the {name} data")))?;
         }
         Ok(())
-    }
-}
-
-/// Where training is.
-pub(crate) struct Place {
-    loader: Option<DataLoader>,
-    epoch: usize,
-    start: Instant,
-}
-
-impl Place {
-    pub(crate) fn new<N>(trainer: &Trainer<N>, parts: Parts) -> Place {
-        let loader = trainer.options.batch_size.map(|size| {
-            let set = TensorDataset::new(parts.train.x.clone(), parts.train.y.clone());
-            DataLoader::new(set).batch_size(size).shuffle(trainer.options.shuffle)
-        });
-        Place { loader, epoch: 0, start: Instant::now() }
-    }
-
-    /// After this there are no more epochs.
-    pub(crate) fn end(&mut self) {
-        self.epoch = usize::MAX;
-    }
-}
-
-impl<N: Module> Trainer<N> {
-    /// Trains until an epoch has figures that are kept; none after the last epoch.
-    pub(crate) fn next(
-        &mut self,
-        parts: Parts,
-        place: &mut Place,
-        observers: &mut [Box<dyn Observer>],
-    ) -> Result<Option<EpochRow>, Error> {
-        if place.epoch == 0 {
-            self.inputs(parts)?;
-        }
-        while place.epoch < self.options.epochs {
-            place.epoch += 1;
-            let epoch = place.epoch;
-            let here = |e: Error| e.at(format_args!("epoch {epoch}"));
-            let keep = self.options.report.keeps(epoch) || epoch == self.options.epochs;
-            let sums = guarded(|| self.epoch(parts.train, place, keep, observers)).map_err(here)?;
-            let row = keep.then(|| guarded(|| self.row(parts, place, &sums))).transpose().map_err(here)?;
-            if let Some(scheduler) = &mut self.scheduler {
-                scheduler.step(&mut *self.optimizer);
-            }
-            if row.is_some() {
-                return Ok(row);
-            }
-        }
-        Ok(None)
-    }
-
-    fn inputs(&self, parts: Parts) -> Result<(), Error> {
-        let named = [("train", Some(parts.train)), ("validation", parts.validation), ("test", parts.test)];
-        for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
-            finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
-            finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
-        }
-        Ok(())
-    }
-
-    /// One pass over the training data.
-    fn epoch(
-        &mut self,
-        train: &Part,
-        place: &Place,
-        count: bool,
-        observers: &mut [Box<dyn Observer>],
-    ) -> Result<Sums, Error> {
-        self.net.train();
-        let mut sums = Sums::default();
-        let (epoch, loader) = (place.epoch, place.loader.as_ref());
-        let whole = loader.is_none().then(|| (train.x.clone(), train.y.clone()));
-        let batches = loader.map_or(1, DataLoader::len);
-        for (x, y) in whole.into_iter().chain(loader.into_iter().flatten()) {
-            let last = sums.batches + 1 == batches;
-            let done = self.batch(&x, &y, &mut sums, count, last);
-            done.map_err(|tensor| self.stop(epoch, sums.batches + 1, tensor))?;
-            let step = Step { epoch, batch: sums.batches, batches };
-            observers.iter_mut().for_each(|o| o.step(&step));
-        }
-        Ok(sums)
-    }
-
-    /// Forward, loss, backward and, when enough gradients are added up, the update. What is not finite is found before it is
-    /// used; its name is the error.
-    fn batch(
-        &mut self,
-        x: &Tensor,
-        y: &Tensor,
-        sums: &mut Sums,
-        count: bool,
-        last: bool,
-    ) -> Result<(), String> {
-        let accumulate = self.options.accumulate;
-        let outputs = (self.forward)(&self.net, x)?;
-        let loss = self.objective.loss.forward(&outputs, y);
-        finite(|| "the loss".into(), &loss)?;
-        if accumulate == 1 {
-            loss.backward()
-        } else {
-            (&loss / accumulate as f64).backward()
-        }
-        self.watch.gradients()?;
-        if last || (sums.batches + 1).is_multiple_of(accumulate) {
-            if let Some(norm) = self.options.clip_grad_norm {
-                clip_grad_norm_(&self.net.parameters(), norm);
-            }
-            self.optimizer.step();
-            self.optimizer.zero_grad();
-            self.watch.state(&*self.optimizer)?;
-            self.steps += 1;
-        }
-        if count {
-            sums.add(&self.objective, loss.item(), &outputs, y);
-        } else {
-            sums.batches += 1;
-        }
-        Ok(())
-    }
-
-    fn stop(&self, epoch: usize, step: usize, tensor: String) -> Error {
-        Error::NotFinite { epoch, step, tensor, lr: self.optimizer.lr() }
-    }
-
-    fn row(&self, parts: Parts, place: &Place, sums: &Sums) -> Result<EpochRow, Error> {
-        self.net.eval();
-        let (epoch, report) = (place.epoch, &self.options.report);
-        let judge = |name: &str, part: &Part| self.judge(epoch, sums, name, part);
-        let mut train = sums.figures();
-        match (report.train, &place.loader) {
-            (Measured::Step, _) => {}
-            (Measured::After, None) => train.accuracy = judge("training", parts.train)?.accuracy,
-            (Measured::After, Some(loader)) => {
-                let mut after = Sums::default();
-                for (x, y) in loader {
-                    let outputs = no_grad(|| (self.forward)(&self.net, &x));
-                    let outputs = outputs.map_err(|tensor| self.stop(epoch, sums.batches, tensor))?;
-                    after.add(&self.objective, 0.0, &outputs, &y);
-                }
-                train.accuracy = after.figures().accuracy;
-            }
-        }
-        let validation = parts.validation.map(|part| judge("validation", part)).transpose()?;
-        let watched = parts.test.filter(|_| report.test.unwrap_or(validation.is_none()));
-        let test = watched.map(|part| judge("test", part)).transpose()?;
-        let reported = report.includes(epoch) || epoch == self.options.epochs;
-        let (step, lr, seconds) = (self.steps, self.optimizer.lr(), place.start.elapsed().as_secs_f64());
-        Ok(EpochRow { epoch, step, train, validation, test, lr, seconds, reported })
-    }
-
-    /// [`evaluate`], whose outputs and loss must be finite.
-    fn judge(&self, epoch: usize, sums: &Sums, name: &str, part: &Part) -> Result<Figures, Error> {
-        let stop = |what: &str| self.stop(epoch, sums.batches, format!("the {what} of the {name} data"));
-        let outputs = outputs(&self.net, &part.x);
-        if !is_finite(&outputs) {
-            return Err(stop("output"));
-        }
-        let figures = figures(&self.objective, &outputs, part);
-        if figures.loss.is_finite() { Ok(figures) } else { Err(stop("loss")) }
     }
 }
 

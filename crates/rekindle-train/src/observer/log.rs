@@ -1,0 +1,71 @@
+//! Logs of the figures of epochs, in files.
+
+use super::{Flow, Observer};
+use crate::error::Error;
+use crate::history::EpochRow;
+use rekindle_nn::Parameters;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Adds a line to a CSV file after each epoch, under a line of names if the file is new.
+///
+/// ```
+/// use rekindle_train::CsvLog;
+/// let log = CsvLog::new("metrics.csv"); // epoch,step,train_loss,train_acc,val_loss,val_acc,..
+/// ```
+#[derive(Clone, Debug)]
+pub struct CsvLog {
+    path: PathBuf,
+}
+
+impl CsvLog {
+    /// Into this file.
+    pub fn new(path: impl Into<PathBuf>) -> CsvLog {
+        CsvLog { path: path.into() }
+    }
+}
+
+impl Observer for CsvLog {
+    fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
+        let columns = row.columns();
+        let values = columns.map(|(_, value)| value.map_or(String::new(), |v| v.to_string()));
+        let mut lines = values.join(",") + "\n";
+        if !self.path.exists() {
+            lines = columns.map(|(name, _)| name).join(",") + "\n" + &lines;
+        }
+        append(&self.path, &lines)
+    }
+}
+
+/// Adds an object to a file of JSON lines after each epoch.
+///
+/// ```
+/// use rekindle_train::JsonLog;
+/// let log = JsonLog::new("metrics.jsonl");
+/// ```
+#[derive(Clone, Debug)]
+pub struct JsonLog {
+    path: PathBuf,
+}
+
+impl JsonLog {
+    /// Into this file.
+    pub fn new(path: impl Into<PathBuf>) -> JsonLog {
+        JsonLog { path: path.into() }
+    }
+}
+
+impl Observer for JsonLog {
+    fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
+        append(&self.path, &(row.json() + "\n"))
+    }
+}
+
+fn append(path: &Path, text: &str) -> Result<Flow, Error> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    match file.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Ok(Flow::Continue),
+        Err(e) => Err(Error::Run { path: path.into(), reason: format!("cannot write: {e}") }),
+    }
+}

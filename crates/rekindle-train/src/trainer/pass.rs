@@ -1,0 +1,281 @@
+//! The loop itself: epochs, batches, updates, and the figures of each epoch.
+
+use super::{Parts, Trainer, figures, outputs};
+use crate::error::{Error, guarded};
+use crate::finite::{finite, is_finite};
+use crate::history::{EpochRow, Figures, Sums};
+use crate::load::Part;
+use crate::observer::{Flow, Observer, Step};
+use crate::recipe::Measured;
+use rekindle_data::{DataLoader, TensorDataset};
+use rekindle_nn::Module;
+use rekindle_nn::optim::clip_grad_norm_;
+use rekindle_tensor::random::with_default;
+use rekindle_tensor::{Tensor, no_grad};
+use std::time::{Duration, Instant};
+
+/// The training data, cut into the batches of a step.
+pub(crate) struct Batches {
+    loader: Option<DataLoader>,
+    train: Part,
+}
+
+impl Batches {
+    pub(super) fn new<N>(trainer: &Trainer<N>, train: &Part) -> Batches {
+        let loader = trainer.options.batch_size.map(|size| {
+            let set = TensorDataset::new(train.x.clone(), train.y.clone());
+            DataLoader::new(set).batch_size(size).shuffle(trainer.options.shuffle)
+        });
+        Batches { loader, train: train.clone() }
+    }
+
+    /// Batches of an epoch.
+    pub(super) fn len(&self) -> usize {
+        self.loader.as_ref().map_or(1, DataLoader::len)
+    }
+
+    /// The batches after the first `done` ones. What an order draws is drawn now.
+    pub(super) fn from(&self, done: usize) -> impl Iterator<Item = (Tensor, Tensor)> + '_ {
+        let whole = self.loader.is_none().then(|| (self.train.x.clone(), self.train.y.clone()));
+        let batches = self.loader.as_ref().map(|loader| {
+            let mut batches = loader.iter();
+            if done > 0 {
+                batches.advance(done);
+            }
+            batches
+        });
+        whole.into_iter().chain(batches.into_iter().flatten())
+    }
+}
+
+/// Where training is.
+pub(crate) struct Place {
+    /// Epochs that are complete.
+    pub(super) done: usize,
+    /// Batches of the next epoch that are done.
+    pub(super) batch: usize,
+    /// The state of the default generator when that epoch began, if an order was drawn then.
+    pub(super) dawn: Vec<u8>,
+    /// The sums over these batches, and over how many of them they are.
+    pub(super) sums: Sums,
+    /// What training took before it was interrupted.
+    pub(super) before: Duration,
+    pub(super) start: Instant,
+    pub(super) flow: Flow,
+}
+
+impl Place {
+    pub(super) fn new() -> Place {
+        Place {
+            done: 0,
+            batch: 0,
+            dawn: Vec::new(),
+            sums: Sums::default(),
+            before: Duration::ZERO,
+            start: Instant::now(),
+            flow: Flow::Continue,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.before + self.start.elapsed()
+    }
+
+    /// The epoch that is being trained, counted from 1.
+    fn epoch(&self) -> usize {
+        self.done + 1
+    }
+
+    fn end_epoch(&mut self) {
+        (self.done, self.batch, self.sums) = (self.done + 1, 0, Sums::default());
+    }
+}
+
+pub(super) type Observers<'a, 'b> = &'a mut [&'b mut dyn Observer];
+
+impl<N: Module> Trainer<N> {
+    /// Trains from a place until all epochs are done or somebody says stop.
+    pub(super) fn run(
+        &mut self,
+        parts: Parts,
+        place: &mut Place,
+        observers: Observers,
+    ) -> Result<Vec<EpochRow>, Error> {
+        self.inputs(parts)?;
+        let batches = Batches::new(self, parts.train);
+        let mut rows = Vec::new();
+        while place.done < self.options.epochs && place.flow == Flow::Continue {
+            let epoch = place.epoch();
+            let here = |e: Error| e.at(format_args!("epoch {epoch}"));
+            let keep = self.options.report.keeps(epoch) || epoch == self.options.epochs;
+            guarded(|| self.epoch(&batches, place, keep, observers)).map_err(here)?;
+            if place.batch < batches.len() {
+                break;
+            }
+            let row = keep.then(|| guarded(|| self.row(parts, &batches, place))).transpose().map_err(here)?;
+            if let Some(scheduler) = &mut self.scheduler {
+                scheduler.after_epoch(row.as_ref(), &mut *self.optimizer).map_err(here)?;
+            }
+            place.end_epoch();
+            if let Some(row) = row {
+                for observer in observers.iter_mut() {
+                    place.flow = place.flow.max(observer.epoch(&row, &self.net)?);
+                }
+                rows.push(row);
+            }
+            if self.options.max_time.is_some_and(|most| place.start.elapsed() >= most) {
+                place.flow = Flow::Stop;
+            }
+            self.save_when_due(place, observers)?;
+        }
+        self.save_now(place, observers)?;
+        Ok(rows)
+    }
+
+    fn inputs(&self, parts: Parts) -> Result<(), Error> {
+        let named = [("train", Some(parts.train)), ("validation", parts.validation), ("test", parts.test)];
+        for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
+            finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
+            finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
+        }
+        Ok(())
+    }
+
+    /// What remains of a pass over the training data.
+    fn epoch(
+        &mut self,
+        batches: &Batches,
+        place: &mut Place,
+        count: bool,
+        observers: Observers,
+    ) -> Result<(), Error> {
+        self.net.train();
+        let remaining = place.resumed(batches)?;
+        let (epoch, epochs, n) = (place.epoch(), self.options.epochs, batches.len());
+        if count && place.sums.batches < place.batch {
+            return Err(Error::Recipe(format!(
+                "the checkpoint has no figures of the first {} batches, because the epoch was not to be reported; train for more than {epoch} epochs",
+                place.batch
+            )));
+        }
+        for (x, y) in remaining {
+            let last = place.batch + 1 == n;
+            let update = last || (place.batch + 1).is_multiple_of(self.options.accumulate);
+            let done = self.batch(&x, &y, update);
+            let (loss, outputs) = done.map_err(|tensor| self.stop(epoch, place.batch + 1, tensor))?;
+            if count {
+                place.sums.add(&self.objective, loss, &outputs, &y);
+            }
+            place.batch += 1;
+            let step = Step { epoch, epochs, batch: place.batch, batches: n, loss };
+            for observer in observers.iter_mut() {
+                place.flow = place.flow.max(observer.step(&step)?);
+            }
+            if !last {
+                self.save_when_due(place, observers)?;
+                if place.flow == Flow::Stop {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forward, loss, backward and, when enough gradients are added up, the update. What is not finite is found before it is
+    /// used; its name is the error.
+    pub(super) fn batch(&mut self, x: &Tensor, y: &Tensor, update: bool) -> Result<(f64, Tensor), String> {
+        let accumulate = self.options.accumulate;
+        let outputs = (self.forward)(&self.net, x)?;
+        let loss = self.objective.loss.forward(&outputs, y);
+        finite(|| "the loss".into(), &loss)?;
+        if accumulate == 1 {
+            loss.backward()
+        } else {
+            (&loss / accumulate as f64).backward()
+        }
+        self.watch.gradients()?;
+        if update {
+            if let Some(norm) = self.options.clip_grad_norm {
+                clip_grad_norm_(&self.net.parameters(), norm);
+            }
+            self.optimizer.step();
+            self.optimizer.zero_grad();
+            self.watch.state(&*self.optimizer)?;
+            if let Some(scheduler) = &mut self.scheduler {
+                scheduler.after_step(&mut *self.optimizer);
+            }
+            self.steps += 1;
+        }
+        Ok((loss.item(), outputs))
+    }
+
+    pub(super) fn stop(&self, epoch: usize, step: usize, tensor: String) -> Error {
+        Error::NotFinite { epoch, step, tensor, lr: self.optimizer.lr() }
+    }
+
+    /// The figures of the epoch. An epoch that is measured only because it is the last draws nothing: training that goes on
+    /// later is to be as if it had never ended there.
+    fn row(&self, parts: Parts, batches: &Batches, place: &Place) -> Result<EpochRow, Error> {
+        self.net.eval();
+        let (epoch, report) = (place.epoch(), &self.options.report);
+        let before = (!report.keeps(epoch)).then(|| with_default(|g| g.clone()));
+        let judge = |name: &str, part: &Part| self.judge(place, name, part);
+        let mut train = place.sums.figures();
+        match (report.train, &batches.loader) {
+            (Measured::Step, _) => {}
+            (Measured::After, None) => train.accuracy = judge("training", parts.train)?.accuracy,
+            (Measured::After, Some(loader)) => {
+                let mut after = Sums::default();
+                for (x, y) in loader {
+                    let outputs = no_grad(|| (self.forward)(&self.net, &x));
+                    let outputs = outputs.map_err(|tensor| self.stop(epoch, place.batch, tensor))?;
+                    after.add(&self.objective, 0.0, &outputs, &y);
+                }
+                train.accuracy = after.figures().accuracy;
+            }
+        }
+        if let Some(before) = before {
+            with_default(|g| *g = before);
+        }
+        let validation = parts.validation.map(|part| judge("validation", part)).transpose()?;
+        let watched = parts.test.filter(|_| report.test.unwrap_or(validation.is_none()));
+        let test = watched.map(|part| judge("test", part)).transpose()?;
+        let reported = report.includes(epoch) || epoch == self.options.epochs;
+        let (step, lr, seconds) = (self.steps, self.optimizer.lr(), place.elapsed().as_secs_f64());
+        Ok(EpochRow { epoch, step, train, validation, test, lr, seconds, reported })
+    }
+
+    /// [`evaluate`](super::evaluate), whose outputs and loss must be finite.
+    fn judge(&self, place: &Place, name: &str, part: &Part) -> Result<Figures, Error> {
+        let stop =
+            |what: &str| self.stop(place.epoch(), place.batch, format!("the {what} of the {name} data"));
+        let outputs = outputs(&self.net, &part.x);
+        if !is_finite(&outputs) {
+            return Err(stop("output"));
+        }
+        let figures = figures(&self.objective, &outputs, part);
+        if figures.loss.is_finite() { Ok(figures) } else { Err(stop("loss")) }
+    }
+}
+
+impl Place {
+    /// The batches of the epoch that are not done. In the middle of an epoch its order is drawn again from where the generator
+    /// stood at its beginning, and the generator goes on from where it stands.
+    fn resumed<'a>(
+        &mut self,
+        batches: &'a Batches,
+    ) -> Result<impl Iterator<Item = (Tensor, Tensor)> + 'a, Error> {
+        if self.batch == 0 {
+            if batches.loader.is_some() {
+                self.dawn = with_default(|g| g.get_state());
+            }
+            return Ok(batches.from(0));
+        }
+        let now = with_default(|g| g.clone());
+        with_default(|g| g.set_state(&self.dawn))
+            .map_err(|e| Error::Recipe(format!("the checkpoint: {e}")))?;
+        let remaining = batches.from(self.batch);
+        with_default(|g| *g = now);
+        Ok(remaining)
+    }
+}

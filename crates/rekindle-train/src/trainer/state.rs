@@ -1,0 +1,106 @@
+//! Everything that training depends on, taken out and put back: what a checkpoint holds.
+
+use super::Trainer;
+use super::pass::{Observers, Place};
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::history::Sums;
+use rekindle_nn::{Module, StateDict, StateDictError};
+use rekindle_tensor::random::with_default;
+use rekindle_tensor::{DType, Tensor};
+use std::time::Duration;
+
+impl<N: Module> Trainer<N> {
+    /// The names: `model.0.weight`, `optimizer.state.0.exp_avg`, `scheduler.last_epoch`, `gradient.0.weight` (only between two
+    /// updates of accumulated gradients), `observer.0...`, and where training is.
+    fn state(&self, place: &Place, observers: Observers) -> Checkpoint {
+        let mut all = StateDict::new();
+        all.extend_under("model", &self.net.state_dict());
+        all.extend_under("optimizer", &self.optimizer.state_dict());
+        if let Some(scheduler) = &self.scheduler {
+            all.extend_under("scheduler", &scheduler.state_dict());
+        }
+        for (name, parameter) in self.net.named_parameters() {
+            if let Some(gradient) = parameter.grad() {
+                all.insert(format!("gradient.{name}"), gradient);
+            }
+        }
+        for (i, observer) in observers.iter().enumerate() {
+            all.extend_under(&format!("observer.{i}"), &observer.state_dict());
+        }
+        let sums = &place.sums;
+        let counts = [place.done, place.batch, self.steps, sums.batches, sums.samples].map(|n| n as i64);
+        let correct = sums.correct.map_or(-1, |n| n as i64);
+        all.insert("place.counts", Tensor::from_vec([&counts[..], &[correct]].concat(), 6));
+        let seconds = place.elapsed().as_secs_f64();
+        all.insert("place.sums", Tensor::from_vec(vec![sums.loss, seconds], 2));
+        all.insert("generator.now", words(&with_default(|g| g.get_state())));
+        all.insert("generator.dawn", words(if place.batch > 0 { &place.dawn } else { &[] }));
+        Checkpoint::new(all)
+    }
+
+    /// Puts everything back.
+    pub(super) fn restore(&mut self, from: &Checkpoint, observers: Observers) -> Result<Place, Error> {
+        let all = from.state();
+        let wrong = |what: &str, e: StateDictError| {
+            Error::Recipe(format!("the checkpoint's {what} does not fit: {e}"))
+        };
+        self.net.load_state_dict(&all.under("model")).map_err(|e| wrong("model", e))?;
+        self.optimizer.load_state_dict(&all.under("optimizer")).map_err(|e| wrong("optimizer", e))?;
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.load_state_dict(&all.under("scheduler")).map_err(|e| wrong("scheduler", e))?;
+        }
+        for (name, parameter) in self.net.named_parameters() {
+            parameter.set_grad(all.get(&format!("gradient.{name}")).cloned());
+        }
+        for (i, observer) in observers.iter_mut().enumerate() {
+            observer.load_state_dict(&all.under(&format!("observer.{i}")))?;
+        }
+        let incomplete = || Error::Recipe("the checkpoint does not say where training was".into());
+        let of = |name: &str, dtype, n| all.get(name).filter(|t| t.dtype() == dtype && t.shape() == [n]);
+        let counts = of("place.counts", DType::I64, 6).ok_or_else(incomplete)?.to_vec::<i64>();
+        let [done, batch, steps, batches, samples] =
+            [0, 1, 2, 3, 4].map(|i| usize::try_from(counts[i]).unwrap_or(0));
+        let sums = of("place.sums", DType::F64, 2).ok_or_else(incomplete)?.to_vec::<f64>();
+        let bytes =
+            |name| all.get(name).filter(|t| t.dtype() == DType::I64).map(bytes).ok_or_else(incomplete);
+        let now = bytes("generator.now")?;
+        with_default(|g| g.set_state(&now)).map_err(|e| Error::Recipe(format!("the checkpoint: {e}")))?;
+        self.steps = steps;
+        Ok(Place {
+            done,
+            batch,
+            dawn: bytes("generator.dawn")?,
+            sums: Sums { loss: sums[0], batches, correct: usize::try_from(counts[5]).ok(), samples },
+            before: Duration::try_from_secs_f64(sums[1]).unwrap_or_default(),
+            ..Place::new()
+        })
+    }
+
+    /// Writes a checkpoint if the last one is old enough.
+    pub(super) fn save_when_due(&mut self, place: &Place, observers: Observers) -> Result<(), Error> {
+        match &self.checkpoints {
+            Some(checkpoints) if checkpoints.due() => self.save_now(place, observers),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a checkpoint, if they are kept.
+    pub(super) fn save_now(&mut self, place: &Place, observers: Observers) -> Result<(), Error> {
+        if self.checkpoints.is_none() {
+            return Ok(());
+        }
+        let state = self.state(place, observers);
+        self.checkpoints.as_mut().map_or(Ok(()), |checkpoints| checkpoints.write(&state))
+    }
+}
+
+/// Bytes as whole numbers, the only ones that weight files and tensors share; the state of a generator has whole words.
+fn words(bytes: &[u8]) -> Tensor {
+    let words = bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().expect("eight bytes")));
+    Tensor::from_vec(words.collect::<Vec<_>>(), bytes.len() / 8)
+}
+
+fn bytes(words: &Tensor) -> Vec<u8> {
+    words.to_vec::<i64>().into_iter().flat_map(i64::to_le_bytes).collect()
+}
