@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::output::{say, terminal};
 use rekindle::Tensor;
 use rekindle::train::pictures;
-use rekindle::train::{Data, Part, Recipe, SETS, as_they_come, load};
+use rekindle::train::{Data, Part, Recipe, SETS, Source, load};
 use std::path::PathBuf;
 
 /// List the built-in data sets, or look into one
@@ -66,21 +66,24 @@ fn look_into(args: &Show) -> Result<(), Failure> {
     }
     let (mut recipe, _) = Recipe::find(&args.name)?;
     if let Some(folder) = &args.data {
-        recipe.set_folder(folder)?;
+        recipe.data.locate(folder).map_err(|e| Failure::failed(format!("--data: {e}")))?;
     }
     let data = load(&recipe, None)?;
-    say!("{}", recipe.data.set().about);
+    say!("{}", recipe.data.about());
     for (name, part) in data.parts() {
         say!(
             "{name:<11} x {:?} {}, y {:?} {}",
-            part.x.shape(),
-            part.x.dtype(),
+            part.x().shape(),
+            part.x().dtype(),
             part.y.shape(),
             part.y.dtype()
         );
     }
     counts(&data);
-    let (x, y) = as_they_come(&recipe, None)?;
+    let (x, y) = match &recipe.data {
+        Source::Set(set) => set.as_they_come(None)?,
+        _ => (data.train.x(), data.train.y.clone()),
+    };
     say!("\nfirst rows, before they are split");
     for i in 0..x.size(0).min(5) {
         say!("  {}", row(&x.select(0, i as isize), &y.select(0, i as isize)));

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::output::say;
-use rekindle::train::{RunDir, judge, load};
+use rekindle::train::{RunDir, Weights, judge};
 use std::path::PathBuf;
 
 /// Judge the model of a run on its training, validation and test data
@@ -24,9 +24,9 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = RunDir::open(&args.run)?;
-    let (recipe, net) = (run.recipe()?, run.net()?);
-    let data = load(&recipe, args.data.as_deref())?;
-    let judged = judge(&recipe, &net, &data)?;
+    let model = run.model(Weights::Final)?;
+    let data = model.data(args.data.as_deref())?;
+    let judged = judge(&model.recipe, &model.net, &data)?;
     if args.json {
         say!("{}", judged.json());
     } else {

@@ -2,14 +2,19 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the numbers stopped being finite, 130 and 143 stopped by Ctrl-C and SIGTERM.
 
+mod check;
 mod datasets;
 mod evaluate;
+mod init;
+mod inspect;
 mod output;
 mod plot;
+mod predict;
+mod shell;
 mod signals;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Train and judge neural-network classifiers, with PyTorch's words and PyTorch's numbers.
@@ -26,10 +31,16 @@ struct Cli {
 /// The commands; each is one file.
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Args),
+    Check(check::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
+    Predict(predict::Args),
+    Inspect(inspect::Args),
     Plot(plot::Args),
     Datasets(datasets::Args),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
@@ -38,10 +49,16 @@ fn main() -> ExitCode {
         rekindle::set_num_threads(n.into());
     }
     let result = match cli.command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Datasets(args) => datasets::run(&args),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
     };
     match result {
         Ok(()) => {
@@ -64,6 +81,10 @@ struct Failure {
 impl Failure {
     fn failed(message: String) -> Failure {
         Failure { message, code: 1 }
+    }
+
+    fn data(e: rekindle::data::Error) -> Failure {
+        Failure::failed(e.to_string())
     }
 }
 

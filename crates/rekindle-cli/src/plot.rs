@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::output::{say, terminal};
 use rekindle::train::pictures::{self, Choice, Format};
-use rekindle::train::{RunDir, judge, load};
+use rekindle::train::{Model, RunDir, Weights, judge};
 use std::path::PathBuf;
 
 /// Draw the pictures of a run into its plots/
@@ -42,19 +42,20 @@ enum Suffix {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = RunDir::open(&args.run)?;
-    let (recipe, net) = (run.recipe()?, run.net()?);
-    let data = load(&recipe, args.data.as_deref())?;
+    let model = run.model(Weights::Final)?;
+    let Model { recipe, net, .. } = &model;
+    let data = model.data(args.data.as_deref())?;
     if args.show {
-        say!("{}", pictures::text::of_run(&run, &net, &data, &terminal())?);
+        say!("{}", pictures::text::of_run(&run, net, &data, &terminal())?);
         return Ok(());
     }
     let format = match args.format {
         Suffix::Png => Format::Png,
         Suffix::Svg => Format::Svg,
     };
-    let judged = judge(&recipe, &net, &data)?;
+    let judged = judge(recipe, net, &data)?;
     let choice = Choice { names: args.what.clone(), format };
-    let drawn = pictures::draw(&run, &judged, &net, &data, &choice)?;
+    let drawn = pictures::draw(&run, &judged, net, &data, &choice)?;
     say!("{}", pictures::listed(&run, &drawn));
     Ok(())
 }

@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut training = watched(args, training).observer(signals.clone());
     let rows = training.fit()?;
     let trained = training.finish();
-    run.save_net(&trained.net)?;
+    run.save_model(&trained)?;
     let complete = rows.last().is_some_and(|row| row.epoch == trained.recipe.epochs);
     if let Some(code) = signals.exit_code().filter(|_| !complete) {
         let resume = format!("rekindle train --resume {}", run.path().display());
@@ -110,7 +110,7 @@ fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
     let (recipe, name) = recipe(args)?;
     let training = Training::new(&recipe, None)?;
     let run = RunDir::create(args.output.as_deref(), &name)?;
-    run.save_recipe(&training.recipe().with_folder_of(training.data()))?;
+    run.save_recipe(training.recipe())?;
     if !args.json && !args.quiet {
         print_head(training.recipe());
         say!("");
@@ -152,7 +152,7 @@ fn recipe(args: &Args) -> Result<(Recipe, String), Failure> {
         recipe.batch_size = Some(n as usize);
     }
     if let Some(folder) = &args.data {
-        recipe.set_folder(folder)?;
+        recipe.data.locate(folder).map_err(|e| Failure::failed(format!("--data: {e}")))?;
     }
     Ok((recipe, name))
 }

@@ -8,6 +8,7 @@
 use crate::state_dict::StateDict;
 use rekindle_tensor::{DType, Element, Tensor};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -84,7 +85,10 @@ impl StateDict {
         let mut entries: Vec<(&str, &Tensor)> = self.iter().collect();
         // Wide elements first keep every tensor aligned.
         entries.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size()));
-        let (mut header, mut end) = (String::from(r#"{"__metadata__":{"format":"pt"}"#), 0);
+        let mut metadata = self.metadata.clone();
+        metadata.insert("format".into(), "pt".into());
+        let metadata = serde_json::to_string(&metadata).expect("texts");
+        let (mut header, mut end) = (format!(r#"{{"__metadata__":{metadata}"#), 0);
         for (name, tensor) in &entries {
             let start = end;
             end += tensor.numel() * tensor.dtype().size();
@@ -131,7 +135,11 @@ fn read(mut source: impl Read, size: u64) -> Result<StateDict, String> {
     let header = take(&mut source, length)?;
     let header: Value = serde_json::from_slice(&header).map_err(|e| format!("damaged header: {e}"))?;
     let infos = infos(&header, data)?;
-    infos.iter().map(|info| Ok((info.name, info.tensor(&take(&mut source, info.range.len())?)?))).collect()
+    let tensors =
+        infos.iter().map(|info| Ok((info.name, info.tensor(&take(&mut source, info.range.len())?)?)));
+    let mut dict = tensors.collect::<Result<StateDict, String>>()?;
+    dict.metadata = metadata(&header);
+    Ok(dict)
 }
 
 /// The next `n` bytes, which the file's length has promised.
@@ -183,6 +191,13 @@ fn infos(header: &Value, size: u64) -> Result<Vec<Info<'_>>, String> {
         return Err(format!("damaged: {size} bytes of data, the header describes {end}"));
     }
     Ok(infos)
+}
+
+/// The texts beside the tensors; what is no text is not ours.
+fn metadata(header: &Value) -> BTreeMap<String, String> {
+    let texts = header.get("__metadata__").and_then(Value::as_object).into_iter().flatten();
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_string()));
+    texts.filter(|(name, _)| *name != "format").filter_map(text).collect()
 }
 
 /// What the header says of one tensor.

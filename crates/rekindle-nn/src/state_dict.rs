@@ -1,7 +1,7 @@
 //! Named tensors: the state of a network, an optimiser or a scheduler.
 
 use rekindle_tensor::{Tensor, no_grad};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 /// Tensors by name, in order: what [`state_dict`](crate::Parameters::state_dict) returns and files hold.
@@ -20,6 +20,8 @@ pub struct StateDict {
     entries: Vec<(String, Tensor)>,
     /// Where each name stands in `entries`.
     index: HashMap<String, usize>,
+    /// Texts that files keep beside the tensors.
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 impl StateDict {
@@ -63,6 +65,23 @@ impl StateDict {
     /// Whether there is no tensor.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Keeps a text beside the tensors, under a name of its own; files have it as safetensors' `__metadata__`.
+    ///
+    /// ```
+    /// let mut dict = rekindle_nn::StateDict::new();
+    /// dict.set_metadata("author", "Ada");
+    /// let again = rekindle_nn::StateDict::from_bytes(&dict.to_bytes()).unwrap();
+    /// assert_eq!(again.metadata("author"), Some("Ada"));
+    /// ```
+    pub fn set_metadata(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.metadata.insert(name.into(), text.into());
+    }
+
+    /// The text under this name.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.metadata.get(name).map(String::as_str)
     }
 
     /// Adds all of `other` under `prefix.name`: several states in one file.

@@ -1,10 +1,9 @@
 //! Weights against unbalanced classes, as arguments of the loss.
 
 use crate::error::Error;
-use crate::load::{Data, Part};
+use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::sets::Kind;
-use rekindle_tensor::DType;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::fmt;
@@ -98,23 +97,6 @@ impl Recipe {
         let rest = rest.trim_end().trim_end_matches(')');
         let loss = format!("{name}({rest}{comma}{argument})");
         Ok(Recipe { loss, class_weights: None, ..self.clone() })
-    }
-}
-
-impl Part {
-    /// How many samples each class has.
-    pub fn class_counts(&self, classes: usize) -> Vec<usize> {
-        let y = match self.y.shape() {
-            [_, columns] if *columns > 1 => self.y.argmax_dim(1, false),
-            _ => self.y.flatten(0, -1).to(DType::I64),
-        };
-        let mut counts = vec![0; classes];
-        for class in y.to_vec::<i64>() {
-            if let Some(count) = usize::try_from(class).ok().and_then(|class| counts.get_mut(class)) {
-                *count += 1;
-            }
-        }
-        counts
     }
 }
 

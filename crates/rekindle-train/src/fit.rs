@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::layers::output_numbers;
-use crate::load::{Data, Part};
 use crate::objective::Objective;
+use crate::part::{Data, Part};
 use crate::recipe::Recipe;
 use crate::trainer::PIECE;
 use rekindle_nn::loss::Decision;
@@ -37,8 +37,8 @@ pub(crate) fn check_fit(
 fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, Error> {
     net.eval();
     let train = &data.train;
-    let mut x = train.x.narrow(0, 0, 1);
-    let shape = x.shape()[1..].to_vec();
+    let mut x = train.inputs(0, 1);
+    let shape = train.sample_shape();
     let rows = recipe.batch_size.unwrap_or(usize::MAX).min(train.len());
     let (mut all, mut widest) = (0, 0);
     for (i, (layer, text)) in net.iter().zip(&recipe.net).enumerate() {
@@ -116,7 +116,7 @@ fn last_batch(recipe: &Recipe, net: &Sequential, train: &Part) -> Result<(), Err
     let buffers: Vec<(Tensor, Tensor)> =
         net.named_buffers().into_iter().map(|(_, b)| (b.clone(), b.copy())).collect();
     net.train();
-    let x = train.x.narrow(0, train.len() - rows, rows);
+    let x = train.inputs(train.len() - rows, rows);
     let fits = random::with_generator(&mut Generator::seeded(0), || check(|| no_grad(|| net.forward(&x))));
     buffers.iter().for_each(|(buffer, before)| _ = buffer.copy_(before));
     fits.map(drop).map_err(|e| {

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, guarded};
 use crate::finite::is_finite;
-use crate::load::{Data, Part};
 use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, ReportRow, display_width};
 use crate::objective::Objective;
+use crate::part::{Data, Part};
 use crate::recipe::Recipe;
 use crate::trainer::{figures, outputs};
 use rekindle_nn::loss::Decision;
@@ -121,7 +121,7 @@ pub(crate) fn judge_part(
     part: &Part,
     classes: &[String],
 ) -> Result<Judged, Error> {
-    let outputs = outputs(net, &part.x);
+    let outputs = outputs(net, part);
     if !is_finite(&outputs) {
         return Err(Error::Recipe(format!("the output of the {name} data is not finite")));
     }

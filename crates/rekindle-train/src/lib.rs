@@ -11,17 +11,19 @@
 mod call;
 mod checkpoint;
 mod class_weights;
+mod draft;
 mod error;
 mod finite;
 mod fit;
 mod history;
 mod judge;
 mod layers;
-mod load;
 pub mod metrics;
+mod model;
 mod objective;
 mod observer;
 mod optimizers;
+mod part;
 #[cfg(feature = "plot")]
 pub mod pictures;
 mod recipe;
@@ -29,6 +31,7 @@ mod run;
 mod run_dir;
 mod schedulers;
 mod sets;
+mod signature;
 mod source;
 mod toml_error;
 mod trainer;
@@ -37,22 +40,25 @@ mod word;
 pub use call::Call;
 pub use checkpoint::Checkpoint;
 pub use class_weights::ClassWeights;
+pub use draft::{Draft, draft};
 pub use error::Error;
 pub use history::{EpochRow, Figures};
 pub use judge::{Answers, Judged, Judgement, Mistake, judge};
 pub use layers::build_net;
-pub use load::{Data, Part, as_they_come, load};
+pub use model::{Model, Prediction};
 pub use objective::Objective;
 pub use observer::{
     BestWeights, CsvLog, EarlyStopping, Flow, JsonLog, Monitor, Observer, Progress, Step, Table,
 };
 pub use optimizers::build_optimizer;
+pub use part::{Data, Part};
 pub use recipe::{Measured, Recipe, Report, Stopping};
 pub use rekindle_nn::loss::Decision;
 pub use run::{Trained, Training, run};
-pub use run_dir::{Resumed, RunDir};
+pub use run_dir::{Resumed, RunDir, Weights};
 pub use sets::{Kind, SETS, Set, SetName};
-pub use source::{Source, Targets};
+pub use signature::{Input, Signature};
+pub use source::{SetSource, Source, SplitSizes, TableSource, Targets, load};
 pub use trainer::{LrFinder, Trainer, evaluate};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.

@@ -3,11 +3,10 @@
 use crate::class_weights::ClassWeights;
 use crate::error::Error;
 use crate::layers::build_net;
-use crate::load::Data;
 use crate::objective::Objective;
 use crate::schedulers::{Length, build_scheduler};
-use crate::sets::{Origin, Set};
-use crate::source::Source;
+use crate::sets::Set;
+use crate::source::{Source, Wrong};
 use rekindle_tensor::random::{Generator, with_generator};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -73,7 +72,7 @@ pub struct Recipe {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<Stopping>,
     /// The data.
-    #[serde(deserialize_with = "crate::source::complete")]
+    #[serde(deserialize_with = "crate::source::later")]
     pub data: Source,
     /// Which epochs are reported, and how they are measured.
     #[serde(default)]
@@ -176,8 +175,12 @@ impl Recipe {
     /// With line and column if a key is unknown or missing or a value has the wrong type; with the key if no run can
     /// use a value.
     pub fn from_toml(text: &str) -> Result<Recipe, Error> {
-        let recipe: Recipe =
-            toml::from_str(text).map_err(|e| Error::Recipe(crate::toml_error::line(text, &e)))?;
+        let place = |e: toml::de::Error| Error::Recipe(crate::toml_error::line(text, &e));
+        let mut recipe: Recipe = toml::from_str(text).map_err(place)?;
+        recipe.data = Source::read(text).map_err(|wrong| match wrong {
+            Wrong::Toml(e) => place(e),
+            Wrong::Keys(message) => Error::Recipe(message),
+        })?;
         recipe.check().map_err(Error::Recipe)?;
         Ok(recipe)
     }
@@ -230,31 +233,6 @@ impl Recipe {
                 Ok((Recipe::from_file(path)?, name))
             }
         }
-    }
-
-    /// Reads image files from `folder`.
-    ///
-    /// # Errors
-    /// If the data is made, so that there is nothing to read.
-    pub fn set_folder(&mut self, folder: &Path) -> Result<(), Error> {
-        let set = self.data.set();
-        if !matches!(set.origin, Origin::Images(_)) {
-            let name = set.name;
-            return Err(Error::Recipe(format!(
-                "--data: the points of {name} are made, not read; leave it out"
-            )));
-        }
-        self.data.folder = Some(folder.to_path_buf());
-        Ok(())
-    }
-
-    /// The recipe with the folder, as an absolute path, that its data was read from: so that the run can be judged later
-    /// and from elsewhere.
-    pub fn with_folder_of(&self, data: &Data) -> Recipe {
-        let mut recipe = self.clone();
-        recipe.data.folder =
-            data.folder.as_ref().map(|f| std::path::absolute(f).unwrap_or_else(|_| f.clone()));
-        recipe
     }
 
     /// An error with the recipe's file in front of it.

@@ -6,12 +6,13 @@ use crate::finite;
 use crate::fit::check_fit;
 use crate::history::EpochRow;
 use crate::layers::build_net;
-use crate::load::{Data, load};
 use crate::objective::Objective;
 use crate::observer::{EarlyStopping, Flow, Monitor, Observer};
 use crate::optimizers::build_optimizer;
+use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::schedulers::{Length, build_scheduler};
+use crate::source::load;
 use crate::trainer::{Parts, Scheduler, Trainer};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Parameters, Sequential};
@@ -89,6 +90,7 @@ impl Training {
             check_fit(&recipe, &net, &objective, &data)?;
             let scheduler = recipe.scheduler(data.train.len(), &mut *optimizer)?;
             let trainer = Trainer::of(net, objective, optimizer, finite::forward);
+            let recipe = Recipe { data: data.source.clone(), ..recipe };
             Ok(Training { trainer: recipe.options(trainer, scheduler), recipe, data })
         };
         guarded(prepare).map_err(|e| recipe.named(e))

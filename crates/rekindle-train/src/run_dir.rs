@@ -12,16 +12,34 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
-use crate::layers::build_net;
+use crate::model::Model;
 use crate::observer::{BestWeights, CsvLog, JsonLog};
 use crate::recipe::Recipe;
-use crate::run::Training;
-use rekindle_nn::{Parameters, Sequential, replace_file};
-use rekindle_tensor::random::{Generator, with_generator};
+use crate::run::{Trained, Training};
+use rekindle_nn::{Parameters, replace_file};
 use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// Which weights of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// Those of the end of training.
+    #[default]
+    Final,
+    /// Those of the best epoch.
+    Best,
+}
+
+impl Weights {
+    fn file(self) -> &'static str {
+        match self {
+            Weights::Final => "model.safetensors",
+            Weights::Best => "best.safetensors",
+        }
+    }
+}
 
 /// Where a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,10 +127,6 @@ impl RunDir {
         self.path.join("checkpoints")
     }
 
-    fn weights(&self) -> PathBuf {
-        self.path.join("model.safetensors")
-    }
-
     /// Writes the recipe down, with all that it left out.
     ///
     /// # Errors
@@ -130,38 +144,38 @@ impl RunDir {
         Recipe::from_file(&self.config())
     }
 
-    /// The trained net, in evaluation mode.
+    /// The model of the run, with the weights of its end or of its best epoch.
     ///
     /// # Errors
     /// If the weights are missing, damaged or not those of the recipe's net.
-    pub fn net(&self) -> Result<Sequential, Error> {
-        let recipe = self.recipe()?;
-        if !self.weights().exists() {
+    pub fn model(&self, weights: Weights) -> Result<Model, Error> {
+        let path = self.path.join(weights.file());
+        if !path.exists() {
             return Err(wrong(
-                &self.weights(),
+                &path,
                 "no such file: the run was not finished; go on with `rekindle train --resume`",
             ));
         }
-        let build = || build_net(&recipe.net).map_err(Error::Recipe);
-        let net = with_generator(&mut Generator::seeded(0), build)?;
-        net.load(self.weights())?;
-        net.eval();
-        Ok(net)
+        Model::new(self.recipe()?, &path)
     }
 
-    /// Writes the final weights.
+    /// Writes the final weights, with what has to be known about their data.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn save_net(&self, net: &Sequential) -> Result<(), Error> {
-        Ok(net.save(self.weights())?)
+    pub fn save_model(&self, trained: &Trained) -> Result<(), Error> {
+        let mut weights = trained.net.state_dict();
+        trained.data.signature().write_to(&mut weights);
+        Ok(weights.save(self.path.join(Weights::Final.file()))?)
     }
 
     /// Keeps what happens in a training here: the log of its epochs, checkpoints and the weights of the best epoch.
     pub fn keep(&self, training: Training) -> Training {
-        let monitor = training.recipe().monitor();
+        let best = BestWeights::new(self.path.join(Weights::Best.file()))
+            .monitor(training.recipe().monitor())
+            .signature(training.data().signature());
         training
-            .observer(BestWeights::new(self.path.join("best.safetensors")).monitor(monitor))
+            .observer(best)
             .observer(CsvLog::new(self.path.join("metrics.csv")))
             .observer(JsonLog::new(self.path.join("metrics.jsonl")))
             .checkpoints(&self.checkpoints())
@@ -182,7 +196,7 @@ impl RunDir {
             return Err(wrong(&self.path, cure));
         }
         let training = Training::new(&recipe, folder)?;
-        self.save_recipe(&recipe.with_folder_of(training.data()))?;
+        self.save_recipe(&training.recipe())?;
         self.forget(|epoch| epoch > done || !recipe.report.keeps(epoch))?;
         let warning = checkpoint.as_ref().and_then(|c| c.warning().map(String::from));
         let training = match checkpoint {
@@ -275,13 +289,15 @@ mod tests {
         run.save_recipe(&recipe).unwrap();
         let mut training = run.keep(Training::new(&recipe, None).unwrap());
         let rows = training.fit().unwrap();
-        let net = training.finish().net;
-        run.save_net(&net).unwrap();
+        let trained = training.finish();
+        run.save_model(&trained).unwrap();
 
         let run = RunDir::open(&path).unwrap();
         let (a, b) = (toml::to_string(&run.recipe().unwrap()), toml::to_string(&recipe));
         assert_eq!(a.unwrap(), b.unwrap());
-        assert_eq!(run.net().unwrap().state_dict().to_bytes(), net.state_dict().to_bytes());
+        let model = run.model(Weights::Final).unwrap();
+        assert_eq!(model.net.state_dict().to_bytes(), trained.net.state_dict().to_bytes());
+        assert_eq!(model.signature, Some(trained.data.signature()));
         let columns = run.log_columns().unwrap();
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         let expected = "epoch,step,train_loss,train_acc,val_loss,val_acc,test_loss,test_acc,lr,time";
@@ -300,7 +316,7 @@ mod tests {
         let e = RunDir::open(&path).unwrap_err().to_string();
         assert!(e.contains("there is no config.toml"), "{e}");
         fs::write(path.join("config.toml"), CIRCLES).unwrap();
-        let e = RunDir::open(&path).unwrap().net().err().unwrap().to_string();
+        let e = RunDir::open(&path).unwrap().model(Weights::Final).err().unwrap().to_string();
         assert!(e.contains("the run was not finished"), "{e}");
         fs::write(path.join("metrics.csv"), "epoch,lr\n1,0.1\n2\n").unwrap();
         let e = RunDir::open(&path).unwrap().log_columns().unwrap_err().to_string();

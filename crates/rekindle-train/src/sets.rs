@@ -4,9 +4,9 @@
 //! `[data]` gives the keys of the set and their defaults.
 
 use crate::error::Error;
-use crate::load::select;
+use crate::part::select;
 use crate::recipe::Recipe;
-use crate::source::Source;
+use crate::source::{SetSource, Source};
 use rekindle_data::ImageSet;
 use rekindle_data::synthetic::{
     Blobs, Classification, Points, make_circles, make_discs, make_gaussians, make_line, make_moons,
@@ -62,7 +62,8 @@ pub struct Set {
 }
 
 /// What targets are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// One of several classes for each sample.
     Classes,
@@ -78,9 +79,9 @@ pub(crate) type Drawn = (Tensor, Tensor);
 pub(crate) enum Origin {
     /// Made from the keys of the source: the set itself, and so many points more to validate with.
     Made {
-        draw: fn(&Source, usize) -> (Drawn, Option<Drawn>),
+        draw: fn(&SetSource, usize) -> (Drawn, Option<Drawn>),
         split: Order,
-        labels: fn(&Source) -> Vec<String>,
+        labels: fn(&SetSource) -> Vec<String>,
     },
     /// Read from files.
     Images(ImageSet),
@@ -221,7 +222,7 @@ impl Set {
     /// # Errors
     /// Never, as long as its recipe is valid.
     pub fn sizes(&self) -> Result<[usize; 3], Error> {
-        let data = Recipe::from_toml(self.recipe)?.data;
+        let data = self.source()?;
         let (all, test) = match self.origin {
             Origin::Images(_) => (70_000 - data.validation, 10_000),
             Origin::Made { .. } => {
@@ -233,14 +234,22 @@ impl Set {
         Ok([all - test, data.validation, test])
     }
 
+    /// The data of its own recipe.
+    pub(crate) fn source(&self) -> Result<SetSource, Error> {
+        match Recipe::from_toml(self.recipe)?.data {
+            Source::Set(source) => Ok(source),
+            _ => unreachable!("the recipe of a set is about the set"),
+        }
+    }
+
     pub(crate) fn of(source: SetName) -> &'static Set {
         SETS.iter().find(|set| set.source == source).expect("every name has an entry")
     }
 }
 
 const fn made(
-    draw: fn(&Source, usize) -> (Drawn, Option<Drawn>),
-    labels: fn(&Source) -> Vec<String>,
+    draw: fn(&SetSource, usize) -> (Drawn, Option<Drawn>),
+    labels: fn(&SetSource) -> Vec<String>,
 ) -> Origin {
     Origin::Made { draw, split: Order::Random, labels }
 }
@@ -249,18 +258,18 @@ fn numbered(classes: usize) -> Vec<String> {
     (0..classes).map(|class| class.to_string()).collect()
 }
 
-fn two(_: &Source) -> Vec<String> {
+fn two(_: &SetSource) -> Vec<String> {
     numbered(2)
 }
 
 /// Draws a set with its seed, and what it is validated with, with the next seed.
-fn twice(s: &Source, more: usize, draw: impl Fn(usize, u32) -> Points) -> (Drawn, Option<Drawn>) {
+fn twice(s: &SetSource, more: usize, draw: impl Fn(usize, u32) -> Points) -> (Drawn, Option<Drawn>) {
     let seed = s.random_state();
     let again = (more > 0).then(|| draw(more, seed.wrapping_add(1)).tensors());
     (draw(s.samples(), seed).tensors(), again)
 }
 
-fn blobs(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
+fn blobs(s: &SetSource, more: usize) -> (Drawn, Option<Drawn>) {
     let set = Blobs {
         n_samples: s.samples(),
         n_features: s.features.unwrap_or(2),
@@ -275,7 +284,7 @@ fn blobs(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
 
 /// Equal arms: what remains of the samples is not drawn. The points to validate with are some of a whole set, because
 /// arms of few points have other distances.
-fn spirals(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
+fn spirals(s: &SetSource, more: usize) -> (Drawn, Option<Drawn>) {
     let arms = s.arms.unwrap_or(1).max(1);
     let draw = |n: usize, seed: u32| {
         let mut r = RandomState::new(seed);
@@ -291,21 +300,21 @@ fn spirals(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
 }
 
 /// One table, whose last rows validate: another one would have other columns.
-fn table(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
+fn table(s: &SetSource, more: usize) -> (Drawn, Option<Drawn>) {
     let set = Classification { n_samples: s.samples() + more, ..s.classification() };
     let (x, y) = set.generate().tensors();
     let rows = |start, n| (x.narrow(0, start, n), y.narrow(0, start, n));
     (rows(0, s.samples()), (more > 0).then(|| rows(s.samples(), more)))
 }
 
-fn discs(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
+fn discs(s: &SetSource, more: usize) -> (Drawn, Option<Drawn>) {
     let draw = |n, seed| make_discs(n, s.noise(), seed);
     let seed = s.random_state();
     (draw(s.samples(), seed), (more > 0).then(|| draw(more, seed.wrapping_add(1))))
 }
 
 /// The points of the lecture; the validation points lie between 0 and 1, too, half a step further.
-fn line(s: &Source, more: usize) -> (Drawn, Option<Drawn>) {
+fn line(s: &SetSource, more: usize) -> (Drawn, Option<Drawn>) {
     let between = || {
         let x = make_line(more, 0.0, 0.0).0 + 0.5 / more as f64;
         let y = &x * 0.7 + 0.3;

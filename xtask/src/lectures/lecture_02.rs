@@ -204,7 +204,7 @@ fn trained_blobs(options: &Options, show: Show<'_>) -> Result<(), String> {
     let trained = rekindle::train::run(&recipe("02/model_4")?, Some(&options.data), &mut |_| {})
         .map_err(|e| e.to_string())?;
     let test = &trained.data.test;
-    let y_logits = no_grad(|| trained.net.forward(&test.x));
+    let y_logits = no_grad(|| trained.net.forward(&test.x()));
     // On these rows the lecture's GPU and PyTorch on a CPU agree to the last digit.
     let row = |i| -> String {
         let numbers = y_logits.select(0, i).to_vec::<f32>();

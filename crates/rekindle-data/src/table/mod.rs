@@ -161,6 +161,32 @@ impl Table {
         &self.text[start..self.ends[cell]]
     }
 
+    /// The number in a cell.
+    ///
+    /// # Errors
+    /// With the line and the column, if it is not a finite number.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    ///
+    /// ```
+    /// use rekindle_data::table::Table;
+    ///
+    /// let table = Table::new("people", &["name", "age"], [["Ada", "36"]])?;
+    /// assert_eq!(table.number(0, 1)?, 36.0);
+    /// let error = table.number(0, 0).unwrap_err().to_string();
+    /// assert!(error.starts_with("people: line 2, column `name`: `Ada` is not a number"), "{error}");
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn number(&self, row: usize, column: usize) -> Result<f64> {
+        let cell = self.cell(row, column);
+        cell::parse_number(cell).map_err(|why| {
+            let (what, remedy) = why.explain(cell);
+            self.complain(row, column, what, remedy)
+        })
+    }
+
     /// The line of the file on which a row begins, from 1.
     ///
     /// # Panics

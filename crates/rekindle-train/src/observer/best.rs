@@ -3,6 +3,7 @@
 use super::{Flow, Observer};
 use crate::error::Error;
 use crate::history::EpochRow;
+use crate::signature::Signature;
 use rekindle_nn::{Parameters, StateDict};
 use rekindle_tensor::{DType, Tensor};
 use std::path::PathBuf;
@@ -117,17 +118,24 @@ pub(super) fn copies(net: &dyn Parameters) -> StateDict {
 pub struct BestWeights {
     path: PathBuf,
     best: Best,
+    signature: Option<Signature>,
 }
 
 impl BestWeights {
     /// Into this file, in the safetensors format.
     pub fn new(path: impl Into<PathBuf>) -> BestWeights {
-        BestWeights { path: path.into(), best: Best::default() }
+        BestWeights { path: path.into(), best: Best::default(), signature: None }
     }
 
     /// What says which epoch is best.
     pub fn monitor(mut self, monitor: Monitor) -> Self {
         self.best.monitor = monitor;
+        self
+    }
+
+    /// Keeps what has to be known about the data of the weights in the file, too.
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
         self
     }
 }
@@ -138,10 +146,10 @@ impl Observer for BestWeights {
     }
 
     fn end(&mut self, _: &dyn Parameters) -> Result<(), Error> {
-        match self.best.weights() {
-            Some(weights) => Ok(weights.save(&self.path)?),
-            None => Ok(()),
-        }
+        let Some(weights) = self.best.weights() else { return Ok(()) };
+        let mut weights = weights.clone();
+        self.signature.iter().for_each(|signature| signature.write_to(&mut weights));
+        Ok(weights.save(&self.path)?)
     }
 
     fn state_dict(&self) -> StateDict {

@@ -4,12 +4,12 @@ pub mod text;
 
 use crate::error::{Error, guarded};
 use crate::judge::{Answers, BINS, Judged, Judgement};
-use crate::load::{Data, Part};
 use crate::metrics::{self, Scores, Task};
 use crate::objective::Objective;
+use crate::part::{Data, Part, class_numbers};
 use crate::run_dir::RunDir;
 use crate::sets::Kind;
-use crate::trainer::outputs;
+use crate::trainer::outputs_of;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Parameters, Sequential};
 use rekindle_plot::{self as plot, Plot};
@@ -126,17 +126,17 @@ pub fn of_data(data: &Data) -> Plot {
     if data.image.is_some() {
         let rows = spaced(train.len(), MOST_IMAGES);
         let labels = class_numbers(&train.y.index_select(0, &rows));
-        return plot::image_grid(&as_images(&train.x.index_select(0, &rows), data), &labels)
+        return plot::image_grid(&as_images(&train.x().index_select(0, &rows), data), &labels)
             .class_names(data.classes.clone());
     }
-    if data.classes.is_empty() && train.x.size(1) == 1 {
-        return plot::predictions((&train.x, &train.y), (&data.test.x, &data.test.y), None);
+    if data.classes.is_empty() && train.x().size(1) == 1 {
+        return plot::predictions((&train.x(), &train.y), (&data.test.x(), &data.test.y), None);
     }
     match scatter(data) {
         Ok(plot) => plot,
         Err(_) => {
-            let columns: Vec<(String, Tensor)> = (0..train.x.size(1).min(9))
-                .map(|c| (format!("x{}", c + 1), train.x.select(1, c as isize)))
+            let columns: Vec<(String, Tensor)> = (0..train.x().size(1).min(9))
+                .map(|c| (format!("x{}", c + 1), train.x().select(1, c as isize)))
                 .collect();
             let named: Vec<(&str, &Tensor)> = columns.iter().map(|(name, t)| (name.as_str(), t)).collect();
             plot::weights_histogram(&named).title("Columns of the training data")
@@ -228,7 +228,7 @@ impl Subject<'_> {
 }
 
 fn plane(part: &Part) -> Result<(), String> {
-    match part.x.shape()[1..] {
+    match part.x().shape()[1..] {
         [2] => Ok(()),
         ref shape => Err(format!("it needs two features; the samples have the shape {shape:?}")),
     }
@@ -260,7 +260,7 @@ fn data(s: &Subject) -> Drawing {
 fn scatter(data: &Data) -> Drawing {
     plane(&data.train)?;
     let (labels, names) = combined(&data.train.y, data)?;
-    Ok(plot::scatter(&data.train.x, &labels)
+    Ok(plot::scatter(&data.train.x(), &labels)
         .class_names(names)
         .title("Training data")
         .x_label("x1")
@@ -287,17 +287,9 @@ fn combined(y: &Tensor, data: &Data) -> Result<(Tensor, Vec<String>), String> {
     }
 }
 
-/// Class numbers, from numbers, zeros and ones, or one-hot rows.
-fn class_numbers(y: &Tensor) -> Tensor {
-    match y.shape() {
-        [_, columns] if *columns > 1 => y.argmax_dim(1, false),
-        _ => y.flatten(0, -1).to(DType::I64),
-    }
-}
-
 /// The probabilities of the classes of [`combined`]: labels are independent of each other.
 fn probabilities(objective: &Objective, net: &Sequential, kind: Kind, x: &Tensor) -> Tensor {
-    let p = objective.probabilities(&no_grad(|| outputs(net, &x.to(DType::F32))));
+    let p = objective.probabilities(&no_grad(|| outputs_of(net, &x.to(DType::F32))));
     if kind != Kind::Labels {
         return p;
     }
@@ -332,7 +324,7 @@ fn regions(s: &Subject, picture: Regions) -> Drawing {
     let (train, names) = combined(&s.data.train.y, s.data)?;
     let (test, _) = combined(&s.data.test.y, s.data)?;
     let ask = |x: &Tensor| probabilities(&s.objective, s.net, s.data.kind, x);
-    let panels = [("Train", &s.data.train.x, &train), ("Test", &s.data.test.x, &test)];
+    let panels = [("Train", &s.data.train.x(), &train), ("Test", &s.data.test.x(), &test)];
     Ok(picture(&ask, &panels).class_names(names).x_label("x1").y_label("x2"))
 }
 
@@ -341,10 +333,10 @@ fn predictions(s: &Subject) -> Drawing {
         return Err("it needs a regression".into());
     };
     let (train, test) = (&s.data.train, &s.data.test);
-    if train.x.shape()[1..] != [1] || target.numel() != test.len() {
+    if train.x().shape()[1..] != [1] || target.numel() != test.len() {
         return Err("it needs one feature and one target".into());
     }
-    Ok(plot::predictions((&train.x, &train.y), (&test.x, &test.y), Some(predicted)))
+    Ok(plot::predictions((&train.x(), &train.y), (&test.x(), &test.y), Some(predicted)))
 }
 
 fn spaced(n: usize, most: usize) -> Tensor {
@@ -379,7 +371,7 @@ fn shown(s: &Subject, rows: &Tensor) -> Drawing {
     }
     let (p, target) = s.classes()?;
     let pick = |t: &Tensor| t.index_select(0, rows);
-    let images = as_images(&pick(&s.data.test.x), s.data);
+    let images = as_images(&pick(&s.data.test.x()), s.data);
     Ok(plot::image_predictions(&images, &pick(target), &pick(p)).class_names(s.test.class_names()))
 }
 

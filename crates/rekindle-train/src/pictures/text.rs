@@ -2,8 +2,8 @@
 
 use super::{Log, as_images, class_numbers, combined, plane, probabilities, series, spaced};
 use crate::error::Error;
-use crate::load::Data;
 use crate::objective::Objective;
+use crate::part::Data;
 use crate::run_dir::RunDir;
 use rekindle_nn::Sequential;
 use rekindle_nn::loss::Decision;
@@ -33,7 +33,7 @@ pub fn of_run(run: &RunDir, net: &Sequential, data: &Data, terminal: &Terminal) 
         && let Ok((labels, names)) = combined(&data.test.y, data)
     {
         let ask = |x: &Tensor| probabilities(&objective, net, data.kind, x);
-        text += &terminal.clone().class_names(names).boundary(&ask, &data.test.x, &labels);
+        text += &terminal.clone().class_names(names).boundary(&ask, &data.test.x(), &labels);
     }
     Ok(text)
 }
@@ -44,15 +44,15 @@ pub fn of_data(data: &Data, terminal: &Terminal) -> String {
     if data.image.is_some() {
         return images(data);
     }
-    if data.classes.is_empty() && train.x.size(1) == 1 {
+    if data.classes.is_empty() && train.x().size(1) == 1 {
         let points = |x: &Tensor, y: &Tensor| -> Vec<(f64, f64)> {
             x.to_vec::<f32>().into_iter().zip(y.to_vec::<f32>()).map(|(x, y)| (x.into(), y.into())).collect()
         };
-        let (train, test) = (points(&train.x, &train.y), points(&data.test.x, &data.test.y));
+        let (train, test) = (points(&train.x(), &train.y), points(&data.test.x(), &data.test.y));
         return terminal.curves(&[("train", &train), ("test", &test)], "y");
     }
     match (plane(train), combined(&train.y, data)) {
-        (Ok(()), Ok((labels, names))) => terminal.clone().class_names(names).scatter(&train.x, &labels),
+        (Ok(()), Ok((labels, names))) => terminal.clone().class_names(names).scatter(&train.x(), &labels),
         _ => String::new(),
     }
 }
@@ -63,7 +63,7 @@ fn images(data: &Data) -> String {
     let (across, down) = IMAGES;
     let rows = spaced(data.train.len(), across * down);
     let pick = |t: &Tensor| t.index_select(0, &rows);
-    let images = as_images(&pick(&data.train.x), data);
+    let images = as_images(&pick(&data.train.x()), data);
     let labels = class_numbers(&pick(&data.train.y)).to_vec::<i64>();
     let (height, width) = (images.size(2), images.size(3));
     let pixels = images.select(1, 0).to_vec::<f32>();

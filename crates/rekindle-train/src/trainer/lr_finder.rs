@@ -3,7 +3,7 @@
 use super::Trainer;
 use super::pass::Batches;
 use crate::error::{Error, guarded};
-use crate::load::Part;
+use crate::part::Part;
 use rekindle_nn::{Module, StateDict};
 use rekindle_tensor::random::with_default;
 

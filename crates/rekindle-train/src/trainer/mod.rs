@@ -14,9 +14,9 @@ use crate::error::{Error, guarded};
 use crate::finite::{Watch, finite};
 use crate::history::{EpochRow, Figures};
 use crate::judge::{Judged, judge_part};
-use crate::load::Part;
 use crate::objective::Objective;
 use crate::observer::{Monitor, Observer};
+use crate::part::Part;
 use crate::recipe::{Measured, Report};
 use pass::Place;
 use rekindle_nn::Module;
@@ -58,8 +58,8 @@ pub(crate) const PIECE: usize = 16 * 1024;
 ///
 /// let test = part(2);
 /// println!("{}", trainer.evaluate(&test)?); // scikit-learn's report, a confusion matrix and the worst samples
-/// let classes = trainer.predict(&test.x); // I64 [n]
-/// let p = trainer.predict_proba(&test.x); // F64 [n, 2]
+/// let classes = trainer.predict(&test.x()); // I64 [n]
+/// let p = trainer.predict_proba(&test.x()); // F64 [n, 2]
 /// # assert_eq!((classes.shape(), p.shape()), (&[200][..], &[200, 2][..]));
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
@@ -320,7 +320,7 @@ impl<N: Module> Trainer<N> {
     #[track_caller]
     pub fn predict(&self, x: &Tensor) -> Tensor {
         self.net.eval();
-        self.objective.decide(&outputs(&self.net, x))
+        self.objective.decide(&outputs_of(&self.net, x))
     }
 
     /// The probability of each class, F64 `[n, classes]`, or of each label `[n, labels]`.
@@ -333,7 +333,7 @@ impl<N: Module> Trainer<N> {
             rekindle_tensor::mistake!("predict_proba: {} is a regression; use predict", self.objective.loss);
         }
         self.net.eval();
-        self.objective.of_all_classes(&outputs(&self.net, x))
+        self.objective.of_all_classes(&outputs_of(&self.net, x))
     }
 
     /// Holds data, net and loss against each other on a few samples.
@@ -345,10 +345,8 @@ impl<N: Module> Trainer<N> {
                 return Err(Error::Recipe(format!("the {name} data: {n} samples with {targets} targets")));
             }
             self.net.eval();
-            let few = |t: &Tensor| t.narrow(0, 0, n.min(2));
-            let loss = || {
-                Ok(no_grad(|| self.objective.loss.forward(&self.net.forward(&few(&part.x)), &few(&part.y))))
-            };
+            let few = part.first(2);
+            let loss = || Ok(no_grad(|| self.objective.loss.forward(&self.net.forward(&few.x()), &few.y)));
             guarded(loss).map_err(|e| e.at(format_args!("the {name} data")))?;
         }
         Ok(())
@@ -368,13 +366,21 @@ impl<N: Module> Trainer<N> {
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
 pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures {
-    figures(objective, &outputs(net, &part.x), part)
+    figures(objective, &outputs(net, part), part)
 }
 
 /// The outputs of a net for all samples, in pieces.
-pub(crate) fn outputs(net: &dyn Module, x: &Tensor) -> Tensor {
-    let n = x.size(0);
-    let piece = |start| no_grad(|| net.forward(&x.narrow(0, start, PIECE.min(n - start))));
+pub(crate) fn outputs(net: &dyn Module, part: &Part) -> Tensor {
+    in_pieces(net, part.len(), |start, n| part.inputs(start, n))
+}
+
+/// The outputs of a net for some inputs, in pieces.
+pub(crate) fn outputs_of(net: &dyn Module, x: &Tensor) -> Tensor {
+    in_pieces(net, x.size(0), |start, n| x.narrow(0, start, n))
+}
+
+fn in_pieces(net: &dyn Module, n: usize, inputs: impl Fn(usize, usize) -> Tensor) -> Tensor {
+    let piece = |start| no_grad(|| net.forward(&inputs(start, PIECE.min(n - start))));
     Tensor::cat(&(0..n).step_by(PIECE).map(piece).collect::<Vec<_>>(), 0)
 }
 

@@ -1,13 +1,13 @@
 //! The loop itself: epochs, batches, updates, and the figures of each epoch.
 
-use super::{Parts, Trainer, figures, outputs};
+use super::{PIECE, Parts, Trainer, figures, outputs};
 use crate::error::{Error, guarded};
 use crate::finite::{finite, is_finite};
 use crate::history::{EpochRow, Figures, Sums};
-use crate::load::Part;
 use crate::observer::{Flow, Observer, Step};
+use crate::part::Part;
 use crate::recipe::Measured;
-use rekindle_data::{DataLoader, TensorDataset};
+use rekindle_data::DataLoader;
 use rekindle_nn::Module;
 use rekindle_nn::optim::clip_grad_norm_;
 use rekindle_tensor::random::with_default;
@@ -22,10 +22,10 @@ pub(crate) struct Batches {
 
 impl Batches {
     pub(super) fn new<N>(trainer: &Trainer<N>, train: &Part) -> Batches {
-        let loader = trainer.options.batch_size.map(|size| {
-            let set = TensorDataset::new(train.x.clone(), train.y.clone());
-            DataLoader::new(set).batch_size(size).shuffle(trainer.options.shuffle)
-        });
+        let loader = trainer
+            .options
+            .batch_size
+            .map(|size| DataLoader::new(train.dataset()).batch_size(size).shuffle(trainer.options.shuffle));
         Batches { loader, train: train.clone() }
     }
 
@@ -36,7 +36,7 @@ impl Batches {
 
     /// The batches after the first `done` ones. What an order draws is drawn now.
     pub(super) fn from(&self, done: usize) -> impl Iterator<Item = (Tensor, Tensor)> + '_ {
-        let whole = self.loader.is_none().then(|| (self.train.x.clone(), self.train.y.clone()));
+        let whole = self.loader.is_none().then(|| (self.train.x(), self.train.y.clone()));
         let batches = self.loader.as_ref().map(|loader| {
             let mut batches = loader.iter();
             if done > 0 {
@@ -135,7 +135,10 @@ impl<N: Module> Trainer<N> {
     fn inputs(&self, parts: Parts) -> Result<(), Error> {
         let named = [("train", Some(parts.train)), ("validation", parts.validation), ("test", parts.test)];
         for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
-            finite(|| format!("the {name} data"), &part.x).map_err(|tensor| self.stop(1, 1, tensor))?;
+            for start in (0..part.len()).step_by(PIECE) {
+                let x = part.inputs(start, PIECE.min(part.len() - start));
+                finite(|| format!("the {name} data"), &x).map_err(|tensor| self.stop(1, 1, tensor))?;
+            }
             finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
         }
         Ok(())
@@ -249,7 +252,7 @@ impl<N: Module> Trainer<N> {
     fn judge(&self, place: &Place, name: &str, part: &Part) -> Result<Figures, Error> {
         let stop =
             |what: &str| self.stop(place.epoch(), place.batch, format!("the {what} of the {name} data"));
-        let outputs = outputs(&self.net, &part.x);
+        let outputs = outputs(&self.net, part);
         if !is_finite(&outputs) {
             return Err(stop("output"));
         }

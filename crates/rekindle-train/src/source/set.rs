@@ -1,12 +1,19 @@
-//! The data of a recipe: what it may be.
+//! Built-in data sets as the data of a recipe.
 
+use super::{Loading, Only, Reads, Source, Targets, as_targets, is_default, suits};
 use crate::call::nearest;
+use crate::error::Error;
 use crate::objective::Objective;
-use crate::sets::{Kind, Origin, Set, SetName};
+use crate::part::{Data, Part, select};
+use crate::sets::{Drawn, Kind, Order, Origin, Set, SetName};
+use crate::signature::Input;
+use rekindle_data::split::{random_split, stratified_train_test_split, train_test_split};
 use rekindle_data::synthetic::Classification;
-use rekindle_nn::loss::Decision;
-use serde::{Deserialize, Deserializer, Serialize};
-use std::path::PathBuf;
+use rekindle_data::{ImageSet, LabelledImages, Root};
+use rekindle_tensor::Tensor;
+use rekindle_tensor::random::Generator;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The most numbers that are made for a recipe: a quarter of a gigabyte in f64.
 const MOST_NUMBERS: usize = 1 << 25;
@@ -14,11 +21,10 @@ const MOST_NUMBERS: usize = 1 << 25;
 /// The most classes of made data.
 const MOST_CLASSES: usize = 1000;
 
-/// Where the data comes from: a built-in set and its keys. What a recipe leaves out has the value that it has in the
-/// set's own recipe.
+/// A built-in set and its keys. What a recipe leaves out has the value that it has in the set's own recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+pub struct SetSource {
     /// The set.
     pub source: SetName,
     /// Number of points.
@@ -81,32 +87,12 @@ pub struct Source {
     pub folder: Option<PathBuf>,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-/// How class labels are given to the loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Targets {
-    /// As the loss expects them: floats 0 and 1 for binary losses, class indices for the others.
-    #[default]
-    Auto,
-    /// One-hot rows of floats.
-    OneHot,
-}
-
-/// Reads a source: refuses keys that its set does not have, with their place, and fills in what is left out.
-pub(crate) fn complete<'de, D: Deserializer<'de>>(toml: D) -> Result<Source, D::Error> {
-    let given = Source::deserialize(toml)?;
-    filled(given).map_err(serde::de::Error::custom)
-}
-
-fn filled(given: Source) -> Result<Source, String> {
+/// Refuses keys that the set does not have, and fills in what is left out.
+fn filled(given: SetSource) -> Result<SetSource, String> {
     let set = Set::of(given.source);
-    let table = |source: &Source| toml::Table::try_from(source).map_err(|e| e.to_string());
+    let table = |source: &SetSource| toml::Table::try_from(source).map_err(|e| e.to_string());
     let mut keys = table(&given)?;
-    let own: Own = toml::from_str(set.recipe).map_err(|e| e.to_string())?;
+    let own: Only<SetSource> = toml::from_str(set.recipe).map_err(|e| e.to_string())?;
     let own = table(&own.data)?;
     let others: &[&str] = match set.origin {
         Origin::Images(_) => &["validation", "targets", "classes", "flatten", "class_names", "folder"],
@@ -128,13 +114,7 @@ fn filled(given: Source) -> Result<Source, String> {
     keys.try_into().map_err(|e: toml::de::Error| e.message().to_string())
 }
 
-/// The part of a set's recipe that gives the defaults.
-#[derive(Deserialize)]
-struct Own {
-    data: Source,
-}
-
-impl Source {
+impl SetSource {
     /// The built-in set that it is taken from.
     pub fn set(&self) -> &'static Set {
         Set::of(self.source)
@@ -179,35 +159,15 @@ impl Source {
         }
     }
 
-    /// Values that no data can be made with, or that the loss cannot learn.
-    pub(crate) fn check(&self, objective: &Objective) -> Result<(), String> {
-        let set = self.set();
-        let classes = match &set.origin {
-            Origin::Images(_) => self.check_images()?,
-            Origin::Made { labels, .. } => {
-                self.check_made()?;
-                self.names(labels(self))?.len()
-            }
-        };
-        let name = set.name;
-        let one_hot = self.targets == Targets::OneHot;
-        match (set.kind, objective.decision) {
-            (Kind::Numbers, Decision::None) | (Kind::Labels, Decision::None) => Ok(()),
-            (Kind::Numbers, _) => Err(format!(
-                "loss: the targets of {name} are numbers, which it cannot learn; take MSELoss or L1Loss"
-            )),
-            (Kind::Labels, Decision::Largest) => Err(format!(
-                "loss: a sample of {name} may have several labels, and this loss gives it one class; take BCEWithLogitsLoss"
-            )),
-            (Kind::Classes, Decision::None) if !one_hot => Err(format!(
-                "loss: it learns numbers, and the targets of {name} are classes; take BCEWithLogitsLoss (two classes) or CrossEntropyLoss, or set data.targets = \"one_hot\""
-            )),
-            (Kind::Classes, Decision::Logit | Decision::Probability) if classes != 2 && !one_hot => {
-                Err(format!(
-                    "data: a yes-or-no loss such as BCEWithLogitsLoss separates two classes, not {classes}; choose two, or take CrossEntropyLoss with one output for each"
-                ))
-            }
-            _ => Ok(()),
+    /// Inputs and targets as they come, before anything is split, chosen or converted: points of made sets in F64, training
+    /// images in the files' order.
+    ///
+    /// # Errors
+    /// As [`load`](crate::load).
+    pub fn as_they_come(&self, folder: Option<&Path>) -> Result<(Tensor, Tensor), Error> {
+        match &self.set().origin {
+            Origin::Made { draw, .. } => Ok(draw(self, 0).0),
+            Origin::Images(set) => Ok(set.open(folder.or(self.folder.as_deref())).train()?.tensors()),
         }
     }
 
@@ -269,11 +229,146 @@ impl Source {
     }
 }
 
+impl Reads for SetSource {
+    fn complete(self) -> Result<Self, String> {
+        filled(self)
+    }
+
+    fn check(&self, objective: &Objective) -> Result<(), String> {
+        let set = self.set();
+        let classes = match &set.origin {
+            Origin::Images(_) => self.check_images()?,
+            Origin::Made { labels, .. } => {
+                self.check_made()?;
+                self.names(labels(self))?.len()
+            }
+        };
+        suits(objective, set.kind, classes, self.targets, set.name)
+    }
+
+    fn load(&self, how: &Loading) -> Result<Data, Error> {
+        match &self.set().origin {
+            Origin::Made { draw, split, labels } => {
+                let classes = self.names(labels(self)).map_err(Error::Recipe)?;
+                let part = |(x, y): Drawn| {
+                    Part::new(x.float(), as_targets(&y, how.objective, self.targets, classes.len()))
+                };
+                let (drawn, more) = draw(self, self.validation);
+                let (train, test) = in_two(self, drawn, *split)?;
+                let (train, validation, test) = (part(train), more.map(part), part(test));
+                let (kind, input) = (self.set().kind, Input::Numbers(train.sample_shape()));
+                let (image, source, remarks) = (None, Source::Set(self.clone()), Vec::new());
+                Ok(Data { train, validation, test, kind, classes, input, image, source, remarks })
+            }
+            Origin::Images(set) => image_data(*set, self, how),
+        }
+    }
+
+    fn locate(&mut self, path: &Path) -> Result<(), String> {
+        let set = self.set();
+        if !matches!(set.origin, Origin::Images(_)) {
+            return Err(format!("the points of {} are made, not read; leave it out", set.name));
+        }
+        self.folder = Some(path.to_path_buf());
+        Ok(())
+    }
+
+    fn about(&self) -> String {
+        self.set().about.into()
+    }
+}
+
+fn in_two(source: &SetSource, (x, y): Drawn, order: Order) -> Result<(Drawn, Drawn), Error> {
+    let (n, test_size) = (x.size(0), source.test_size.unwrap_or(0.0));
+    if order == Order::AsMade {
+        let test = (test_size * n as f64).ceil() as usize;
+        let rows = |start, len| (x.narrow(0, start, len), y.narrow(0, start, len));
+        return Ok((rows(0, n - test), rows(n - test, test)));
+    }
+    let split = if source.stratify && y.dim() == 1 {
+        let labels = y.to_vec::<i64>();
+        // A class with one sample cannot be on both sides; the splitter says which.
+        rekindle_tensor::check(|| stratified_train_test_split(&labels, test_size, source.random_state()))
+            .map_err(|e| Error::Recipe(format!("data.stratify: {e}")))?
+    } else {
+        train_test_split(n, test_size, source.random_state())
+    };
+    let rows = |rows: &[usize]| (select(&x, rows), select(&y, rows));
+    Ok((rows(&split.train), rows(&split.test)))
+}
+
+fn image_data(set: ImageSet, choice: &SetSource, how: &Loading) -> Result<Data, Error> {
+    let root = Root::from(how.folder.or(choice.folder.as_deref()));
+    let folder = root.folder().map(Path::to_path_buf);
+    let source = set.open(root);
+    let part =
+        |name: &str, images: LabelledImages| image_part(name, images, choice, how).map_err(Error::Recipe);
+    let images = source.train()?;
+    let name = |c: usize| images.classes.get(c).map_or_else(|| c.to_string(), |name| name.to_string());
+    let classes = match &choice.classes {
+        None => (0..images.classes.len()).map(name).collect(),
+        Some(chosen) => chosen.iter().map(|&c| name(c)).collect(),
+    };
+    let classes = choice.names(classes).map_err(Error::Recipe)?;
+    let (rows, columns) = (images.images.shape[1], images.images.shape[2]);
+    let (train, validation) = hold_out(part("training", images)?, choice.validation, how.seed)?;
+    let test = part("test", source.test()?)?;
+    let (kind, image, remarks) = (Kind::Classes, Some([1, rows, columns]), Vec::new());
+    let input = Input::Numbers(train.sample_shape());
+    // An absolute path: the run can be judged later and from elsewhere.
+    let folder = folder.map(|f| std::path::absolute(&f).unwrap_or(f));
+    let source = Source::Set(SetSource { folder, ..choice.clone() });
+    Ok(Data { train, validation, test, kind, classes, input, image, source, remarks })
+}
+
+/// Takes the images to validate with out of the training images, as `torch.utils.data.random_split` does with a
+/// generator of the recipe's seed.
+fn hold_out(train: Part, held: usize, seed: i64) -> Result<(Part, Option<Part>), Error> {
+    let n = train.len();
+    if held == 0 {
+        return Ok((train, None));
+    }
+    if held >= n {
+        return Err(Error::Recipe(format!(
+            "data.validation = {held}: of {n} training images it leaves none to train on"
+        )));
+    }
+    let rows = random_split(&[n - held, held], &mut Generator::seeded(seed as u64));
+    Ok((train.pick(&rows[0]), Some(train.pick(&rows[1]))))
+}
+
+fn image_part(name: &str, images: LabelledImages, choice: &SetSource, how: &Loading) -> Result<Part, String> {
+    let known = images.classes.len();
+    let all: Vec<usize> = (0..known).collect();
+    let chosen = choice.classes.as_ref().unwrap_or(&all);
+    if let Some(class) = chosen.iter().find(|&&c| c >= known) {
+        return Err(format!("data.classes: there is no class {class}; the classes are 0 to {}", known - 1));
+    }
+    let absent = chosen.iter().find(|&&c| !images.labels.iter().any(|&label| usize::from(label) == c));
+    if let Some(class) = absent.filter(|_| images.is_empty() || choice.classes.is_some()) {
+        return Err(format!(
+            "data: of the {} {name} images none is of class {class}; take other files or classes",
+            images.len()
+        ));
+    }
+    let (x, mut y) = if choice.classes.is_some() { images.pick(chosen) } else { images }.tensors();
+    if choice.classes.is_some() {
+        // The labels become the positions of the chosen classes; each label is one of them.
+        let mut position = vec![0; known];
+        chosen.iter().enumerate().for_each(|(at, &class)| position[class] = at as i64);
+        y = Tensor::from_vec(
+            y.data::<i64>().iter().map(|&label| position[label as usize]).collect(),
+            y.shape(),
+        );
+    }
+    let x = if choice.flatten { x.flatten(1, -1) } else { x };
+    Ok(Part::new(x, as_targets(&y, how.objective, choice.targets, chosen.len())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{CIRCLES, Recipe, load};
-    use rekindle_tensor::Tensor;
 
     fn says(from: &str, to: &str) -> String {
         assert!(CIRCLES.contains(from), "the recipe has {from:?}");

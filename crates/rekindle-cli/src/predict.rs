@@ -1,0 +1,97 @@
+//! `rekindle predict`: asks the model of a run about new samples.
+
+mod write;
+
+use crate::Failure;
+use rekindle::data::table::{CsvOptions, CsvReader, Header};
+use rekindle::train::{Input, Model, RunDir, Weights};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use write::{Format, Writer};
+
+/// Rows that are asked about at once.
+const PIECE: usize = 4096;
+
+/// Ask the model of a run about new samples: a class and the probability of each, labels, or numbers
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  rekindle predict runs/iris-001 new.csv                       CSV on standard output, a row for each row
+  rekindle predict runs/iris-001 new.csv --output answers.csv  into a file (.csv, .jsonl)
+  cat new.csv | rekindle predict runs/iris-001 - | head -3     from standard input
+  rekindle predict runs/iris-001 new.csv --keep                the columns of the input, too
+  rekindle predict runs/iris-001 new.csv --weights best        the weights of the best epoch
+
+The columns are `predicted` and `probability_CLASS` for each class; of a regression `predicted`.")]
+pub struct Args {
+    /// The directory of a run, such as runs/iris-001
+    run: PathBuf,
+    /// The samples: a table with the columns of the training data, or - for standard input
+    file: PathBuf,
+    /// Write into this file, which is replaced, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The format of the answers [default: that of --output's name, else csv]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The weights of the end of training, or those of its best epoch
+    #[arg(long, value_enum, default_value = "final")]
+    weights: Which,
+    /// Give the columns of the input, too, before the answers
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Which {
+    Final,
+    Best,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let weights = match args.weights {
+        Which::Final => Weights::Final,
+        Which::Best => Weights::Best,
+    };
+    let model = RunDir::open(&args.run)?.model(weights)?;
+    let format = Format::choose(args.format, args.output.as_deref())?;
+    let mut writer = Writer::new(format, args.output.as_deref());
+    let result = rows(args, &model, &mut writer);
+    // Half an answer is none.
+    if result.is_ok() { writer.finish() } else { result }
+}
+
+fn rows(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure> {
+    let mut reader = open(&args.file, model)?;
+    while let Some(table) = reader.read_rows(PIECE).map_err(Failure::data)? {
+        let prediction = model.ask(&model.rows(&table)?)?;
+        writer.write(args.keep.then_some(&table), &prediction)?;
+    }
+    Ok(())
+}
+
+/// A table, read as the training data was.
+fn open(file: &Path, model: &Model) -> Result<CsvReader<Box<dyn Read>>, Failure> {
+    let stdin = file == Path::new("-");
+    let name = if stdin { "standard input".into() } else { file.display().to_string() };
+    let options = match (&model.recipe.data, model.signature.as_ref().map(|s| &s.input)) {
+        (rekindle::train::Source::Table(source), Some(Input::Table(_))) => source.options(),
+        _ => CsvOptions { header: Header::Guess, ..CsvOptions::default() },
+    };
+    let from: Box<dyn Read> = match stdin {
+        true => Box::new(io::stdin()),
+        false => Box::new(regular(file)?),
+    };
+    CsvReader::new(from, &name, &options).map_err(Failure::data)
+}
+
+/// Opening a folder or a device would say something strange, or wait for ever.
+fn regular(file: &Path) -> Result<File, Failure> {
+    let say = |e: io::Error| Failure::failed(format!("{}: cannot read: {e}", file.display()));
+    match std::fs::metadata(file) {
+        Ok(metadata) if !metadata.is_file() => Err(say(io::Error::other("not a regular file"))),
+        Ok(_) => File::open(file).map_err(say),
+        Err(e) => Err(say(e)),
+    }
+}

@@ -1,0 +1,180 @@
+//! A trained model: a net, its loss, and what has to be known about its data.
+
+use crate::error::{Error, guarded};
+use crate::finite::is_finite;
+use crate::layers::build_net;
+use crate::objective::Objective;
+use crate::part::Data;
+use crate::recipe::Recipe;
+use crate::signature::{Input, Signature};
+use crate::source::load_for;
+use crate::trainer::outputs_of;
+use rekindle_data::table::Table;
+use rekindle_nn::loss::Decision;
+use rekindle_nn::{Parameters, Sequential, StateDict};
+use rekindle_tensor::random::{Generator, with_generator};
+use rekindle_tensor::{DType, Tensor};
+use std::path::Path;
+
+/// A trained model.
+///
+/// ```no_run
+/// use rekindle_data::table::{CsvOptions, Table};
+/// use rekindle_train::{RunDir, Weights};
+/// let model = RunDir::open("runs/iris-001".as_ref())?.model(Weights::Final)?;
+/// let answers = model.ask(&model.rows(&Table::read_csv("new.csv", &CsvOptions::default())?)?)?;
+/// println!("{:?} {:?}", answers.decided(0), answers.values(0)); // Some("versicolor") [0.01, 0.98, 0.01]
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+pub struct Model {
+    /// The recipe that it was trained by.
+    pub recipe: Recipe,
+    /// The net, in evaluation mode.
+    pub net: Sequential,
+    /// What has to be known about its data; none in files of other programs.
+    pub signature: Option<Signature>,
+    objective: Objective,
+}
+
+impl Model {
+    /// The net of a recipe with the weights of a safetensors file.
+    ///
+    /// # Errors
+    /// If the weights are damaged or not those of the net.
+    pub fn new(recipe: Recipe, weights: &Path) -> Result<Model, Error> {
+        let wrong = |reason: String| Error::Run { path: weights.into(), reason };
+        let net =
+            with_generator(&mut Generator::seeded(0), || build_net(&recipe.net)).map_err(Error::Recipe)?;
+        net.load(weights)?;
+        net.eval();
+        let signature = Signature::read_from(&StateDict::load(weights)?).map_err(wrong)?;
+        let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
+        Ok(Model { recipe, net, signature, objective })
+    }
+
+    /// The data of its recipe, as the model knows it.
+    ///
+    /// # Errors
+    /// As [`load`](crate::load).
+    pub fn data(&self, folder: Option<&Path>) -> Result<Data, Error> {
+        load_for(&self.recipe, folder, self.signature.as_ref())
+    }
+
+    fn signature(&self) -> Result<&Signature, Error> {
+        self.signature.as_ref().ok_or_else(|| {
+            Error::Recipe("the weights do not say what their data is like; train the model again".into())
+        })
+    }
+
+    /// Rows of a table as inputs.
+    ///
+    /// # Errors
+    /// If it lacks a column, or a cell is not as in training.
+    pub fn rows(&self, table: &Table) -> Result<Tensor, Error> {
+        match &self.signature()?.input {
+            Input::Table(encoder) => Ok(encoder.encode_inputs(table)?),
+            Input::Numbers(shape) => numbers(table, shape),
+        }
+    }
+
+    /// What the model says about some inputs.
+    ///
+    /// # Errors
+    /// If they do not fit the net, or an output is not finite.
+    pub fn ask(&self, x: &Tensor) -> Result<Prediction, Error> {
+        let signature = self.signature()?;
+        let outputs = guarded(|| Ok(outputs_of(&self.net, x)))?;
+        if !is_finite(&outputs) {
+            return Err(Error::Recipe(
+                "an output of the net is not finite; are the inputs like those of the training data?".into(),
+            ));
+        }
+        let decided = self.objective.decide(&outputs);
+        if self.objective.decision == Decision::None {
+            let n = outputs.size(0);
+            let values = decided.to(DType::F64).reshape([n as isize, -1]);
+            return Ok(Prediction {
+                names: signature.targets(values.size(1)),
+                decided: None,
+                values,
+                separator: '|',
+            });
+        }
+        let values = self.objective.of_all_classes(&outputs);
+        let (names, separator) = (signature.targets(values.size(1)), signature.separator());
+        Ok(Prediction { names, decided: Some(decided), values, separator })
+    }
+}
+
+/// Columns of numbers, in their order.
+fn numbers(table: &Table, shape: &[usize]) -> Result<Tensor, Error> {
+    let width: usize = shape.iter().product();
+    if table.width() != width {
+        return Err(Error::Recipe(format!(
+            "{}: {} columns; the model takes {width} numbers for each sample, and no label column",
+            table.name(),
+            table.width()
+        )));
+    }
+    let mut all = Vec::with_capacity(table.len() * width);
+    for row in 0..table.len() {
+        for column in 0..width {
+            all.push(table.number(row, column)? as f32);
+        }
+    }
+    Ok(Tensor::from_vec(all, [&[table.len()], shape].concat()))
+}
+
+/// What a model says about some samples: a class or labels with their probabilities, or numbers.
+pub struct Prediction {
+    /// The classes, labels or numbers.
+    names: Vec<String>,
+    /// Classes I64 `[n]`, or zeros and ones I64 `[n, labels]`; none for numbers.
+    decided: Option<Tensor>,
+    /// The probability of each class or label, or the numbers: F64 `[n, names]`.
+    values: Tensor,
+    /// What separates the labels of one sample.
+    separator: char,
+}
+
+impl Prediction {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.values.size(0)
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the columns are called: `predicted` and `probability_NAME` for each class or label; `predicted`, or `predicted_NAME`
+    /// for several numbers.
+    pub fn columns(&self) -> Vec<String> {
+        match (&self.decided, self.names.as_slice()) {
+            (None, [_]) => vec!["predicted".into()],
+            (None, names) => names.iter().map(|name| format!("predicted_{name}")).collect(),
+            (Some(_), names) => {
+                let probabilities = names.iter().map(|name| format!("probability_{name}"));
+                ["predicted".to_string()].into_iter().chain(probabilities).collect()
+            }
+        }
+    }
+
+    /// The class of a sample, or its labels; none if the model gives numbers.
+    pub fn decided(&self, sample: usize) -> Option<String> {
+        let decided = self.decided.as_ref()?;
+        let numbers = decided.select(0, sample as isize).to_vec::<i64>();
+        if decided.dim() == 1 {
+            return self.names.get(numbers[0] as usize).cloned();
+        }
+        let labels = self.names.iter().zip(&numbers).filter(|(_, yes)| **yes == 1);
+        let labels: Vec<&str> = labels.map(|(name, _)| name.as_str()).collect();
+        Some(labels.join(&self.separator.to_string()))
+    }
+
+    /// The probability of each class or label of a sample, or its numbers.
+    pub fn values(&self, sample: usize) -> Vec<f64> {
+        self.values.select(0, sample as isize).to_vec::<f64>()
+    }
+}

@@ -1,0 +1,163 @@
+//! Inputs and targets, and the parts of the data that a run has.
+
+use crate::sets::Kind;
+use crate::signature::{Input, Signature};
+use crate::source::Source;
+use rekindle_data::{Dataset, TensorDataset};
+use rekindle_tensor::{DType, Tensor};
+
+/// Inputs and targets.
+///
+/// ```
+/// use rekindle_tensor::tensor;
+/// use rekindle_train::Part;
+///
+/// let part = Part::new(tensor([[1.0], [2.0], [3.0]]), tensor([0, 1, 1]));
+/// assert_eq!((part.len(), part.sample_shape()), (3, vec![1]));
+/// assert_eq!(part.pick(&[2, 0]).x().to_vec::<f32>(), [3.0, 1.0]);
+/// assert_eq!(part.class_counts(2), [1, 2]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Part {
+    x: Tensor,
+    /// The targets as the loss expects them.
+    pub y: Tensor,
+}
+
+impl Part {
+    /// Samples with their targets.
+    pub fn new(x: Tensor, y: Tensor) -> Part {
+        Part { x, y }
+    }
+
+    /// All inputs, f32; the first dimension counts the samples.
+    pub fn x(&self) -> Tensor {
+        self.x.clone()
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.x.size(0)
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shape of the input of one sample.
+    pub fn sample_shape(&self) -> Vec<usize> {
+        self.x.shape()[1..].to_vec()
+    }
+
+    /// The inputs of `n` samples from `start` on.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[track_caller]
+    pub fn inputs(&self, start: usize, n: usize) -> Tensor {
+        self.x.narrow(0, start, n)
+    }
+
+    /// The first samples, or all if there are no more.
+    pub fn first(&self, n: usize) -> Part {
+        let n = n.min(self.len());
+        Part { x: self.x.narrow(0, 0, n), y: self.y.narrow(0, 0, n) }
+    }
+
+    /// Some samples, in this order.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    #[track_caller]
+    pub fn pick(&self, samples: &[usize]) -> Part {
+        Part { x: select(&self.x, samples), y: select(&self.y, samples) }
+    }
+
+    /// The samples for a [`DataLoader`](rekindle_data::DataLoader).
+    pub fn dataset(&self) -> impl Dataset + 'static {
+        TensorDataset::new(self.x.clone(), self.y.clone())
+    }
+
+    /// How many samples each class has.
+    pub fn class_counts(&self, classes: usize) -> Vec<usize> {
+        let mut counts = vec![0; classes];
+        for class in class_numbers(&self.y).to_vec::<i64>() {
+            if let Some(count) = usize::try_from(class).ok().and_then(|class| counts.get_mut(class)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// Class numbers, from numbers, zeros and ones, or one-hot rows.
+pub(crate) fn class_numbers(y: &Tensor) -> Tensor {
+    match y.shape() {
+        [_, columns] if *columns > 1 => y.argmax_dim(1, false),
+        _ => y.flatten(0, -1).to(DType::I64),
+    }
+}
+
+pub(crate) fn select(x: &Tensor, rows: &[usize]) -> Tensor {
+    x.index_select(0, &Tensor::from_vec(rows.iter().map(|&r| r as i64).collect(), rows.len()))
+}
+
+/// What a recipe trains on, validates and tests with.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The samples to train on.
+    pub train: Part,
+    /// The samples that are looked at while training goes on, if the recipe sets some aside.
+    pub validation: Option<Part>,
+    /// The samples to test with.
+    pub test: Part,
+    /// What the targets are.
+    pub kind: Kind,
+    /// The names of the classes or labels; none for regression.
+    pub classes: Vec<String>,
+    /// What inputs are made from.
+    pub input: Input,
+    /// Whether a sample is an image of so many channels, rows and columns, also where it is given as one row of pixels.
+    pub image: Option<[usize; 3]>,
+    /// Where it comes from, with nothing left to be guessed or looked for.
+    pub source: Source,
+    /// What somebody should know about the data before it is trained on.
+    pub remarks: Vec<String>,
+}
+
+impl Data {
+    /// The parts with their names, in the order in which they are reported.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &Part)> {
+        let validation = self.validation.as_ref().map(|part| ("validation", part));
+        [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
+    }
+
+    /// What a model that learned from this data must know to be asked again.
+    pub fn signature(&self) -> Signature {
+        Signature { kind: self.kind, classes: self.classes.clone(), input: self.input.clone() }
+    }
+
+    /// A remark on classes of which one has many times the samples of another.
+    pub(crate) fn remark_on_balance(&mut self) {
+        const MANY: usize = 4;
+        if self.kind != Kind::Classes {
+            return;
+        }
+        let counts = self.train.class_counts(self.classes.len());
+        let of = |count: Option<usize>| {
+            let count = count?;
+            Some((count, self.classes.get(counts.iter().position(|&n| n == count)?)?))
+        };
+        let (Some((least, rare)), Some((most, common))) =
+            (of(counts.iter().min().copied()), of(counts.iter().max().copied()))
+        else {
+            return;
+        };
+        if most >= MANY * least.max(1) {
+            self.remarks.push(format!(
+                "unbalanced classes: {most} training samples of {common}, {least} of {rare}; look at the recall of each class, or set class_weights = \"balanced\""
+            ));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! How the rows of a user's file are split.
+
+use super::is_default;
+use crate::error::Error;
+use rekindle_data::split::{stratified_train_test_split, train_test_split};
+use rekindle_tensor::check;
+use serde::{Deserialize, Serialize};
+
+/// Which part of a user's samples validates and tests; the others are trained on.
+///
+/// The samples are drawn as scikit-learn's `train_test_split` draws them: first those to test with, then those to validate with
+/// from the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplitSizes {
+    /// The fraction of all samples to validate with.
+    pub validation: f64,
+    /// The fraction of all samples to test with.
+    pub test: f64,
+    /// The seed of the draw.
+    pub random_state: u32,
+    /// Whether each class has these fractions, if classes are learned.
+    pub stratify: bool,
+}
+
+impl Default for SplitSizes {
+    fn default() -> Self {
+        SplitSizes { validation: 0.2, test: 0.2, random_state: 42, stratify: true }
+    }
+}
+
+/// The numbers of the samples of each part.
+pub(super) struct Parts {
+    pub train: Vec<usize>,
+    pub validation: Vec<usize>,
+    pub test: Vec<usize>,
+}
+
+impl SplitSizes {
+    /// Fractions that leave nothing to train on or to test with.
+    pub(super) fn check(&self, tests_itself: bool) -> Result<(), String> {
+        for (key, value) in [("validation", self.validation), ("test", self.test)] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(format!("data.split.{key} = {value}: it must be a fraction from 0 to below 1"));
+            }
+        }
+        if is_default(&self.test) && tests_itself {
+            return Err("data.split.test = 0: nothing is left to test with; give it a fraction such as 0.2, or name a file to test with".into());
+        }
+        if self.validation + self.test >= 1.0 {
+            let all = self.validation + self.test;
+            return Err(format!(
+                "data.split: validation and test take {all} of 1; leave something to train on"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Splits `n` samples, whose classes are these, if classes are learned.
+    pub(super) fn split(&self, n: usize, classes: Option<&[i64]>) -> Result<Parts, Error> {
+        let classes = classes.filter(|_| self.stratify);
+        let all: Vec<usize> = (0..n).collect();
+        let (rest, test) = self.in_two(all, self.test, classes)?;
+        let share = self.validation / (1.0 - self.test);
+        let (train, validation) = self.in_two(rest, share, classes)?;
+        Ok(Parts { train, validation, test })
+    }
+
+    fn in_two(
+        &self,
+        samples: Vec<usize>,
+        fraction: f64,
+        classes: Option<&[i64]>,
+    ) -> Result<(Vec<usize>, Vec<usize>), Error> {
+        let n = samples.len();
+        if fraction == 0.0 {
+            return Ok((samples, Vec::new()));
+        }
+        if (fraction * n as f64).ceil() as usize >= n {
+            return Err(Error::Recipe(format!("data.split: {n} samples are too few to be split so")));
+        }
+        let labels: Option<Vec<i64>> = classes.map(|classes| samples.iter().map(|&s| classes[s]).collect());
+        // A class with one sample cannot be on both sides; the splitter says which.
+        let split = check(|| match &labels {
+            Some(labels) => stratified_train_test_split(labels, fraction, self.random_state),
+            None => train_test_split(n, fraction, self.random_state),
+        });
+        let split = split.map_err(|e| {
+            Error::Recipe(format!(
+                "data.split: {e} (set data.split.stratify = false to split without regard to classes)"
+            ))
+        })?;
+        let of = |rows: Vec<usize>| rows.into_iter().map(|row| samples[row]).collect();
+        Ok((of(split.train), of(split.test)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_is_split_by_itself_and_every_sample_is_in_one_part() {
+        let classes: Vec<i64> = (0..100).map(|i| i64::from(i % 10 == 0)).collect();
+        let parts = SplitSizes::default().split(100, Some(&classes)).unwrap();
+        let rare = |rows: &[usize]| rows.iter().filter(|&&row| classes[row] == 1).count();
+        assert_eq!([parts.train.len(), parts.validation.len(), parts.test.len()], [60, 20, 20]);
+        assert_eq!([rare(&parts.train), rare(&parts.validation), rare(&parts.test)], [6, 2, 2]);
+        let mut all = [parts.train, parts.validation, parts.test].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_class_with_one_sample_is_named_with_the_cure() {
+        let classes = [&[0; 20][..], &[1]].concat();
+        let e = SplitSizes::default().split(21, Some(&classes)).err().unwrap().to_string();
+        assert!(e.starts_with("data.split: ") && e.contains("stratify = false"), "{e}");
+        let plain = SplitSizes { stratify: false, ..SplitSizes::default() };
+        assert_eq!(plain.split(21, Some(&classes)).unwrap().test.len(), 5);
+    }
+}
