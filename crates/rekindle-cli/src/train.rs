@@ -10,36 +10,52 @@ use rekindle::train::{
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
+mod changes;
+mod find_lr;
+
+use changes::Changes;
+
 /// Train a net on a built-in data set or as a recipe says, judge it, draw it and keep it
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rekindle train                                 circles, a few seconds; kept in runs/circles-001
   rekindle train spirals --show                  and curves and decision boundary in the terminal
   rekindle train mnist --epochs 3 --seed 1       handwritten digits, downloaded when they are not there
-  rekindle train recipes/05wk-1-4A.toml          a recipe of your own or one of the lectures'
+  rekindle train iris.toml --set epochs=50       a recipe of your own (see `rekindle init`), changed
+  rekindle train --resume runs/iris-001          go on where it was stopped
+  rekindle train --resume runs/iris-001 --epochs 80    and for 80 epochs in all
+  rekindle train moons --find-lr                 which learning rate to begin with
   rekindle train moons --json --output my-run    one JSON line per reported epoch; kept in my-run")]
 pub struct Args {
     /// A built-in data set (see `rekindle datasets`) or a recipe in TOML
     #[arg(default_value = "circles", value_name = "NAME|RECIPE")]
     recipe: String,
-    /// The folder of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA, else a download]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Use another seed than the recipe's
-    #[arg(long, allow_negative_numbers = true)]
-    seed: Option<i64>,
-    /// Train for another number of epochs
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    epochs: Option<u32>,
-    /// Samples in a mini-batch; they are shuffled if the recipe had full batches
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    batch_size: Option<u32>,
+    /// The recipe, as a flag
+    #[arg(long, value_name = "RECIPE", conflicts_with_all = ["recipe", "resume"])]
+    config: Option<String>,
+    #[command(flatten)]
+    changes: Changes,
+    /// Where to compute
+    #[arg(long, default_value = "auto", value_name = "auto|cpu", value_parser = device)]
+    device: String,
     /// Go on with a run that was stopped, or train it for more epochs in all
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "seed", "batch_size", "output"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "output"])]
     resume: Option<PathBuf>,
     /// The run's directory, which must not exist yet [default: the next runs/NAME-001]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Do everything once on a few batches of each part, keep nothing
+    #[arg(long, value_name = "BATCHES", num_args = 0..=1, default_missing_value = "3", require_equals = true,
+        value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["resume", "output"])]
+    fast_dev_run: Option<u32>,
+    /// Learn the first so many batches by heart: a net that cannot has a mistake in it
+    #[arg(long, value_name = "BATCHES", value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with_all = ["resume", "fast_dev_run"])]
+    overfit_batches: Option<u32>,
+    /// Try 100 learning rates from 1e-7 to 10 instead of training; draw the losses into a file, if one is given
+    #[arg(long, value_name = "FILE.png", num_args = 0..=1, default_missing_value = "", require_equals = true,
+        conflicts_with_all = ["resume", "output", "fast_dev_run", "overfit_batches"])]
+    find_lr: Option<PathBuf>,
     /// Show curves and decision boundary as text at the end
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     show: bool,
@@ -51,9 +67,32 @@ pub struct Args {
     quiet: bool,
 }
 
+/// Devices that there are.
+fn device(name: &str) -> Result<String, String> {
+    match name {
+        "auto" | "cpu" => Ok(name.into()),
+        _ => Err("this build computes on the CPU only; use cpu or auto".into()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(picture) = &args.find_lr {
+        return find_lr::run(Training::new(&recipe(args)?.0, None)?, picture, args.json);
+    }
     let (run, training) = begin(args)?;
+    let result = train(args, &run, training);
+    if args.fast_dev_run.is_some() {
+        // Nothing of it is worth keeping, well or not.
+        _ = std::fs::remove_dir_all(run.path());
+        result?;
+        say!("a fast dev run: everything works, and nothing is kept");
+        return Ok(());
+    }
+    result
+}
+
+fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(|e| Failure::failed(format!("cannot listen to signals: {e}")))?;
     let mut training = watched(args, training).observer(signals.clone());
     let rows = training.fit()?;
@@ -70,13 +109,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
     run.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
     run.write("report.txt", judged.to_string().as_bytes())?;
-    let drawn = pictures::draw(&run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
+    let drawn = pictures::draw(run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
     if !args.json && !args.quiet {
         say!("\n{}", judged.test());
         if args.show {
-            say!("{}", pictures::text::of_run(&run, &trained.net, &trained.data, &terminal())?);
+            say!("{}", pictures::text::of_run(run, &trained.net, &trained.data, &terminal())?);
         }
-        say!("{}", pictures::listed(&run, &drawn));
+        say!("{}", pictures::listed(run, &drawn));
     }
     if args.json {
         // Beside the lines of JSON, which hold epochs and nothing else.
@@ -92,10 +131,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// A new run, or one that goes on.
 fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
-    let epochs = args.epochs.map(|n| n as usize);
+    let epochs = args.changes.epochs.map(|n| n as usize);
     if let Some(path) = &args.resume {
         let run = RunDir::open(path)?;
-        let (training, resumed) = run.resume(epochs, args.data.as_deref())?;
+        let (training, resumed) = run.resume(epochs, args.changes.data.as_deref())?;
         if let Some(warning) = &resumed.warning {
             note(format_args!("warning: {warning}; going on from the checkpoint before it"));
         }
@@ -108,11 +147,20 @@ fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
         return Ok((run, training));
     }
     let (recipe, name) = recipe(args)?;
-    let training = Training::new(&recipe, None)?;
-    let run = RunDir::create(args.output.as_deref(), &name)?;
+    let mut training = Training::new(&recipe, None)?;
+    if let Some(batches) = args.overfit_batches {
+        training = training.overfit_batches(batches as usize);
+    }
+    let mut output = args.output.clone();
+    if let Some(batches) = args.fast_dev_run {
+        training = training.fast_dev_run(batches as usize);
+        output = Some(std::env::temp_dir().join(format!("rekindle-fast-dev-run-{}", std::process::id())));
+    }
+    let run = RunDir::create(output.as_deref(), &name)?;
     run.save_recipe(training.recipe())?;
     if !args.json && !args.quiet {
         print_head(training.recipe());
+        training.data().remarks.iter().for_each(|remark| say!("remark: {remark}"));
         say!("");
     }
     let training = run.keep(training);
@@ -144,17 +192,8 @@ impl Observer for Lines {
 
 /// The recipe with what the flags change, and what its runs are called.
 fn recipe(args: &Args) -> Result<(Recipe, String), Failure> {
-    let (mut recipe, name) = Recipe::find(&args.recipe)?;
-    recipe.seed = args.seed.unwrap_or(recipe.seed);
-    recipe.epochs = args.epochs.map_or(recipe.epochs, |n| n as usize);
-    if let Some(n) = args.batch_size {
-        recipe.shuffle |= recipe.batch_size.is_none();
-        recipe.batch_size = Some(n as usize);
-    }
-    if let Some(folder) = &args.data {
-        recipe.data.locate(folder).map_err(|e| Failure::failed(format!("--data: {e}")))?;
-    }
-    Ok((recipe, name))
+    let (recipe, name) = Recipe::find(args.config.as_ref().unwrap_or(&args.recipe))?;
+    Ok((args.changes.apply(recipe)?, name))
 }
 
 fn print_head(recipe: &Recipe) {

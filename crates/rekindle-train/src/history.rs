@@ -25,6 +25,8 @@ pub struct EpochRow {
     pub train: Figures,
     /// The figures of the validation data, if there is any.
     pub validation: Option<Figures>,
+    /// The figures that were asked for beside loss and accuracy, under their names, such as `val_f1_macro`.
+    pub metrics: Vec<(String, f64)>,
     /// The figures of the test data, if they are watched.
     pub test: Option<Figures>,
     /// The learning rate.
@@ -37,26 +39,30 @@ pub struct EpochRow {
 
 impl EpochRow {
     /// The figures with their names, which are the columns of `metrics.csv`; none where something was not measured.
-    pub fn columns(&self) -> [(&'static str, Option<f64>); 10] {
+    pub fn columns(&self) -> Vec<(&str, Option<f64>)> {
         let loss = |figures: Option<Figures>| figures.map(|f| f.loss);
         let acc = |figures: Option<Figures>| figures.and_then(|f| f.accuracy);
         let train = Some(self.train);
-        [
+        let mut all = vec![
             ("epoch", Some(self.epoch as f64)),
             ("step", Some(self.step as f64)),
             ("train_loss", loss(train)),
             ("train_acc", acc(train)),
             ("val_loss", loss(self.validation)),
             ("val_acc", acc(self.validation)),
+        ];
+        all.extend(self.metrics.iter().map(|(name, value)| (name.as_str(), Some(*value))));
+        all.extend([
             ("test_loss", loss(self.test)),
             ("test_acc", acc(self.test)),
             ("lr", Some(self.lr)),
             ("time", Some(self.seconds)),
-        ]
+        ]);
+        all
     }
 
     /// The figures that were measured, with their names.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, f64)> {
+    pub fn fields(&self) -> impl Iterator<Item = (&str, f64)> {
         self.columns().into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 

@@ -133,7 +133,7 @@ pub(crate) fn judge_part(
 }
 
 impl Answers {
-    fn new(objective: &Objective, outputs: &Tensor, part: &Part) -> Answers {
+    pub(crate) fn new(objective: &Objective, outputs: &Tensor, part: &Part) -> Answers {
         let y = &part.y;
         let columns = outputs.shape().get(1).copied().unwrap_or(1);
         match objective.decision {
@@ -159,6 +159,26 @@ impl Answers {
         let mut confusion = ConfusionMatrix::new(probabilities.size(1));
         confusion.update(&predicted, &target);
         Answers::Classes { probabilities, predicted, target, confusion }
+    }
+
+    /// The probabilities as the measures of calibration read them: of class 1, or of all classes; or the numbers.
+    pub(crate) fn scores(&self) -> Tensor {
+        match self {
+            Answers::Classes { probabilities: p, .. } if p.size(1) == 2 => p.select(1, 1),
+            Answers::Classes { probabilities, .. } | Answers::Labels { probabilities, .. } => {
+                probabilities.clone()
+            }
+            Answers::Numbers { predicted, .. } => predicted.clone(),
+        }
+    }
+
+    /// What is right.
+    pub(crate) fn target(&self) -> &Tensor {
+        match self {
+            Answers::Classes { target, .. }
+            | Answers::Labels { target, .. }
+            | Answers::Numbers { target, .. } => target,
+        }
     }
 
     /// The number of classes or labels; none for regression.
@@ -257,15 +277,9 @@ impl Judged {
         }
     }
 
-    /// The probabilities as the measures of calibration read them: of class 1, or of all classes.
+    /// See [`Answers::scores`].
     pub(crate) fn scores(&self) -> Tensor {
-        match &self.answers {
-            Answers::Classes { probabilities: p, .. } if p.size(1) == 2 => p.select(1, 1),
-            Answers::Classes { probabilities, .. } | Answers::Labels { probabilities, .. } => {
-                probabilities.clone()
-            }
-            Answers::Numbers { predicted, .. } => predicted.clone(),
-        }
+        self.answers.scores()
     }
 
     /// One line that says how good the model is here.

@@ -8,11 +8,13 @@
 //! # Ok::<(), rekindle_train::Error>(())
 //! ```
 
+mod assign;
 mod call;
 mod checkpoint;
 mod class_weights;
 mod draft;
 mod error;
+mod figures;
 mod finite;
 mod fit;
 mod history;

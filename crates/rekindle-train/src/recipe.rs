@@ -2,6 +2,7 @@
 
 use crate::class_weights::ClassWeights;
 use crate::error::Error;
+use crate::figures::check_figure;
 use crate::layers::build_net;
 use crate::objective::Objective;
 use crate::schedulers::{Length, build_scheduler};
@@ -68,6 +69,9 @@ pub struct Recipe {
     /// The figure that says which epoch is the best, such as `val_acc`; by default the validation loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitor: Option<String>,
+    /// Figures that are measured after each epoch beside loss and accuracy, such as `f1_macro`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<String>,
     /// When training ends because it has become no better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<Stopping>,
@@ -247,6 +251,7 @@ impl Recipe {
     fn check(&self) -> Result<(), String> {
         self.check_values()?;
         let objective = Objective::build(&self.loss)?;
+        self.metrics.iter().try_for_each(|name| check_figure(name))?;
         self.data.check(&objective)?;
         // The words of the net; what they draw here is not taken from anybody.
         let net = with_generator(&mut Generator::seeded(0), || build_net(&self.net))?;

@@ -2,6 +2,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, guarded};
+use crate::figures::build_figure;
 use crate::finite;
 use crate::fit::check_fit;
 use crate::history::EpochRow;
@@ -13,7 +14,7 @@ use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::schedulers::{Length, build_scheduler};
 use crate::source::load;
-use crate::trainer::{Parts, Scheduler, Trainer};
+use crate::trainer::{Little, LrFinder, Parts, Scheduler, Trainer, Trial};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Parameters, Sequential};
 use rekindle_tensor::random;
@@ -89,7 +90,9 @@ impl Training {
                 build_optimizer(&recipe.optimizer, net.parameters()).map_err(Error::Recipe)?;
             check_fit(&recipe, &net, &objective, &data)?;
             let scheduler = recipe.scheduler(data.train.len(), &mut *optimizer)?;
-            let trainer = Trainer::of(net, objective, optimizer, finite::forward);
+            let figures = recipe.metrics.iter().map(|name| build_figure(name, &data));
+            let figures = figures.collect::<Result<Vec<_>, String>>().map_err(Error::Recipe)?;
+            let trainer = Trainer::of(net, objective, optimizer, finite::forward).metrics(figures);
             let recipe = Recipe { data: data.source.clone(), ..recipe };
             Ok(Training { trainer: recipe.options(trainer, scheduler), recipe, data })
         };
@@ -122,6 +125,39 @@ impl Training {
         let time = Duration::from_secs_f64(self.recipe.checkpoint_seconds);
         self.trainer = self.trainer.checkpoints(folder).checkpoint_every(time);
         self
+    }
+
+    /// Trains on so many batches of each part, once, and is judged on these: to see whether everything works.
+    pub fn fast_dev_run(mut self, batches: usize) -> Self {
+        self.recipe.epochs = 1;
+        self.trainer = self.trainer.epochs(1);
+        self.little(Trial::FastDevRun(batches.max(1)))
+    }
+
+    /// Trains on the first so many batches over and over; see [`Trainer::overfit_batches`].
+    pub fn overfit_batches(mut self, batches: usize) -> Self {
+        self.trainer = self.trainer.shuffle(false);
+        self.little(Trial::Overfit(batches.max(1)))
+    }
+
+    /// Leaves what a trial needs of the data.
+    fn little(mut self, trial: Trial) -> Self {
+        let Data { train, validation, test, .. } = &self.data;
+        let parts = Parts { train, validation: validation.as_ref(), test: Some(test) };
+        if let Some((train, validation, Some(test))) =
+            trial.of(parts, self.recipe.batch_size).map(Little::into_parts)
+        {
+            (self.data.train, self.data.validation, self.data.test) = (train, validation, test);
+        }
+        self
+    }
+
+    /// What the loss does while the learning rate grows; see [`Trainer::find_lr`].
+    ///
+    /// # Errors
+    /// If the first loss is not finite.
+    pub fn find_lr(&mut self) -> Result<LrFinder, Error> {
+        self.trainer.find_lr(&self.data.train).map_err(|e| self.recipe.named(e))
     }
 
     /// Goes on from a checkpoint.

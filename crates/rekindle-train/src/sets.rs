@@ -40,7 +40,7 @@ pub enum SetName {
 /// use rekindle_train::{Recipe, Set};
 /// let moons = Set::named("moons").unwrap();
 /// assert_eq!(moons.task, "2 classes");
-/// assert_eq!(Recipe::from_toml(moons.recipe)?.data.samples, Some(1000));
+/// assert_eq!(Recipe::from_toml(moons.recipe)?.data.set().unwrap().samples, Some(1000));
 /// assert_eq!(Set::named("moon").err().unwrap(), "there is no data set `moon`; did you mean `moons`?");
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
@@ -340,9 +340,11 @@ mod tests {
     fn every_set_has_a_name_that_recipes_know_and_a_recipe_that_learns_it() {
         for set in SETS {
             let recipe = Recipe::from_toml(set.recipe).unwrap_or_else(|e| panic!("{}: {e}", set.name));
-            assert_eq!(recipe.data.source, set.source, "{}", set.name);
+            let mut recipe = recipe;
+            let data = recipe.data.set().unwrap();
+            assert_eq!(data.source, set.source, "{}", set.name);
             assert_eq!(toml::Value::try_from(set.source).unwrap().as_str(), Some(set.name));
-            assert!(recipe.data.validation > 0, "{}", set.name);
+            assert!(data.validation > 0, "{}", set.name);
         }
     }
 }

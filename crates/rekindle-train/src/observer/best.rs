@@ -2,6 +2,7 @@
 
 use super::{Flow, Observer};
 use crate::error::Error;
+use crate::figures::grows;
 use crate::history::EpochRow;
 use crate::signature::Signature;
 use rekindle_nn::{Parameters, StateDict};
@@ -17,7 +18,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A figure of [`EpochRow::fields`], such as `val_acc`. Accuracies grow, all others shrink.
+    /// A figure of [`EpochRow::fields`], such as `val_acc`. Losses and errors shrink, all others grow.
     pub fn of(figure: &str) -> Monitor {
         Monitor { figure: Some(figure.to_string()), min_delta: 0.0 }
     }
@@ -42,7 +43,7 @@ impl Monitor {
         match &self.figure {
             None => Ok(find("val_loss").unwrap_or(row.train.loss)),
             Some(name) => match find(name) {
-                Some(value) if name.ends_with("acc") => Ok(-value),
+                Some(value) if grows(name) => Ok(-value),
                 Some(value) => Ok(value),
                 None => {
                     let names: Vec<&str> = row.fields().map(|(name, _)| name).collect();
@@ -141,6 +142,10 @@ impl BestWeights {
 }
 
 impl Observer for BestWeights {
+    fn begin(&mut self, like: &EpochRow) -> Result<(), Error> {
+        self.best.monitor.value(like).map(drop)
+    }
+
     fn epoch(&mut self, row: &EpochRow, net: &dyn Parameters) -> Result<Flow, Error> {
         self.best.update(row, || copies(net)).map(|_| Flow::Continue)
     }

@@ -37,7 +37,7 @@ impl EarlyStopping {
         EarlyStopping { best: Best::default(), patience: 5, restore_best: true, waited: 0 }
     }
 
-    /// Watches another figure of [`EpochRow::fields`], such as `val_acc`. Accuracies grow, all others shrink.
+    /// Watches another figure of [`EpochRow::fields`], such as `val_acc`. Losses and errors shrink, all others grow.
     pub fn monitor(mut self, figure: &str) -> Self {
         self.best.monitor.watch(figure);
         self
@@ -70,6 +70,10 @@ impl EarlyStopping {
 }
 
 impl Observer for EarlyStopping {
+    fn begin(&mut self, like: &EpochRow) -> Result<(), Error> {
+        self.best.monitor.value(like).map(drop).map_err(|e| e.at("EarlyStopping"))
+    }
+
     fn epoch(&mut self, row: &EpochRow, net: &dyn Parameters) -> Result<Flow, Error> {
         let weights = || if self.restore_best { copies(net) } else { StateDict::new() };
         let better = self.best.update(row, weights).map_err(|e| e.at("EarlyStopping"))?;

@@ -29,10 +29,12 @@ impl CsvLog {
 impl Observer for CsvLog {
     fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
         let columns = row.columns();
-        let values = columns.map(|(_, value)| value.map_or(String::new(), |v| v.to_string()));
+        let values: Vec<String> =
+            columns.iter().map(|(_, value)| value.map_or(String::new(), |v| v.to_string())).collect();
         let mut lines = values.join(",") + "\n";
         if !self.path.exists() {
-            lines = columns.map(|(name, _)| name).join(",") + "\n" + &lines;
+            let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+            lines = names.join(",") + "\n" + &lines;
         }
         append(&self.path, &lines)
     }

@@ -57,6 +57,14 @@ pub struct Step {
 /// }
 /// ```
 pub trait Observer {
+    /// Training is about to begin; `like` is like the rows that epochs will have, without their figures.
+    ///
+    /// # Errors
+    /// If the observer cannot do with such rows; then nothing is trained.
+    fn begin(&mut self, _: &EpochRow) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A batch was trained on.
     ///
     /// # Errors

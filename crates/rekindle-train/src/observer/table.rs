@@ -33,18 +33,23 @@ impl<W: Write> Observer for Table<W> {
         let fields: Vec<_> = row.fields().filter(|(name, _)| !["step", "lr"].contains(name)).collect();
         let mut text = String::new();
         if !std::mem::replace(&mut self.begun, true) {
-            let head: String = fields.iter().map(|(name, _)| format!("{name:>10} ")).collect();
+            let head: String = fields.iter().map(|(name, _)| format!("{name:>0$} ", width(name))).collect();
             text = head.trim_end().to_string() + "\n";
         }
         let cell = |(name, value): &(&str, f64)| match *name {
             "epoch" => format!("{value:>10} "),
             "time" => format!("{value:>9.1}s "),
-            name if name.ends_with("acc") => format!("{value:>10.4} "),
-            _ => format!("{value:>10.5} "),
+            name if name.ends_with("loss") => format!("{value:>0$.5} ", width(name)),
+            name => format!("{value:>0$.4} ", width(name)),
         };
         let line: String = fields.iter().map(cell).collect();
         text += line.trim_end();
         _ = writeln!(self.to, "{text}");
         Ok(Flow::Continue)
     }
+}
+
+/// Columns are as wide as their names, and at least as wide as their numbers.
+fn width(name: &str) -> usize {
+    name.len().max(10)
 }

@@ -145,6 +145,14 @@ impl Source {
     pub fn about(&self) -> String {
         self.reads().about()
     }
+
+    /// The built-in set and its keys, if it is one.
+    pub fn set(&mut self) -> Option<&mut SetSource> {
+        match self {
+            Source::Set(set) => Some(set),
+            _ => None,
+        }
+    }
 }
 
 /// Loads or makes the data of a recipe. Image files are looked for in `folder`, else in that of the recipe, as

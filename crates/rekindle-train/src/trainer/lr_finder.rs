@@ -22,7 +22,8 @@ pub struct LrFinder {
     pub rates: Vec<f64>,
     /// The smoothed loss at each.
     pub losses: Vec<f64>,
-    /// A learning rate to begin with: the middle of the longest fall of the loss. None if it never falls.
+    /// A learning rate to begin with: a tenth of the one at which the loss is least, where training is still stable and does not
+    /// lag as the smoothed loss does. None if the loss never falls.
     pub suggestion: Option<f64>,
 }
 
@@ -50,7 +51,7 @@ impl<N: Module> Trainer<N> {
     /// # Errors
     /// If data, net and loss do not fit each other, or the first loss is not finite.
     pub fn find_lr(&mut self, train: &Part) -> Result<LrFinder, Error> {
-        self.check(super::Parts { train, validation: None, test: None })?;
+        self.check(super::Parts { train, validation: None, test: None }, &mut [])?;
         let copy = |state: StateDict| {
             let mut copies = StateDict::new();
             state.iter().for_each(|(name, tensor)| copies.insert(name, tensor.copy()));
@@ -91,21 +92,15 @@ impl<N: Module> Trainer<N> {
                 break;
             }
         }
-        let suggestion = middle_of_the_fall(&losses).map(|i| rates[i]);
+        let suggestion = least(&losses).map(|i| rates[i] / 10.0);
         Ok(LrFinder { rates, losses, suggestion })
     }
 }
 
-/// The middle of the longest falling sequence, which may leave out what rises in between.
-fn middle_of_the_fall(losses: &[f64]) -> Option<usize> {
-    let mut lengths = vec![1; losses.len()];
-    for i in 1..losses.len() {
-        let longest = (0..i).filter(|&j| losses[j] > losses[i]).map(|j| lengths[j]).max();
-        lengths[i] = 1 + longest.unwrap_or(0);
-    }
-    let longest = lengths.iter().copied().max().filter(|&n| n > 1)?;
-    let end = lengths.iter().position(|&n| n == longest)?;
-    Some((end + 1).saturating_sub(longest) + longest / 2)
+/// Where the loss is least, if it has fallen at all.
+fn least(losses: &[f64]) -> Option<usize> {
+    let least = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]))?;
+    (losses[least] < losses[0]).then_some(least)
 }
 
 #[cfg(test)]
@@ -113,14 +108,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_suggestion_lies_in_the_middle_of_the_fall() {
-        let flat_fall_rise = [5.0, 5.0, 5.0, 4.0, 3.0, 2.0, 1.0, 3.0, 9.0];
-        assert_eq!(
-            middle_of_the_fall(&flat_fall_rise),
-            Some(4),
-            "from the third 5 to the 1: four steps, five points"
-        );
-        assert_eq!(middle_of_the_fall(&[1.0, 2.0, 3.0]), None);
-        assert_eq!(middle_of_the_fall(&[]), None);
+    fn the_suggestion_follows_from_the_least_loss() {
+        assert_eq!(least(&[5.0, 5.0, 4.0, 1.0, 3.0, 9.0]), Some(3));
+        assert_eq!(least(&[1.0, 2.0, 3.0]), None, "it never falls");
+        assert_eq!(least(&[]), None);
     }
 }

@@ -1,19 +1,23 @@
 //! The training loop: train and eval mode, batches, gradients, figures, in the order in which every course writes them by
 //! hand, and nothing else. What happens beside it is an [`Observer`]'s business.
 
+mod check;
 mod lr_finder;
 mod pass;
 mod scheduler;
 mod state;
+mod trial;
 
 pub use lr_finder::LrFinder;
 pub(crate) use scheduler::Scheduler;
+pub(crate) use trial::{Little, Trial};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::error::{Error, guarded};
 use crate::finite::{Watch, finite};
 use crate::history::{EpochRow, Figures};
-use crate::judge::{Judged, judge_part};
+use crate::judge::{Answers, Judged, judge_part};
+use crate::metrics::Metric;
 use crate::objective::Objective;
 use crate::observer::{Monitor, Observer};
 use crate::part::Part;
@@ -70,6 +74,7 @@ pub struct Trainer<N> {
     optimizer: Box<dyn Optimizer>,
     scheduler: Option<Scheduler>,
     observers: Vec<Box<dyn Observer>>,
+    metrics: Vec<Box<dyn Metric>>,
     options: Options,
     forward: Forward<N>,
     watch: Watch,
@@ -90,6 +95,7 @@ struct Options {
     accumulate: usize,
     max_time: Option<Duration>,
     class_names: Vec<String>,
+    trial: Trial,
 }
 
 /// The data of a training.
@@ -127,9 +133,10 @@ impl<N: Module> Trainer<N> {
             accumulate: 1,
             max_time: None,
             class_names: Vec::new(),
+            trial: Trial::No,
         };
         let watch = Watch::new(&net);
-        let (scheduler, observers) = (None, Vec::new());
+        let (scheduler, observers, metrics) = (None, Vec::new(), Vec::new());
         let (steps, checkpoints, resume) = (0, None, None);
         Trainer {
             net,
@@ -137,6 +144,7 @@ impl<N: Module> Trainer<N> {
             optimizer,
             scheduler,
             observers,
+            metrics,
             options,
             forward,
             watch,
@@ -252,6 +260,51 @@ impl<N: Module> Trainer<N> {
         self
     }
 
+    /// Measures one more figure after each epoch, on the validation data, or on the test data where there is none. Its name in
+    /// rows and logs is `val_` (or `test_`) and its own.
+    ///
+    /// ```
+    /// # use rekindle_nn::{Linear, Parameters, loss::BCEWithLogitsLoss, optim::SGD};
+    /// # use rekindle_tensor::Tensor;
+    /// use rekindle_train::metrics::{Average, F1Score, Task};
+    /// use rekindle_train::{EarlyStopping, Part, Trainer};
+    ///
+    /// let part = Part::new(Tensor::ones([4, 2]), Tensor::ones([4, 1]));
+    /// let net = Linear::new(2, 1);
+    /// let optimizer = SGD::new(net.parameters(), 0.1);
+    /// let rows = Trainer::new(net, BCEWithLogitsLoss::new(), optimizer)
+    ///     .metric(F1Score::new(Task::Binary, Average::Binary))
+    ///     .observer(EarlyStopping::new().monitor("val_f1_binary"))
+    ///     .epochs(1)
+    ///     .fit(&part, Some(&part))?;
+    /// assert_eq!(rows[0].metrics[0].0, "val_f1_binary");
+    /// # Ok::<(), rekindle_train::Error>(())
+    /// ```
+    pub fn metric(mut self, metric: impl Metric) -> Self {
+        self.metrics.push(Box::new(metric));
+        self
+    }
+
+    pub(crate) fn metrics(mut self, metrics: Vec<Box<dyn Metric>>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// Trains on so many batches of each part only, for one epoch: everything is done once, to see whether it works.
+    pub fn fast_dev_run(mut self, batches: usize) -> Self {
+        self.options.trial = Trial::FastDevRun(batches.max(1));
+        self.options.epochs = 1;
+        self
+    }
+
+    /// Trains on the first so many batches over and over, in order, and validates on the same. A net that cannot learn these by
+    /// heart has a mistake in it, or is too small.
+    pub fn overfit_batches(mut self, batches: usize) -> Self {
+        self.options.trial = Trial::Overfit(batches.max(1));
+        self.options.shuffle = false;
+        self
+    }
+
     /// Names the classes or labels in reports.
     pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.options.class_names = names.into_iter().map(Into::into).collect();
@@ -285,18 +338,24 @@ impl<N: Module> Trainer<N> {
         parts: Parts,
         other: Option<&mut dyn Observer>,
     ) -> Result<Vec<EpochRow>, Error> {
-        self.check(parts)?;
+        let little = self.options.trial.of(parts, self.options.batch_size);
+        let parts = little.as_ref().map_or(parts, Little::parts);
         let mut own = std::mem::take(&mut self.observers);
         let mut all: Vec<&mut dyn Observer> = own.iter_mut().map(|o| &mut **o as &mut dyn Observer).collect();
         if let Some(other) = other {
             all.push(other);
         }
-        let result = match self.resume.take() {
+        let checked = self.check(parts, &mut all);
+        let result = checked.and_then(|()| match self.resume.take() {
             Some(checkpoint) => self.restore(&checkpoint, &mut all),
             None => Ok(Place::new()),
-        };
+        });
+        let begun = result.is_ok();
         let result = result.and_then(|mut place| self.run(parts, &mut place, &mut all));
-        let ended = all.iter_mut().try_for_each(|o| o.end(&self.net));
+        let ended = match begun {
+            true => all.iter_mut().try_for_each(|o| o.end(&self.net)),
+            false => Ok(()), // Nothing has begun.
+        };
         self.observers = own;
         self.net.eval();
         let rows = result?;
@@ -335,21 +394,36 @@ impl<N: Module> Trainer<N> {
         self.net.eval();
         self.objective.of_all_classes(&outputs_of(&self.net, x))
     }
+}
 
-    /// Holds data, net and loss against each other on a few samples.
-    fn check(&self, parts: Parts) -> Result<(), Error> {
-        let named = [("training", Some(parts.train)), ("validation", parts.validation)];
-        for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
-            let (n, targets) = (part.len(), part.y.shape().first().copied().unwrap_or(0));
-            if n == 0 || n != targets {
-                return Err(Error::Recipe(format!("the {name} data: {n} samples with {targets} targets")));
-            }
-            self.net.eval();
-            let few = part.first(2);
-            let loss = || Ok(no_grad(|| self.objective.loss.forward(&self.net.forward(&few.x()), &few.y)));
-            guarded(loss).map_err(|e| e.at(format_args!("the {name} data")))?;
-        }
-        Ok(())
+impl<N> Trainer<N> {
+    /// Whether the test data is measured after each epoch.
+    fn watches_test(&self, parts: Parts) -> bool {
+        self.options.report.test.unwrap_or(parts.validation.is_none())
+    }
+
+    /// The names of the figures beside loss and accuracy; none if there is nothing to measure them on.
+    fn metric_names(&self, parts: Parts) -> Vec<String> {
+        let prefix = match (parts.validation, parts.test) {
+            (Some(_), _) => Some("val"),
+            (None, Some(_)) => Some("test"),
+            (None, None) => None,
+        };
+        let name = |metric: &Box<dyn Metric>| Some(format!("{}_{}", prefix?, metric.name()));
+        self.metrics.iter().filter_map(name).collect()
+    }
+
+    /// Measures them on the outputs for the part that they are measured on.
+    fn measure(&mut self, parts: Parts, outputs: &Tensor, part: &Part) -> Vec<(String, f64)> {
+        let names = self.metric_names(parts);
+        let answers = Answers::new(&self.objective, outputs, part);
+        let (scores, target) = (answers.scores(), answers.target().clone());
+        let values = self.metrics.iter_mut().map(|metric| {
+            metric.reset();
+            metric.update(&scores, &target);
+            metric.compute()
+        });
+        names.into_iter().zip(values).collect()
     }
 }
 

@@ -218,15 +218,16 @@ impl<N: Module> Trainer<N> {
 
     /// The figures of the epoch. An epoch that is measured only because it is the last draws nothing: training that goes on
     /// later is to be as if it had never ended there.
-    fn row(&self, parts: Parts, batches: &Batches, place: &Place) -> Result<EpochRow, Error> {
+    fn row(&mut self, parts: Parts, batches: &Batches, place: &Place) -> Result<EpochRow, Error> {
         self.net.eval();
         let (epoch, report) = (place.epoch(), &self.options.report);
         let before = (!report.keeps(epoch)).then(|| with_default(|g| g.clone()));
-        let judge = |name: &str, part: &Part| self.judge(place, name, part);
         let mut train = place.sums.figures();
         match (report.train, &batches.loader) {
             (Measured::Step, _) => {}
-            (Measured::After, None) => train.accuracy = judge("training", parts.train)?.accuracy,
+            (Measured::After, None) => {
+                train.accuracy = self.judge(place, "training", parts.train)?.0.accuracy
+            }
             (Measured::After, Some(loader)) => {
                 let mut after = Sums::default();
                 for (x, y) in loader {
@@ -240,16 +241,22 @@ impl<N: Module> Trainer<N> {
         if let Some(before) = before {
             with_default(|g| *g = before);
         }
-        let validation = parts.validation.map(|part| judge("validation", part)).transpose()?;
-        let watched = parts.test.filter(|_| report.test.unwrap_or(validation.is_none()));
-        let test = watched.map(|part| judge("test", part)).transpose()?;
         let reported = report.includes(epoch) || epoch == self.options.epochs;
+        let validation = parts.validation.map(|part| self.judge(place, "validation", part)).transpose()?;
+        let watched = parts.test.filter(|_| self.watches_test(parts));
+        let test = watched.map(|part| self.judge(place, "test", part)).transpose()?;
+        let measured = validation.as_ref().zip(parts.validation).or(test.as_ref().zip(watched));
+        let metrics = match measured {
+            Some(((_, outputs), part)) if !self.metrics.is_empty() => self.measure(parts, outputs, part),
+            _ => Vec::new(),
+        };
+        let [validation, test] = [validation, test].map(|judged| judged.map(|(figures, _)| figures));
         let (step, lr, seconds) = (self.steps, self.optimizer.lr(), place.elapsed().as_secs_f64());
-        Ok(EpochRow { epoch, step, train, validation, test, lr, seconds, reported })
+        Ok(EpochRow { epoch, step, train, validation, metrics, test, lr, seconds, reported })
     }
 
-    /// [`evaluate`](super::evaluate), whose outputs and loss must be finite.
-    fn judge(&self, place: &Place, name: &str, part: &Part) -> Result<Figures, Error> {
+    /// [`evaluate`](super::evaluate), whose outputs and loss must be finite; gives the outputs, too.
+    fn judge(&self, place: &Place, name: &str, part: &Part) -> Result<(Figures, Tensor), Error> {
         let stop =
             |what: &str| self.stop(place.epoch(), place.batch, format!("the {what} of the {name} data"));
         let outputs = outputs(&self.net, part);
@@ -257,7 +264,7 @@ impl<N: Module> Trainer<N> {
             return Err(stop("output"));
         }
         let figures = figures(&self.objective, &outputs, part);
-        if figures.loss.is_finite() { Ok(figures) } else { Err(stop("loss")) }
+        if figures.loss.is_finite() { Ok((figures, outputs)) } else { Err(stop("loss")) }
     }
 }
 

@@ -35,12 +35,12 @@ fn full_batches_end_with_the_weights_of_the_raw_loop() {
     let (loss_fn, mut optimizer) = (BCEWithLogitsLoss::new(), SGD::new(raw.parameters(), 0.1));
     for _ in 0..20 {
         raw.train();
-        let loss = loss_fn.forward(&raw.forward(&train.x), &train.y);
+        let loss = loss_fn.forward(&raw.forward(&train.x()), &train.y);
         loss.backward();
         optimizer.step();
         optimizer.zero_grad();
         raw.eval();
-        no_grad(|| raw.forward(&validation.x));
+        no_grad(|| raw.forward(&validation.x()));
     }
     let ours = net();
     let optimizer = SGD::new(ours.parameters(), 0.1);
@@ -57,7 +57,7 @@ fn mini_batches_clipping_accumulation_and_a_schedule_end_with_the_weights_of_the
     let (loss_fn, mut optimizer) = (BCEWithLogitsLoss::new(), Adam::new(raw.parameters(), 0.01));
     let mut scheduler = StepLR::new(&mut optimizer, 2, 0.5);
     let loader =
-        DataLoader::new(TensorDataset::new(train.x.clone(), train.y.clone())).batch_size(32).shuffle(true);
+        DataLoader::new(TensorDataset::new(train.x().clone(), train.y.clone())).batch_size(32).shuffle(true);
     for _ in 0..5 {
         raw.train();
         let batches = loader.len();
@@ -210,7 +210,7 @@ fn predictions_are_classes_and_probabilities_or_numbers() {
     let mut trainer =
         Trainer::new(net, CrossEntropyLoss::new(), optimizer).epochs(60).class_names(["가", "나", "다"]);
     trainer.fit(&part, None).unwrap();
-    let (classes, p) = (trainer.predict(&part.x), trainer.predict_proba(&part.x));
+    let (classes, p) = (trainer.predict(&part.x()), trainer.predict_proba(&part.x()));
     assert_eq!(classes.to_vec::<i64>(), p.argmax_dim(1, false).to_vec::<i64>());
     let judged = trainer.evaluate(&part).unwrap();
     let right = classes.eq(&part.y).sum().item::<i64>() as f64;
@@ -220,7 +220,7 @@ fn predictions_are_classes_and_probabilities_or_numbers() {
     let net = sequential![Linear::new(2, 1)];
     let optimizer = SGD::new(net.parameters(), 0.01);
     let trainer = Trainer::new(net, MSELoss::new(), optimizer);
-    assert_eq!(trainer.predict(&part.x).shape(), [90, 1]);
-    let e = rekindle_tensor::check(|| trainer.predict_proba(&part.x)).unwrap_err();
+    assert_eq!(trainer.predict(&part.x()).shape(), [90, 1]);
+    let e = rekindle_tensor::check(|| trainer.predict_proba(&part.x())).unwrap_err();
     assert_eq!(e, "predict_proba: MSELoss() is a regression; use predict");
 }
