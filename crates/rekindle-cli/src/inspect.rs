@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::output::say;
 use rekindle::data::table::{CsvOptions, Schema, Table};
 use rekindle::nn::StateDict;
-use rekindle::train::{Checkpoint, Input, RunDir, Signature};
+use rekindle::train::{Checkpoint, RunDir, Signature};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -93,14 +93,7 @@ fn look_into_run(run: &RunDir) -> Result<Found, Failure> {
 }
 
 fn signature_lines(signature: &Signature) -> Vec<String> {
-    let mut lines = Vec::new();
-    match &signature.input {
-        Input::Table(encoder) => {
-            let names: Vec<&str> = encoder.columns().iter().map(|c| c.name.as_str()).collect();
-            lines.push(format!("takes       the columns {}", names.join(", ")));
-        }
-        Input::Numbers(shape) => lines.push(format!("takes       numbers of the shape {shape:?}")),
-    }
+    let mut lines = vec![format!("takes       {}", signature.input.describe())];
     if !signature.classes.is_empty() {
         lines.push(format!("gives       {}", signature.classes.join(", ")));
     }

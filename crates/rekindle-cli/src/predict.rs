@@ -3,7 +3,8 @@
 mod write;
 
 use crate::Failure;
-use rekindle::data::table::{CsvOptions, CsvReader, Header};
+use rekindle::data::images::ImageFolder;
+use rekindle::data::table::{CsvOptions, CsvReader, Header, Table};
 use rekindle::train::{Input, Model, RunDir, Weights};
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,6 +13,8 @@ use write::{Format, Writer};
 
 /// Rows that are asked about at once.
 const PIECE: usize = 4096;
+/// Images that are asked about at once.
+const IMAGES: usize = 256;
 
 /// Ask the model of a run about new samples: a class and the probability of each, labels, or numbers
 #[derive(clap::Args)]
@@ -21,12 +24,13 @@ const PIECE: usize = 4096;
   cat new.csv | rekindle predict runs/iris-001 - | head -3     from standard input
   rekindle predict runs/iris-001 new.csv --keep                the columns of the input, too
   rekindle predict runs/iris-001 new.csv --weights best        the weights of the best epoch
+  rekindle predict runs/photos-001 new-photos/                 a folder of images, or one; a column says which
 
 The columns are `predicted` and `probability_CLASS` for each class; of a regression `predicted`.")]
 pub struct Args {
     /// The directory of a run, such as runs/iris-001
     run: PathBuf,
-    /// The samples: a table with the columns of the training data, or - for standard input
+    /// The samples: a table with the columns of the training data, - for standard input, or images
     file: PathBuf,
     /// Write into this file, which is replaced, instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -57,7 +61,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let model = RunDir::open(&args.run)?.model(weights)?;
     let format = Format::choose(args.format, args.output.as_deref())?;
     let mut writer = Writer::new(format, args.output.as_deref());
-    let result = rows(args, &model, &mut writer);
+    let result = match model.signature.as_ref().map(|signature| &signature.input) {
+        Some(Input::Images(_)) => images(args, &model, &mut writer),
+        _ => rows(args, &model, &mut writer),
+    };
     // Half an answer is none.
     if result.is_ok() { writer.finish() } else { result }
 }
@@ -67,6 +74,17 @@ fn rows(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure> 
     while let Some(table) = reader.read_rows(PIECE).map_err(Failure::data)? {
         let prediction = model.ask(&model.rows(&table)?)?;
         writer.write(args.keep.then_some(&table), &prediction)?;
+    }
+    Ok(())
+}
+
+/// A row for each image, behind its file.
+fn images(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure> {
+    let folder = ImageFolder::flat(&args.file).map_err(Failure::data)?;
+    for files in folder.pieces(IMAGES) {
+        let names: Vec<[String; 1]> = files.files().iter().map(|path| [path.display().to_string()]).collect();
+        let table = Table::new("images", &["file"], names).map_err(Failure::data)?;
+        writer.write(Some(&table), &model.ask(&model.images(&files)?)?)?;
     }
     Ok(())
 }

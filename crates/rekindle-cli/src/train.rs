@@ -107,8 +107,7 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
         });
     }
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
-    run.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
-    run.write("report.txt", judged.to_string().as_bytes())?;
+    run.save_reports(&trained, &judged)?;
     let drawn = pictures::draw(run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
     if !args.json && !args.quiet {
         say!("\n{}", judged.test());

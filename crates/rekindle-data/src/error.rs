@@ -28,6 +28,15 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// An image, or a folder of images, is not what it has to be.
+    Image {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// A table, or what is to be learned from it, is not what it has to be.
     Table {
         /// The file, or what stands for it.
@@ -75,6 +84,7 @@ impl fmt::Display for Error {
             Self::Malformed { path, offset, problem, remedy } => {
                 write!(f, "{}: byte {offset}: {problem}; {remedy}", path.display())
             }
+            Self::Image { path, problem, remedy } => write!(f, "{}: {problem}; {remedy}", path.display()),
             Self::Table { name, line, column, problem, remedy } => {
                 let place = match (line, column) {
                     (Some(line), Some(column)) => format!("line {line}, column `{column}`: "),

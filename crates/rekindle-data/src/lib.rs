@@ -6,6 +6,8 @@ mod download;
 mod edit_distance;
 mod error;
 mod idx;
+#[cfg(feature = "images")]
+pub mod images;
 mod loader;
 mod md5;
 mod mnist;

@@ -194,6 +194,12 @@ impl Root {
         Self { folder: Some(folder.into()), ..self }
     }
 
+    /// Where fetched data is kept.
+    #[cfg(feature = "images")]
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
     /// The user's folder, if it is one and not the cache.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()

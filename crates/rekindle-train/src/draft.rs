@@ -4,7 +4,6 @@ use crate::error::Error;
 use crate::objective::Objective;
 use crate::part::Data;
 use crate::sets::Kind;
-use crate::signature::Input;
 use crate::source::{Loading, Sketch, sketch};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -62,9 +61,9 @@ fn page(name: &str, data: &Data, loss: &str, outputs: usize) -> String {
     let (batch, lr) = if n < 4000 { (32, 0.005) } else { (256, 0.001) };
     let net: Vec<String> = net(data, outputs).iter().map(|word| format!("\"{word}\"")).collect();
     let shape = data.train.sample_shape();
-    let inputs = match &data.input {
-        Input::Table(_) => format!("{} features", shape[0]),
-        _ => format!("samples of the shape {shape:?}"),
+    let inputs = match shape.as_slice() {
+        [features] => format!("{features} features"),
+        shape => format!("samples of the shape {shape:?}"),
     };
     let mut text = String::new();
     let mut line = |key: &str, value: String, why: &str| {

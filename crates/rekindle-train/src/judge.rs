@@ -4,7 +4,7 @@ use crate::error::{Error, guarded};
 use crate::finite::is_finite;
 use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, ReportRow, display_width};
 use crate::objective::Objective;
-use crate::part::{Data, Part};
+use crate::part::{Data, Part, Place};
 use crate::recipe::Recipe;
 use crate::trainer::{figures, outputs};
 use rekindle_nn::loss::Decision;
@@ -12,6 +12,7 @@ use rekindle_nn::{Module, Parameters, Sequential};
 use rekindle_tensor::{DType, Tensor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 /// Bins of the expected calibration error and of the reliability diagram.
 pub(crate) const BINS: usize = 15;
@@ -33,6 +34,7 @@ pub struct Judged {
     /// The answers and what they are measured with.
     pub answers: Answers,
     classes: Vec<String>,
+    places: Option<Arc<[Place]>>,
 }
 
 /// A net's answers, by what it was asked.
@@ -129,7 +131,7 @@ pub(crate) fn judge_part(
     let answers = Answers::new(objective, &outputs, part);
     // Outputs of a yes-or-no loss are judged one by one, so there may be another number of names.
     let classes = (0..answers.classes()).map(|i| classes.get(i).cloned().unwrap_or(i.to_string())).collect();
-    Ok(Judged { name, loss, samples: part.len(), answers, classes })
+    Ok(Judged { name, loss, samples: part.len(), answers, classes, places: part.places() })
 }
 
 impl Answers {
@@ -282,6 +284,14 @@ impl Judged {
         self.answers.scores()
     }
 
+    /// What a sample is called: the line or file that it comes from, or its number in its part of the data.
+    pub fn sample(&self, sample: usize) -> String {
+        match self.places.as_ref().and_then(|places| places.get(sample)) {
+            Some(place) => place.to_string(),
+            None => format!("{} sample {sample}", self.name),
+        }
+    }
+
     /// One line that says how good the model is here.
     pub fn headline(&self) -> String {
         let Judged { name, samples: n, loss, .. } = self;
@@ -297,7 +307,12 @@ impl Judged {
                     counts.accuracy()
                 )
             }
-            Answers::Numbers { .. } => format!("loss {loss:.5} on {n} {name} samples"),
+            Answers::Numbers { .. } => {
+                let figures = self.figures();
+                let of = |name: &str| figures.iter().find(|(n, _)| *n == name).map_or(f64::NAN, |f| f.1);
+                let (error, r2) = (of("mean_absolute_error"), of("r2_score"));
+                format!("mean absolute error {error:.5}, R2 {r2:.4}, loss {loss:.5} on {n} {name} samples")
+            }
         }
     }
 
@@ -345,11 +360,11 @@ impl Judged {
         }
         for m in mistakes {
             let (actual, predicted) = (&self.classes[m.actual], &self.classes[m.predicted]);
-            let (name, sample) = (self.name, m.sample);
             let (right, wrong) = (m.right, m.wrong);
             writeln!(
                 f,
-                "  {name} sample {sample}: it is {actual} (probability {right:.4}), taken for {predicted} ({wrong:.4})"
+                "  {}: it is {actual} (probability {right:.4}), taken for {predicted} ({wrong:.4})",
+                self.sample(m.sample)
             )?;
         }
         Ok(())

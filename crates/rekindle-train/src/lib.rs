@@ -10,6 +10,7 @@
 
 mod assign;
 mod call;
+mod card;
 mod checkpoint;
 mod class_weights;
 mod draft;
@@ -40,6 +41,7 @@ mod trainer;
 mod word;
 
 pub use call::Call;
+pub use card::model_card;
 pub use checkpoint::Checkpoint;
 pub use class_weights::ClassWeights;
 pub use draft::{Draft, draft};
@@ -53,13 +55,17 @@ pub use observer::{
     BestWeights, CsvLog, EarlyStopping, Flow, JsonLog, Monitor, Observer, Progress, Step, Table,
 };
 pub use optimizers::build_optimizer;
-pub use part::{Data, Part};
+pub use part::{Data, Part, Place};
 pub use recipe::{Measured, Recipe, Report, Stopping};
 pub use rekindle_nn::loss::Decision;
 pub use run::{Trained, Training, run};
 pub use run_dir::{Resumed, RunDir, Weights};
 pub use sets::{Kind, SETS, Set, SetName};
+#[cfg(feature = "images")]
+pub use signature::ImageInput;
 pub use signature::{Input, Signature};
+#[cfg(feature = "images")]
+pub use source::ImagesSource;
 pub use source::{SetSource, Source, SplitSizes, TableSource, Targets, load};
 pub use trainer::{LrFinder, Trainer, evaluate};
 

@@ -74,6 +74,23 @@ impl Model {
         match &self.signature()?.input {
             Input::Table(encoder) => Ok(encoder.encode_inputs(table)?),
             Input::Numbers(shape) => numbers(table, shape),
+            #[cfg(feature = "images")]
+            Input::Images(_) => Err(Error::Recipe(format!(
+                "{}: a table, and the model takes images; give a folder of PNG or JPEG files",
+                table.name()
+            ))),
+        }
+    }
+
+    /// Images as inputs: all below a folder, or one file.
+    ///
+    /// # Errors
+    /// If the model takes something else, or an image cannot be read.
+    #[cfg(feature = "images")]
+    pub fn images(&self, folder: &rekindle_data::images::ImageFolder) -> Result<Tensor, Error> {
+        match &self.signature()?.input {
+            Input::Images(input) => Ok(input.tensor(&folder.decode(&input.spec, None)?)),
+            other => Err(Error::Recipe(format!("images, and the model takes {}", other.describe()))),
         }
     }
 

@@ -5,6 +5,9 @@ use crate::signature::{Input, Signature};
 use crate::source::Source;
 use rekindle_data::{Dataset, TensorDataset};
 use rekindle_tensor::{DType, Tensor};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Inputs and targets.
 ///
@@ -22,12 +25,45 @@ pub struct Part {
     x: Tensor,
     /// The targets as the loss expects them.
     pub y: Tensor,
+    places: Option<Arc<[Place]>>,
+}
+
+/// Where a sample comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a table's file, counted from 1.
+    Line(u64),
+    /// An image.
+    File(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(f, "line {line}"),
+            Place::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 impl Part {
     /// Samples with their targets.
     pub fn new(x: Tensor, y: Tensor) -> Part {
-        Part { x, y }
+        Part { x, y, places: None }
+    }
+
+    /// Says where each sample comes from, for those who look at mistakes.
+    pub(crate) fn from_places(self, places: impl IntoIterator<Item = Place>) -> Part {
+        Part { places: Some(places.into_iter().collect()), ..self }
+    }
+
+    /// Where a sample comes from, if that is known.
+    pub fn place(&self, sample: usize) -> Option<&Place> {
+        self.places.as_ref()?.get(sample)
+    }
+
+    pub(crate) fn places(&self) -> Option<Arc<[Place]>> {
+        self.places.clone()
     }
 
     /// All inputs, f32; the first dimension counts the samples.
@@ -62,7 +98,7 @@ impl Part {
     /// The first samples, or all if there are no more.
     pub fn first(&self, n: usize) -> Part {
         let n = n.min(self.len());
-        Part { x: self.x.narrow(0, 0, n), y: self.y.narrow(0, 0, n) }
+        Part { x: self.x.narrow(0, 0, n), y: self.y.narrow(0, 0, n), places: self.places.clone() }
     }
 
     /// Some samples, in this order.
@@ -71,7 +107,8 @@ impl Part {
     /// If there is no such sample.
     #[track_caller]
     pub fn pick(&self, samples: &[usize]) -> Part {
-        Part { x: select(&self.x, samples), y: select(&self.y, samples) }
+        let places = self.places.as_ref().map(|all| samples.iter().map(|&s| all[s].clone()).collect());
+        Part { x: select(&self.x, samples), y: select(&self.y, samples), places }
     }
 
     /// The samples for a [`DataLoader`](rekindle_data::DataLoader).

@@ -390,11 +390,23 @@ mod tests {
             says("\"ReLU\"", "\"Xxxxxxxx\""),
             says("BCEWithLogitsLoss", "Xxxxxxxx"),
             says("SGD(", "Xxxxxxxx("),
+            says("seed = 42", "seed = 42\nscheduler = \"Xxxxxxxx\""),
+            says("seed = 42", "seed = 42\nmetrics = [\"xxxxxxxx\"]"),
+            says("[report]", "[early_stopping]\nxxxxxxxx = 1\n[report]"),
+            says("source =", "xxxxxxxx = 1\ntable ="),
+            says("source = \"circles\"", "table = \"t.csv\"\nlabel = \"y\"\nsplit.xxxxxxxx = 1"),
         ];
         for message in asked {
             let (_, valid) = message.split_once("valid are ").unwrap_or_else(|| panic!("{message}"));
             for word in valid.split(", ").filter(|word| !matches!(*word, "data" | "report" | "source")) {
-                let known = [format!("`{word}`"), format!("`{word}(")].iter().any(|w| page.contains(w));
+                let known = [
+                    format!("`{word}`"),
+                    format!("`{word}("),
+                    format!("`[{word}]`"),
+                    format!("`[data.{word}]`"),
+                ]
+                .iter()
+                .any(|w| page.contains(w));
                 assert!(known, "{word} of {message}");
             }
         }

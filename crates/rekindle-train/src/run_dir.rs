@@ -8,10 +8,13 @@
 //! | `best.safetensors` | the weights of the best epoch |
 //! | `model.safetensors` | the final weights, with PyTorch's names |
 //! | `report.json`, `report.txt` | how good the model is on each part of the data |
+//! | `model-card.md` | what it is, what it learned from, how good it is, how to use it |
 //! | `plots/` | pictures |
 
+use crate::card::model_card;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
+use crate::judge::Judgement;
 use crate::model::Model;
 use crate::observer::{BestWeights, CsvLog, JsonLog};
 use crate::recipe::Recipe;
@@ -256,6 +259,16 @@ impl RunDir {
             }
         }
         Ok(columns)
+    }
+
+    /// Writes the reports and the card of a trained model.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn save_reports(&self, trained: &Trained, judged: &Judgement) -> Result<(), Error> {
+        self.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
+        self.write("report.txt", judged.to_string().as_bytes())?;
+        self.write("model-card.md", model_card(trained, judged, &self.path).as_bytes())
     }
 
     /// Writes a file into the directory, whole or not at all.

@@ -28,6 +28,66 @@ pub enum Input {
     Numbers(Vec<usize>),
     /// Rows of a table.
     Table(Box<Encoder>),
+    /// Images.
+    #[cfg(feature = "images")]
+    Images(ImageInput),
+}
+
+/// What images are turned into.
+#[cfg(feature = "images")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageInput {
+    /// Their size and channels.
+    pub spec: rekindle_data::images::ImageSpec,
+    /// What is taken off each channel; nothing if it is empty.
+    pub mean: Vec<f64>,
+    /// What each channel is divided by then.
+    pub std: Vec<f64>,
+    /// Whether each is a row of numbers.
+    pub flatten: bool,
+}
+
+#[cfg(feature = "images")]
+impl ImageInput {
+    /// Decoded images as inputs.
+    pub(crate) fn tensor(&self, pixels: &rekindle_data::images::Pixels) -> rekindle_tensor::Tensor {
+        let x = pixels.normalised(&self.mean, &self.std);
+        if self.flatten { x.flatten(1, -1) } else { x }
+    }
+
+    /// Inputs `[n, channels, rows, columns]` as pixels from 0 to 1 again.
+    #[cfg(feature = "plot")]
+    pub(crate) fn brightness(&self, x: &rekindle_tensor::Tensor) -> rekindle_tensor::Tensor {
+        if self.mean.is_empty() && self.std.is_empty() {
+            return x.clone();
+        }
+        let of = |values: &[f64], usual: f32| {
+            let channel = |c: usize| values.get(c).map_or(usual, |&v| v as f32);
+            let all: Vec<f32> = (0..self.spec.channels).map(channel).collect();
+            rekindle_tensor::Tensor::from_vec(all, [self.spec.channels, 1, 1])
+        };
+        (x * of(&self.std, 1.0) + of(&self.mean, 0.0)).clamp(0.0, 1.0)
+    }
+}
+
+impl Input {
+    /// What it is, in a few words.
+    pub fn describe(&self) -> String {
+        match self {
+            Input::Numbers(shape) => format!("numbers of the shape {shape:?}"),
+            Input::Table(encoder) => {
+                let names: Vec<&str> = encoder.columns().iter().map(|c| c.name.as_str()).collect();
+                format!("rows with the columns {}", names.join(", "))
+            }
+            #[cfg(feature = "images")]
+            Input::Images(ImageInput { spec, .. }) => {
+                let ([rows, columns], grey) = (spec.size, spec.channels == 1);
+                let colour = if grey { "grey" } else { "colour" };
+                format!("images, which are resized to {rows} x {columns} pixels in {colour}")
+            }
+        }
+    }
 }
 
 impl Signature {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// What is different from the recipe.
 #[derive(clap::Args)]
 pub struct Changes {
-    /// The folder of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA, else a download], or the recipe's own file or folder
+    /// Another file or folder of the data; of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Use another seed than the recipe's

@@ -9,6 +9,8 @@ use crate::objective::Objective;
 use crate::part::{Data, Part, class_numbers};
 use crate::run_dir::RunDir;
 use crate::sets::Kind;
+#[cfg(feature = "images")]
+use crate::signature::Input;
 use crate::trainer::outputs_of;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Parameters, Sequential};
@@ -346,7 +348,12 @@ fn spaced(n: usize, most: usize) -> Tensor {
 
 fn as_images(x: &Tensor, data: &Data) -> Tensor {
     let [channels, rows, columns] = data.image.unwrap_or([1, 1, 1]);
-    x.reshape([x.size(0), channels, rows, columns])
+    let x = x.reshape([x.size(0), channels, rows, columns]);
+    #[cfg(feature = "images")]
+    if let Input::Images(input) = &data.input {
+        return input.brightness(&x);
+    }
+    x
 }
 
 fn images(s: &Subject) -> Drawing {

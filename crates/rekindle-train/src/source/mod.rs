@@ -2,10 +2,14 @@
 //!
 //! Which kind it is is said by the key that `[data]` has: `source` for a built-in set, `table` for a file of the user's, ..
 
+#[cfg(feature = "images")]
+mod images;
 mod set;
 mod split;
 mod table;
 
+#[cfg(feature = "images")]
+pub use images::ImagesSource;
 pub use set::SetSource;
 pub use split::SplitSizes;
 pub use table::TableSource;
@@ -59,26 +63,26 @@ pub(crate) struct Loading<'a> {
 }
 
 macro_rules! sources {
-    ($($key:literal $kind:ident($source:ident)),* $(,)?) => {
+    ($($(#[$cfg:meta])* $key:literal $kind:ident($source:ident)),* $(,)?) => {
         /// Where the data of a recipe comes from.
         #[derive(Clone, Debug, Serialize)]
         #[serde(untagged)]
         #[allow(missing_docs, reason = "each has the documentation of its struct")]
         pub enum Source {
-            $($kind($source),)*
+            $($(#[$cfg])* $kind($source),)*
         }
 
         /// The key that says which kind it is, and how `[data]` is read then.
         const KINDS: &[(&str, fn(&str) -> Result<Source, Wrong>)] =
-            &[$(($key, |text| read_as::<$source>(text).map(Source::$kind))),*];
+            &[$($(#[$cfg])* ($key, |text| read_as::<$source>(text).map(Source::$kind))),*];
 
         impl Source {
             fn reads(&self) -> &dyn Reads {
-                match self { $(Source::$kind(source) => source,)* }
+                match self { $($(#[$cfg])* Source::$kind(source) => source,)* }
             }
 
             fn reads_mut(&mut self) -> &mut dyn Reads {
-                match self { $(Source::$kind(source) => source,)* }
+                match self { $($(#[$cfg])* Source::$kind(source) => source,)* }
             }
         }
     };
@@ -87,6 +91,8 @@ macro_rules! sources {
 sources! {
     "source" Set(SetSource),
     "table" Table(TableSource),
+    #[cfg(feature = "images")]
+    "images" Images(ImagesSource),
 }
 
 /// What is wrong with `[data]`: with a place, or without.
@@ -206,7 +212,20 @@ pub(crate) struct Sketch {
 
 /// What the file or folder seems to be, by its name.
 pub(crate) fn sketch(path: &Path, labels: &[String]) -> Result<Sketch, Error> {
+    #[cfg(feature = "images")]
+    if path.is_dir() {
+        return images::sketch(path);
+    }
     table::sketch(path, labels)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// A text that cannot end its comment.
+fn comment(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// A file where it is said to be, or beside the recipe.

@@ -56,6 +56,21 @@ impl SplitSizes {
         Ok(())
     }
 
+    /// The same where another file tests.
+    pub(super) fn without_test(&self, other: bool) -> SplitSizes {
+        SplitSizes { test: if other { 0.0 } else { self.test }, ..self.clone() }
+    }
+
+    /// `[data.split]` in TOML, with comments.
+    pub(super) fn page(&self, tests_itself: bool) -> String {
+        let SplitSizes { validation, test, random_state, stratify } = self;
+        let test = if tests_itself { format!("test = {test}\n") } else { String::new() };
+        format!(
+            "[data.split] # fractions of all samples, drawn by a seed; stratify: the same share of each class in all parts\n\
+             validation = {validation}\n{test}random_state = {random_state}\nstratify = {stratify}\n"
+        )
+    }
+
     /// Splits `n` samples, whose classes are these, if classes are learned.
     pub(super) fn split(&self, n: usize, classes: Option<&[i64]>) -> Result<Parts, Error> {
         let classes = classes.filter(|_| self.stratify);

@@ -1,10 +1,12 @@
 //! A table of the user's (CSV, TSV, ..) as the data of a recipe.
 
-use super::{Loading, Reads, Sketch, Source, SplitSizes, Targets, as_targets, find, suits};
+use super::{
+    Loading, Reads, Sketch, Source, SplitSizes, Targets, absolute, as_targets, comment, find, suits,
+};
 use crate::draft::quoted;
 use crate::error::Error;
 use crate::objective::Objective;
-use crate::part::{Data, Part};
+use crate::part::{Data, Part, Place};
 use crate::sets::Kind;
 use crate::signature::{Input, Signature};
 use rekindle_data::table::{
@@ -142,12 +144,16 @@ impl TableSource {
     }
 
     /// The same source with nothing left to the data.
-    fn resolved(&self, path: &Path, schema: &Schema, encoder: &Encoder) -> TableSource {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    fn resolved(
+        &self,
+        (path, beside): (&Path, Option<&Path>),
+        schema: &Schema,
+        encoder: &Encoder,
+    ) -> TableSource {
         let target = encoder.target();
         TableSource {
             table: absolute(path),
-            test_table: self.test_table.as_deref().map(absolute),
+            test_table: self.test_table.as_deref().map(|path| absolute(&find(path, beside))),
             task: target.map(|t| t.kind),
             separator: target.and_then(|t| t.separator),
             classes: encoder.class_names().to_vec(),
@@ -170,10 +176,7 @@ impl Reads for TableSource {
         let table = Table::read_csv(&path, &self.options())?;
         let schema = self.schema(&table)?;
         let samples = schema.samples(&table)?;
-        let sizes = match &self.test_table {
-            Some(_) => SplitSizes { test: 0.0, ..self.split.clone() },
-            None => self.split.clone(),
-        };
+        let sizes = self.split.without_test(self.test_table.is_some());
         let parts = sizes.split(samples.rows.len(), samples.classes.as_deref())?;
         let rows = |part: &[usize]| part.iter().map(|&sample| samples.rows[sample]).collect::<Vec<_>>();
         let train = rows(&parts.train);
@@ -188,7 +191,8 @@ impl Reads for TableSource {
         let part = |table: &Table| -> Result<Part, Error> {
             let encoded = encoder.encode(table)?;
             let y = as_targets(&encoded.y, how.objective, Targets::Auto, classes.len());
-            Ok(Part::new(encoded.x, y))
+            let lines = encoded.rows.iter().map(|&row| Place::Line(table.line(row)));
+            Ok(Part::new(encoded.x, y).from_places(lines))
         };
         let test = match &self.test_table {
             None => part(&table.select(&rows(&parts.test)))?,
@@ -203,7 +207,7 @@ impl Reads for TableSource {
             test,
             kind,
             classes: classes.clone(),
-            source: Source::Table(self.resolved(&path, &schema, &encoder)),
+            source: Source::Table(self.resolved((&path, how.beside), &schema, &encoder)),
             input: Input::Table(Box::new(encoder)),
             image: None,
             remarks,
@@ -280,12 +284,8 @@ impl TableSource {
             quoted(&self.table.display().to_string()),
             comment(&target.why)
         );
-        let SplitSizes { validation, test, random_state, stratify } = &self.split;
-        text += &format!(
-            "[data.split] # fractions of all rows, drawn by a seed; stratify: the same share of each class in all parts\n\
-             validation = {validation}\ntest = {test}\nrandom_state = {random_state}\nstratify = {stratify}\n\n\
-             [data.columns] # numeric, categorical, boolean, date or ignored\n"
-        );
+        text += &self.split.page(true);
+        text += "\n[data.columns] # numeric, categorical, boolean, date or ignored\n";
         for column in &schema.columns {
             let kind = toml::Value::try_from(column.kind).map_or(String::new(), |kind| kind.to_string());
             text += &format!("{} = {kind} # {}\n", key(&column.name), comment(&column.why));
@@ -305,11 +305,6 @@ fn quoted_key(name: &str) -> String {
     table.insert(name.into(), toml::Value::Boolean(true));
     let line = table.to_string();
     line.trim_end().trim_end_matches("= true").trim_end().to_string()
-}
-
-/// A text that cannot end its comment.
-fn comment(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }
 
 /// What is learned from a table.

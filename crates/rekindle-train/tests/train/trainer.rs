@@ -178,7 +178,7 @@ fn what_does_not_fit_is_said_before_anything_is_trained() {
         )
     };
     let e = with(Part::new(Tensor::zeros([4, 3]), Tensor::zeros([4, 1])));
-    assert!(e.starts_with("the training data: linear: input [2, 3]"), "{e}");
+    assert!(e.starts_with("the training data: linear: input [4, 3]"), "{e}");
     let e = with(Part::new(Tensor::zeros([4, 2]), Tensor::zeros([4])));
     assert!(e.starts_with("the training data: "), "{e}");
     let e = with(Part::new(Tensor::zeros([4, 2]), Tensor::zeros([3, 1])));
