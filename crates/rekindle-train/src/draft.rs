@@ -58,7 +58,8 @@ const SEED: i64 = 42;
 /// Everything but the data.
 fn page(name: &str, data: &Data, loss: &str, outputs: usize) -> String {
     let n = data.train.len();
-    let (batch, lr) = if n < 4000 { (32, 0.005) } else { (256, 0.001) };
+    let batch = if n < 4000 { 32 } else { 256 };
+    let lr = if n < 4000 && data.image.is_none() { 0.005 } else { 0.001 };
     let net: Vec<String> = net(data, outputs).iter().map(|word| format!("\"{word}\"")).collect();
     let shape = data.train.sample_shape();
     let inputs = match shape.as_slice() {

@@ -178,6 +178,11 @@ impl Prediction {
         }
     }
 
+    /// Whether it is a class or labels for each sample, and not numbers.
+    pub fn decides(&self) -> bool {
+        self.decided.is_some()
+    }
+
     /// The class of a sample, or its labels; none if the model gives numbers.
     pub fn decided(&self, sample: usize) -> Option<String> {
         let decided = self.decided.as_ref()?;

@@ -97,18 +97,15 @@ fn csv(columns: &[String], rows: &[Vec<String>], header: bool) -> Result<Vec<u8>
 
 /// An object for each row: kept cells are texts, answers texts and numbers.
 fn json(columns: &[String], rows: &[Vec<String>], kept: usize, prediction: &Prediction) -> Vec<u8> {
-    let numbers_from = kept + usize::from(prediction.decided(0).is_some());
-    let mut bytes = Vec::new();
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let numbers_from = kept + usize::from(prediction.decides());
+    let mut all = String::new();
     for row in rows {
-        let value = |(i, cell): (usize, &String)| match cell.parse::<f64>() {
-            Ok(number) if i >= numbers_from => serde_json::Value::from(number),
-            _ => serde_json::Value::from(cell.as_str()),
-        };
-        let pairs = columns.iter().cloned().zip(row.iter().enumerate().map(value));
-        let line =
-            serde_json::to_string(&pairs.collect::<serde_json::Map<_, _>>()).expect("texts and numbers");
-        bytes.extend(line.as_bytes());
-        bytes.push(b'\n');
+        // Cells of numbers are those that the program wrote itself, and are JSON as they are.
+        let cell = |(i, cell): (usize, &String)| if i < numbers_from { text(cell) } else { cell.clone() };
+        let pairs = columns.iter().zip(row.iter().enumerate().map(cell));
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{}:{value}", text(name))).collect();
+        all += &format!("{{{}}}\n", pairs.join(","));
     }
-    bytes
+    all.into_bytes()
 }

@@ -2,6 +2,7 @@
 
 mod combinations;
 mod datasets;
+mod own_data;
 mod runs;
 mod train;
 
@@ -83,6 +84,12 @@ fn the_program_says_what_it_is() {
         ("help_train", &["train", "--help"]),
         ("help_evaluate", &["evaluate", "--help"]),
         ("help_plot", &["plot", "--help"]),
+        ("help_init", &["init", "--help"]),
+        ("help_check", &["check", "--help"]),
+        ("help_predict", &["predict", "--help"]),
+        ("help_inspect", &["inspect", "--help"]),
+        ("help_completions", &["completions", "--help"]),
+        ("help_man", &["man", "--help"]),
         ("help_datasets", &["datasets", "--help"]),
         ("help_datasets_show", &["datasets", "show", "--help"]),
     ] {
