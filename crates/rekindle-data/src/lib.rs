@@ -20,7 +20,7 @@ pub use dataset::{Dataset, Subset, TensorDataset, random_split};
 #[cfg(feature = "download")]
 pub use download::{Downloader, Event};
 pub use edit_distance::edit_distance;
-pub use error::{Error, Result};
+pub use error::{Error, Place, Result};
 pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};

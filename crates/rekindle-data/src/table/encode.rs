@@ -128,7 +128,13 @@ impl Encoder {
         let Some(target) = &self.target else {
             let (problem, remedy) = ("nothing is to be learned from this table", "name a label column");
             let (problem, remedy) = (problem.into(), remedy.into());
-            return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
+            return Err(Error::Table {
+                name: table.name.clone(),
+                place: None,
+                column: None,
+                problem,
+                remedy,
+            });
         };
         let inputs = self.places(table)?;
         let targets = target.columns.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
@@ -178,7 +184,13 @@ impl Encoder {
             let rows = counted(rows.len(), "row");
             let problem = format!("{rows} of {} do not fit into memory", counted(width, "feature"));
             let remedy = "ignore columns with many categories, or read fewer rows".into();
-            return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
+            return Err(Error::Table {
+                name: table.name.clone(),
+                place: None,
+                column: None,
+                problem,
+                remedy,
+            });
         }
         for &row in rows {
             for (ColumnEncoder { learned, .. }, &column) in self.columns.iter().zip(places) {

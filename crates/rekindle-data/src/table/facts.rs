@@ -4,6 +4,7 @@ use super::cell::{NoNumber, parse_boolean, parse_date, parse_number, shown};
 use super::gaps::Gaps;
 use super::schema::Kind;
 use super::{MAX_CATEGORIES, Table};
+use crate::error::Place;
 
 /// From so many rows on, texts that are all different are names of rows, and numbers that count up are their numbers.
 const MANY_ROWS: usize = 10;
@@ -19,8 +20,8 @@ pub(super) struct Facts<'a> {
     pub whole: bool,
     pub smallest: f64,
     pub largest: f64,
-    /// The first cell that is no number, and its line.
-    not_a_number: Option<(&'a str, u64)>,
+    /// The first cell that is no number, and its place.
+    not_a_number: Option<(&'a str, Place)>,
     /// Cells that somebody meant as numbers: `1,5`, `inf`, `1e400`.
     meant_as_numbers: usize,
     pub booleans: usize,
@@ -58,7 +59,7 @@ impl<'a> Facts<'a> {
             cells.push(cell);
             facts.booleans += usize::from(parse_boolean(cell).is_some());
             facts.dates += usize::from(parse_date(cell).is_some());
-            facts.number(cell, table.line(row), &mut before);
+            facts.number(cell, table.place(row), &mut before);
         }
         // Guessing takes less than half the time that it takes with a tree.
         cells.sort_unstable();
@@ -66,7 +67,7 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    fn number(&mut self, cell: &'a str, line: u64, before: &mut Option<f64>) {
+    fn number(&mut self, cell: &'a str, place: Place, before: &mut Option<f64>) {
         match parse_number(cell) {
             Ok(number) => {
                 self.numbers += 1;
@@ -78,7 +79,7 @@ impl<'a> Facts<'a> {
             }
             Err(why) => {
                 self.meant_as_numbers += usize::from(why != NoNumber::Text);
-                self.not_a_number.get_or_insert((cell, line));
+                self.not_a_number.get_or_insert((cell, place));
             }
         }
     }
@@ -136,7 +137,10 @@ impl<'a> Facts<'a> {
             _ => format!("numbers from {} to {}", self.smallest, self.largest),
         };
         match self.not_a_number {
-            Some((cell, line)) => format!("{range}, but {} on line {line} is none", shown(cell)),
+            Some((cell, place @ Place::Line(_))) => {
+                format!("{range}, but {} on {place} is none", shown(cell))
+            }
+            Some((cell, place @ Place::Row(_))) => format!("{range}, but {} in {place} is none", shown(cell)),
             None => range,
         }
     }

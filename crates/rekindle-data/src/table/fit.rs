@@ -141,7 +141,13 @@ impl Encoder {
                 _ => "declare a kind for at least one column that is ignored",
             };
             let (problem, remedy) = (what.into(), remedy.into());
-            return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
+            return Err(Error::Table {
+                name: table.name.clone(),
+                place: None,
+                column: None,
+                problem,
+                remedy,
+            });
         }
         let mut columns = Vec::with_capacity(used.len());
         for (column, &place) in used.iter().zip(&inputs) {
@@ -201,7 +207,7 @@ impl Encoder {
     pub fn from_json(json: &str) -> Result<Self> {
         serde_json::from_str(json).map_err(|error| Error::Table {
             name: "encoder".into(),
-            line: None,
+            place: None,
             column: None,
             problem: error.to_string(),
             remedy: "train the model again".into(),

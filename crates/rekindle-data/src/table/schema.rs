@@ -263,7 +263,7 @@ impl Schema {
             let (problem, remedy) = ("a target without columns".into(), "name a label column".into());
             return Err(Error::Table {
                 name: table.name().into(),
-                line: None,
+                place: None,
                 column: None,
                 problem,
                 remedy,
