@@ -30,6 +30,8 @@ mod facts;
 mod fit;
 mod gaps;
 mod nearest;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod read;
 mod reader;
 mod records;
@@ -44,6 +46,8 @@ use cell::{counted, shown};
 pub use cell::{DATE_PARTS, MISSING_WORDS};
 pub use encode::Encoded;
 pub use fit::{ColumnEncoder, Encoder, Learned};
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetColumn;
 pub use read::{CsvOptions, CsvReader, Header};
 pub use reader::{Format, TableReader};
 pub use schema::{Column, Kind, Missing, Samples, Schema, Target, TargetKind, Unseen};

@@ -4,6 +4,8 @@ mod corpus;
 mod encoding;
 mod golden;
 mod guessing;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod reading;
 
 use super::*;
