@@ -12,6 +12,7 @@ mod mnist;
 #[cfg(feature = "download")]
 mod progress;
 pub mod sampler;
+mod spill;
 pub mod split;
 pub mod synthetic;
 pub mod table;
@@ -27,3 +28,4 @@ pub use md5::{Digest, Md5};
 pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, fashion_mnist, mnist};
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;
+pub use spill::{SpillWriter, SpilledDataset, SpilledRows};

@@ -2,10 +2,13 @@
 //!
 //! Three steps, each a value that can be looked at and kept:
 //!
-//! 1. [`Table::read_csv`] reads text cells, or says on which line it could not.
+//! 1. [`Table::read`] reads text cells, or says on which line it could not.
 //! 2. [`Schema::guess`] says what each column is and what is to be learned; anything in it may be changed.
 //! 3. [`Encoder::fit`] learns means, categories and class names from the training rows alone, and
 //!    [`Encoder::encode`] turns any table with these columns into tensors. It travels inside of the model.
+//!
+//! A file that is larger than memory goes the same way by pieces, with the same results: [`Schema::guess_stream`],
+//! [`Schema::samples_stream`], [`Encoder::fit_stream`] and [`Encoder::spill`], whose tensors are on disk.
 //!
 //! ```
 //! use rekindle_data::table::{CsvOptions, Encoder, Schema, Table};
@@ -29,13 +32,17 @@ mod encode;
 mod facts;
 mod fit;
 mod gaps;
+mod guess;
+mod learn;
 mod nearest;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;
 mod reader;
 mod records;
+mod samples;
 mod schema;
+mod stream;
 mod write;
 
 use std::collections::HashMap;
@@ -50,10 +57,14 @@ pub use fit::{ColumnEncoder, Encoder, Learned};
 pub use parquet::ParquetColumn;
 pub use read::{CsvOptions, CsvReader, Header};
 pub use reader::{Format, TableReader};
-pub use schema::{Column, Kind, Missing, Samples, Schema, Target, TargetKind, Unseen};
+pub use samples::Samples;
+pub use schema::{Column, Kind, Missing, Schema, Target, TargetKind, Unseen};
+pub use stream::Spilled;
 
 /// More categories than this in a column are an error: each is a feature.
 const MAX_CATEGORIES: usize = 1000;
+/// More categories than this in an embedded column are an error: each is a row of weights. f32 has all their indices.
+const MAX_EMBEDDED: usize = 100_000;
 /// More classes or labels than this are an error.
 const MAX_CLASSES: usize = 10_000;
 

@@ -149,6 +149,11 @@ impl<R: Read> CsvReader<R> {
         self.has_header
     }
 
+    /// The columns, without rows.
+    pub(super) fn empty(&self) -> &Table {
+        &self.empty
+    }
+
     /// The names of the columns.
     pub fn columns(&self) -> &[String] {
         self.empty.columns()

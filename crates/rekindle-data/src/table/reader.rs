@@ -13,6 +13,8 @@ use super::parquet::ParquetReader;
 
 /// What a Parquet file begins and ends with.
 const PARQUET: &[u8; 4] = b"PAR1";
+/// Whole tables are read in pieces of so many rows.
+pub(super) const PIECE_ROWS: usize = 1 << 14;
 /// A piece ends when it has so much text, however few rows these are.
 const PIECE_BYTES: usize = 1 << 26;
 
@@ -116,11 +118,7 @@ impl TableReader {
 
     /// The names of the columns.
     pub fn columns(&self) -> &[String] {
-        match &self.source {
-            Source::Csv(reader) => reader.columns(),
-            #[cfg(feature = "parquet")]
-            Source::Parquet(reader) => reader.columns(),
-        }
+        self.empty().columns()
     }
 
     /// The next rows, at most `rows`; `None` after the last. Rows with more than 64 MiB of text come in smaller pieces.
@@ -130,6 +128,32 @@ impl TableReader {
     /// read.
     pub fn read_rows(&mut self, rows: usize) -> Result<Option<Table>> {
         self.read_piece(rows, PIECE_BYTES)
+    }
+
+    /// The columns, without rows.
+    pub(super) fn empty(&self) -> &Table {
+        match &self.source {
+            Source::Csv(reader) => reader.empty(),
+            #[cfg(feature = "parquet")]
+            Source::Parquet(reader) => reader.empty(),
+        }
+    }
+
+    /// Shows all rows that are left, in pieces, to `see`, each with the number of its first row; gives how many there are.
+    pub(super) fn each_piece(&mut self, mut see: impl FnMut(&Table, usize) -> Result<()>) -> Result<usize> {
+        let mut rows = 0;
+        while let Some(piece) = self.read_rows(PIECE_ROWS)? {
+            see(&piece, rows)?;
+            rows += piece.len();
+        }
+        if rows == 0 { Err(self.no_rows()) } else { Ok(rows) }
+    }
+
+    fn no_rows(&self) -> Error {
+        match self.format() {
+            Format::Csv => only_a_header(&self.name),
+            Format::Parquet => complain(&self.name, "columns, but no rows", "write at least one row"),
+        }
     }
 
     fn read_piece(&mut self, rows: usize, bytes: usize) -> Result<Option<Table>> {
@@ -159,10 +183,7 @@ impl Table {
     pub fn read(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let mut reader = TableReader::open(path, options)?;
         let table = reader.read_piece(usize::MAX, usize::MAX)?;
-        table.ok_or_else(|| match reader.format() {
-            Format::Csv => only_a_header(&reader.name),
-            Format::Parquet => complain(&reader.name, "columns, but no rows", "write at least one row"),
-        })
+        table.ok_or_else(|| reader.no_rows())
     }
 }
 

@@ -79,9 +79,9 @@ impl ParquetReader {
         Ok(Self { file, metadata, empty, meanings, budget, group: 0, cells, left: 0, decoded: 0, row: 0 })
     }
 
-    /// The names of the columns.
-    pub fn columns(&self) -> &[String] {
-        self.empty.columns()
+    /// The columns, without rows.
+    pub fn empty(&self) -> &Table {
+        &self.empty
     }
 
     /// The next rows, at most so many and until there is so much text.
@@ -96,7 +96,7 @@ impl ParquetReader {
             let start = table.text.len();
             for column in 0..self.cells.len() {
                 self.cells[column].write(&mut table.text).map_err(|what| {
-                    let (name, column) = (table.name.clone(), Some(self.columns()[column].clone()));
+                    let (name, column) = (table.name.clone(), Some(self.empty.columns[column].clone()));
                     let (place, remedy) = (Some(Place::Row(self.row)), LEAVE_OUT.into());
                     Error::Table { name, place, column, problem: what, remedy }
                 })?;

@@ -7,6 +7,7 @@ mod guessing;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod reading;
+mod streaming;
 
 use super::*;
 
