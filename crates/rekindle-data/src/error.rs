@@ -41,8 +41,8 @@ pub enum Error {
     Table {
         /// The file, or what stands for it.
         name: String,
-        /// The line of the file, from 1.
-        line: Option<u64>,
+        /// Where in the file.
+        place: Option<Place>,
         /// The column.
         column: Option<String>,
         /// What is wrong there.
@@ -66,6 +66,24 @@ pub enum Error {
     },
 }
 
+/// Where in a table something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file, from 1.
+    Line(u64),
+    /// A row of a file that has no lines, from 1.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
+
 /// The result of reading or fetching a data set.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -85,10 +103,10 @@ impl fmt::Display for Error {
                 write!(f, "{}: byte {offset}: {problem}; {remedy}", path.display())
             }
             Self::Image { path, problem, remedy } => write!(f, "{}: {problem}; {remedy}", path.display()),
-            Self::Table { name, line, column, problem, remedy } => {
-                let place = match (line, column) {
-                    (Some(line), Some(column)) => format!("line {line}, column `{column}`: "),
-                    (Some(line), None) => format!("line {line}: "),
+            Self::Table { name, place, column, problem, remedy } => {
+                let place = match (place, column) {
+                    (Some(place), Some(column)) => format!("{place}, column `{column}`: "),
+                    (Some(place), None) => format!("{place}: "),
                     (None, Some(column)) => format!("column `{column}`: "),
                     (None, None) => String::new(),
                 };

@@ -14,6 +14,7 @@ mod mnist;
 #[cfg(feature = "download")]
 mod progress;
 pub mod sampler;
+mod spill;
 pub mod split;
 pub mod synthetic;
 pub mod table;
@@ -22,10 +23,11 @@ pub use dataset::{Dataset, Subset, TensorDataset, random_split};
 #[cfg(feature = "download")]
 pub use download::{Downloader, Event};
 pub use edit_distance::edit_distance;
-pub use error::{Error, Result};
+pub use error::{Error, Place, Result};
 pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};
 pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, fashion_mnist, mnist};
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;
+pub use spill::{SpillWriter, SpilledDataset, SpilledRows};

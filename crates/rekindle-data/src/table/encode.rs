@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub struct Encoded {
     /// The features, `[n, features]` of f32.
     pub x: Tensor,
-    /// The targets: classes `[n]` of i64, labels `[n, labels]` or numbers `[n, columns]` of f32.
+    /// The targets: classes `[n]` of i64, labels `[n, labels]` or standardised numbers `[n, columns]` of f32.
     pub y: Tensor,
     /// The row of the table that each sample is: all of them, unless rows with missing cells are left out.
     pub rows: Vec<usize>,
@@ -25,9 +25,9 @@ pub struct Encoded {
 
 impl Learned {
     /// How many features a column has.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         match self {
-            Self::Numeric { .. } | Self::Boolean { .. } => 1,
+            Self::Numeric { .. } | Self::Boolean { .. } | Self::Embedding { .. } => 1,
             Self::Date { .. } => 4,
             Self::Categorical { categories, missing } => categories.len() + usize::from(*missing),
         }
@@ -45,6 +45,13 @@ impl Learned {
             (Self::Categorical { categories, missing }, _) => {
                 let hot = hot(cell, categories, *missing, unseen)?;
                 features.extend((0..self.width()).map(|i| f32::from(u8::from(Some(i) == hot))));
+            }
+            (Self::Embedding { categories, missing }, _) => {
+                let index = match hot(cell, categories, *missing, unseen)? {
+                    Some(i) if i < categories.len() => i + 1,
+                    _ => 0,
+                };
+                features.push(index as f32);
             }
             (Self::Boolean { mean }, None) => features.push(*mean as f32),
             // The mean, standardised.
@@ -114,10 +121,10 @@ impl Encoder {
     /// use rekindle_data::table::{Encoder, Schema, Table};
     ///
     /// let table = Table::new("shop", &["colour", "price"], [["red", "1.5"], ["blue", "2.5"], ["red", "3.25"]])?;
-    /// let encoder = Encoder::fit(&table, &Schema::guess(&table, &["price"])?, &[0, 1, 2])?;
+    /// let encoder = Encoder::fit(&table, &Schema::guess(&table, &["price"])?, &[0, 1])?;
     /// let data = encoder.encode(&table)?;
     /// assert_eq!(data.x.to_vec::<f32>(), [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
-    /// assert_eq!(data.y.to_vec::<f32>(), [1.5, 2.5, 3.25]);
+    /// assert_eq!(data.y.to_vec::<f32>(), [-1.0, 1.0, 2.5]); // mean 2, standard deviation 0.5
     ///
     /// let other = Table::new("other", &["colour", "price"], [["rde", "1.5"]])?;
     /// let error = encoder.encode(&other).unwrap_err().to_string();
@@ -128,14 +135,20 @@ impl Encoder {
         let Some(target) = &self.target else {
             let (problem, remedy) = ("nothing is to be learned from this table", "name a label column");
             let (problem, remedy) = (problem.into(), remedy.into());
-            return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
+            return Err(Error::Table {
+                name: table.name.clone(),
+                place: None,
+                column: None,
+                problem,
+                remedy,
+            });
         };
         let inputs = self.places(table)?;
         let targets = target.columns.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
         let all: Vec<usize> = (0..table.len()).collect();
         let rows = self.gaps().kept_rows(table, &inputs, Some(target), &targets, &all)?;
         let x = self.features(table, &inputs, &rows)?;
-        let y = encode_target(table, target, &targets, &rows, self.gaps())?;
+        let y = self.targets(table, target, &targets, &rows)?;
         Ok(Encoded { x, y, rows })
     }
 
@@ -178,7 +191,13 @@ impl Encoder {
             let rows = counted(rows.len(), "row");
             let problem = format!("{rows} of {} do not fit into memory", counted(width, "feature"));
             let remedy = "ignore columns with many categories, or read fewer rows".into();
-            return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
+            return Err(Error::Table {
+                name: table.name.clone(),
+                place: None,
+                column: None,
+                problem,
+                remedy,
+            });
         }
         for &row in rows {
             for (ColumnEncoder { learned, .. }, &column) in self.columns.iter().zip(places) {
@@ -189,58 +208,80 @@ impl Encoder {
         }
         Ok(Tensor::from_vec(features, [rows.len(), width]))
     }
-}
 
-/// The targets of some rows.
-fn encode_target(
-    table: &Table,
-    target: &Target,
-    columns: &[usize],
-    rows: &[usize],
-    gaps: Gaps<'_>,
-) -> Result<Tensor> {
-    let places: HashMap<&str, usize> = target.names.iter().map(String::as_str).zip(0..).collect();
-    let place = |row: usize, name: &str| {
-        places.get(name).copied().ok_or_else(|| {
-            let noun = if target.kind == TargetKind::Classes { "class" } else { "label" };
-            let what = format!("training had no {noun} {}", shown(name));
-            table.complain(row, columns[0], what, nearest(name, &target.names))
-        })
-    };
-    match (target.kind, target.separator) {
-        (TargetKind::Classes, _) => {
-            let class = |&row: &usize| Ok(place(row, table.cell(row, columns[0]))? as i64);
-            Ok(Tensor::from_vec(rows.iter().map(class).collect::<Result<Vec<_>>>()?, [rows.len()]))
-        }
-        (TargetKind::Labels, Some(separator)) => {
-            let width = target.names.len();
-            let mut labels = vec![0f32; rows.len() * width];
-            for (i, &row) in rows.iter().enumerate() {
-                for label in gaps.labels(table.cell(row, columns[0]), separator) {
-                    labels[i * width + place(row, label)?] = 1.0;
-                }
+    /// The targets of some rows.
+    fn targets(&self, table: &Table, target: &Target, columns: &[usize], rows: &[usize]) -> Result<Tensor> {
+        match (target.kind, target.separator) {
+            (TargetKind::Numbers, _) => self.numbers(table, columns, rows),
+            (TargetKind::Labels, None) => {
+                let label = |row, column| {
+                    let cell = table.cell(row, column);
+                    let wrong = || (format!("{} is neither true nor false", shown(cell)), "write 1 or 0");
+                    let (what, remedy) = match parse_boolean(cell).ok_or_else(wrong) {
+                        Ok(yes) => return Ok(f32::from(u8::from(yes))),
+                        Err(wrong) => wrong,
+                    };
+                    Err(table.complain(row, column, what, remedy))
+                };
+                let pairs = rows.iter().flat_map(|&row| columns.iter().map(move |&column| (row, column)));
+                let labels = pairs.map(|(row, column)| label(row, column)).collect::<Result<Vec<_>>>()?;
+                Ok(Tensor::from_vec(labels, [rows.len(), columns.len()]))
             }
-            Ok(Tensor::from_vec(labels, [rows.len(), width]))
+            _ => self.names(table, target, columns[0], rows),
         }
-        (kind, _) => {
-            let mut numbers = Vec::with_capacity(rows.len() * columns.len());
-            for (&row, &column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)))
-            {
-                let number = number_or_label(table.cell(row, column), kind);
-                numbers.push(number.map_err(|(what, remedy)| table.complain(row, column, what, remedy))?);
+    }
+
+    /// Classes, or the labels of lists.
+    fn names(&self, table: &Table, target: &Target, column: usize, rows: &[usize]) -> Result<Tensor> {
+        let places: HashMap<&str, usize> = target.names.iter().map(String::as_str).zip(0..).collect();
+        let place = |row: usize, name: &str| {
+            places.get(name).copied().ok_or_else(|| {
+                let noun = if target.kind == TargetKind::Classes { "class" } else { "label" };
+                let what = format!("training had no {noun} {}", shown(name));
+                table.complain(row, column, what, nearest(name, &target.names))
+            })
+        };
+        if target.kind == TargetKind::Classes {
+            let class = |&row: &usize| Ok(place(row, table.cell(row, column))? as i64);
+            return Ok(Tensor::from_vec(rows.iter().map(class).collect::<Result<Vec<_>>>()?, [rows.len()]));
+        }
+        let width = target.names.len();
+        let mut labels = vec![0f32; rows.len() * width];
+        for (i, &row) in rows.iter().enumerate() {
+            for label in self.gaps().labels(table.cell(row, column), target.separator.unwrap_or_default()) {
+                labels[i * width + place(row, label)?] = 1.0;
             }
-            Ok(Tensor::from_vec(numbers, [rows.len(), columns.len()]))
         }
+        Ok(Tensor::from_vec(labels, [rows.len(), width]))
+    }
+
+    /// Numbers, standardised as in training.
+    fn numbers(&self, table: &Table, columns: &[usize], rows: &[usize]) -> Result<Tensor> {
+        let mut numbers = Vec::with_capacity(rows.len() * columns.len());
+        for &row in rows {
+            for (i, &column) in columns.iter().enumerate() {
+                let cell = table.cell(row, column);
+                let number = target_number(cell)
+                    .map_err(|(what, remedy)| table.complain(row, column, what, remedy))?;
+                let scaled = match &self.target_scale {
+                    Some(scale) => standardised(number, scale[i].0, scale[i].1),
+                    None => Some(number as f32),
+                };
+                let far = || {
+                    let (what, remedy) = too_far(cell);
+                    table.complain(row, column, what, remedy)
+                };
+                numbers.push(scaled.ok_or_else(far)?);
+            }
+        }
+        Ok(Tensor::from_vec(numbers, [rows.len(), columns.len()]))
     }
 }
 
-fn number_or_label(cell: &str, kind: TargetKind) -> Result<f32, (String, &'static str)> {
-    if kind == TargetKind::Labels {
-        let wrong = || (format!("{} is neither true nor false", shown(cell)), "write 1 or 0");
-        return parse_boolean(cell).map(|yes| f32::from(u8::from(yes))).ok_or_else(wrong);
-    }
-    let number = parse_number(cell).map_err(|why| why.explain(cell))? as f32;
-    if number.is_finite() {
+/// A number to be learned: one that f32 has.
+pub(super) fn target_number(cell: &str) -> Result<f64, (String, &'static str)> {
+    let number = parse_number(cell).map_err(|why| why.explain(cell))?;
+    if (number as f32).is_finite() {
         Ok(number)
     } else {
         Err((format!("{} is too large", shown(cell)), "use a larger unit"))

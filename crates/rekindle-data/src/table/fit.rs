@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::{DATE_PARTS, counted, parse_boolean, parse_date, parse_number};
-use super::gaps::{Gaps, default_words};
-use super::schema::{Kind, Missing, Schema, Target, TargetKind, Unseen, sorted_names};
-use super::{MAX_CATEGORIES, MAX_CLASSES, Table};
+use super::cell::{DATE_PARTS, parse_boolean, parse_date, parse_number};
+use super::gaps::default_words;
+use super::learn::{Learner, Pass};
+use super::schema::{Kind, Missing, Schema, Target, TargetKind, Unseen};
+use super::{MAX_CATEGORIES, MAX_EMBEDDED, Table, TableReader};
 use crate::error::{Error, Result};
 
 /// What the training rows say about a column.
@@ -34,6 +35,13 @@ pub enum Learned {
     Boolean {
         /// The part that is true, which stands for missing ones.
         mean: f64,
+    },
+    /// Categories: one feature, the index of the category. 0 is missing or unseen, the first category is 1.
+    Embedding {
+        /// The categories, sorted by their characters.
+        categories: Vec<String>,
+        /// Whether training had missing ones.
+        missing: bool,
     },
     /// Dates, in [`DATE_PARTS`](super::DATE_PARTS).
     Date {
@@ -78,6 +86,9 @@ pub struct Encoder {
     pub(super) unseen: Unseen,
     pub(super) columns: Vec<ColumnEncoder>,
     pub(super) target: Option<Target>,
+    /// The mean and the standard deviation of each column of numbers to be learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) target_scale: Option<Vec<(f64, f64)>>,
 }
 
 /// An encoder from anywhere.
@@ -90,6 +101,8 @@ struct Unchecked {
     unseen: Unseen,
     columns: Vec<ColumnEncoder>,
     target: Option<Target>,
+    #[serde(default)]
+    target_scale: Option<Vec<(f64, f64)>>,
 }
 
 impl TryFrom<Unchecked> for Encoder {
@@ -105,6 +118,9 @@ impl TryFrom<Unchecked> for Encoder {
                 Learned::Categorical { categories, .. } => {
                     categories.len() <= MAX_CATEGORIES && categories.is_sorted_by(|a, b| a < b)
                 }
+                Learned::Embedding { categories, .. } => {
+                    categories.len() <= MAX_EMBEDDED && categories.is_sorted_by(|a, b| a < b)
+                }
             };
             if !sound {
                 return Err(format!("what is kept about column `{name}` cannot have been learned"));
@@ -113,49 +129,77 @@ impl TryFrom<Unchecked> for Encoder {
         if from.target.as_ref().is_some_and(|target| target.columns.is_empty()) {
             return Err("a target without columns".into());
         }
-        let Unchecked { missing, missing_words, unseen, columns, target } = from;
-        Ok(Self { missing, missing_words, unseen, columns, target })
+        if let Some(scale) = &from.target_scale {
+            let columns = match &from.target {
+                Some(Target { kind: TargetKind::Numbers, columns, .. }) => columns.len(),
+                _ => 0,
+            };
+            if scale.len() != columns || !scale.iter().all(|&(mean, std)| deviation(mean, std) && std > 0.0) {
+                return Err("what is kept about the target cannot have been learned".into());
+            }
+        }
+        let Unchecked { missing, missing_words, unseen, columns, target, target_scale } = from;
+        Ok(Self { missing, missing_words, unseen, columns, target, target_scale })
     }
 }
 
 impl Encoder {
-    /// Learns from some rows of a table: those that a net is to be trained on.
+    /// Learns from some rows of a table: those that a net is to be trained on. Their order makes no difference.
     ///
     /// # Errors
     /// If a column of the schema is not in the table (the nearest is named), a cell does not have its column's kind, a cell is
-    /// missing that must not be, there is no feature or no row to learn from, a column has more than 1000 categories, there is
-    /// only one class, or a class of the schema has no training row.
+    /// missing that must not be, there is no feature or no row to learn from, a column has more than 1000 categories (100000 if
+    /// they are embedded), there is only one class or all numbers to be learned are the same, or a class of the schema has no
+    /// training row.
     ///
     /// # Panics
     /// If there is no such row.
     pub fn fit(table: &Table, schema: &Schema, rows: &[usize]) -> Result<Self> {
-        let used: Vec<_> = schema.used().collect();
-        let (inputs, targets) = schema.places(table)?;
-        let gaps = schema.gaps();
-        let rows = gaps.kept_rows(table, &inputs, schema.target.as_ref(), &targets, rows)?;
-        if rows.is_empty() || inputs.is_empty() {
-            let what = if rows.is_empty() { "no rows to learn from" } else { "no columns to learn from" };
-            let remedy = match (rows.is_empty(), schema.missing) {
-                (true, Missing::Drop) => "keep rows with missing cells, or fill them in",
-                (true, _) => "give it more rows",
-                _ => "declare a kind for at least one column that is ignored",
-            };
-            let (problem, remedy) = (what.into(), remedy.into());
-            return Err(Error::Table { name: table.name.clone(), line: None, column: None, problem, remedy });
+        let mut learner = Learner::new(schema, table)?;
+        let mut rows = rows.to_vec();
+        rows.sort_unstable();
+        learner.see(Pass::First, table, &rows)?;
+        if learner.needs_second_pass() {
+            learner.see(Pass::Second, table, &rows)?;
         }
-        let mut columns = Vec::with_capacity(used.len());
-        for (column, &place) in used.iter().zip(&inputs) {
-            let learned = learn(table, place, column.kind, &rows, gaps)?;
-            columns.push(ColumnEncoder { name: column.name.clone(), learned });
+        learner.finish()
+    }
+
+    /// [`fit`](Self::fit) to those rows of a file that `is_training` names by their number: the same, byte for byte. The file is read once
+    /// or twice, by pieces; `open` opens it.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), what `open` says, as [`TableReader::read_rows`], and if the file changed between two readings.
+    ///
+    /// ```
+    /// use rekindle_data::table::{CsvOptions, Encoder, Schema, Table, TableReader};
+    ///
+    /// let text = "x,y\n1.5,p\n2,q\n4,p\n9,q\n";
+    /// let table = Table::from_reader(text.as_bytes(), "t.csv", &CsvOptions::default())?;
+    /// let schema = Schema::guess(&table, &["y"])?;
+    /// let mut open = || TableReader::from_reader(text.as_bytes(), "t.csv", &CsvOptions::default());
+    /// let encoder = Encoder::fit_stream(&mut open, &schema, &|row| row < 3)?;
+    /// assert_eq!(encoder.to_json(), Encoder::fit(&table, &schema, &[0, 1, 2])?.to_json());
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn fit_stream(
+        open: &mut dyn FnMut() -> Result<TableReader>,
+        schema: &Schema,
+        is_training: &dyn Fn(usize) -> bool,
+    ) -> Result<Self> {
+        let mut reader = open()?;
+        let mut learner = Learner::new(schema, reader.empty())?;
+        let pass = |learner: &mut Learner<'_>, pass, reader: &mut TableReader| {
+            reader.each_piece(|piece, first| {
+                let rows: Vec<usize> = (0..piece.len()).filter(|row| is_training(first + row)).collect();
+                learner.see(pass, piece, &rows)
+            })
+        };
+        pass(&mut learner, Pass::First, &mut reader)?;
+        if learner.needs_second_pass() {
+            pass(&mut learner, Pass::Second, &mut open()?)?;
         }
-        let target = schema.target.as_ref().map(|target| learn_target(table, target, &targets, &rows, gaps));
-        Ok(Self {
-            missing: schema.missing,
-            missing_words: schema.missing_words.clone(),
-            unseen: schema.unseen,
-            columns,
-            target: target.transpose()?,
-        })
+        learner.finish()
     }
 
     /// The features, in the order of the columns of `x`: `age`, `colour=red`, `colour=(missing)`, `day.weekday`.
@@ -163,7 +207,9 @@ impl Encoder {
         let mut names = Vec::new();
         for ColumnEncoder { name, learned } in &self.columns {
             match learned {
-                Learned::Numeric { .. } | Learned::Boolean { .. } => names.push(name.clone()),
+                Learned::Numeric { .. } | Learned::Boolean { .. } | Learned::Embedding { .. } => {
+                    names.push(name.clone());
+                }
                 Learned::Date { .. } => names.extend(DATE_PARTS.map(|part| format!("{name}.{part}"))),
                 Learned::Categorical { categories, missing } => {
                     names.extend(categories.iter().map(|category| format!("{name}={category}")));
@@ -177,6 +223,49 @@ impl Encoder {
     /// The classes or labels, in the order of their numbers; none if numbers are learned.
     pub fn class_names(&self) -> &[String] {
         self.target.as_ref().map_or(&[], |target| &target.names)
+    }
+
+    /// The features that are indices of categories: which feature of `x`, and how many indices there are, from 0 for missing and unseen
+    /// ones. A layer with a vector for each makes use of them.
+    ///
+    /// ```
+    /// use rekindle_data::table::{Encoder, Kind, Schema, Table};
+    ///
+    /// let table = Table::new("shop", &["size", "town", "sold"], [["1", "Seoul", "no"], ["2", "Jeonju", "yes"]])?;
+    /// let mut schema = Schema::guess(&table, &["sold"])?;
+    /// schema.set_kind("town", Kind::Embedding);
+    /// let encoder = Encoder::fit(&table, &schema, &[0, 1])?;
+    /// assert_eq!(encoder.embeddings(), [(1, 3)]);
+    /// assert_eq!(encoder.encode(&table)?.x.to_vec::<f32>(), [-1.0, 2.0, 1.0, 1.0]);
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn embeddings(&self) -> Vec<(usize, usize)> {
+        let mut feature = 0;
+        let mut embeddings = Vec::new();
+        for ColumnEncoder { learned, .. } in &self.columns {
+            if let Learned::Embedding { categories, .. } = learned {
+                embeddings.push((feature, categories.len() + 1));
+            }
+            feature += learned.width();
+        }
+        embeddings
+    }
+
+    /// The mean and the standard deviation of each column of numbers to be learned. [`encode`](Self::encode) gives
+    /// `(number - mean) / std`, so a prediction `y` is the number `y * std + mean`. `None` if no numbers are learned, or by an
+    /// encoder from before numbers were standardised.
+    ///
+    /// ```
+    /// use rekindle_data::table::{Encoder, Schema, Table};
+    ///
+    /// let table = Table::new("t", &["x", "y"], [["1", "10.5"], ["2", "20.5"], ["4", "30.5"]])?;
+    /// let encoder = Encoder::fit(&table, &Schema::guess(&table, &["y"])?, &[0, 1])?;
+    /// assert_eq!(encoder.target_scale(), Some(&[(15.5, 5.0)][..]));
+    /// assert_eq!(encoder.encode(&table)?.y.to_vec::<f32>(), [-1.0, 1.0, 3.0]);
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn target_scale(&self) -> Option<&[(f64, f64)]> {
+        self.target_scale.as_deref()
     }
 
     /// What is learned, with its classes or labels.
@@ -201,50 +290,12 @@ impl Encoder {
     pub fn from_json(json: &str) -> Result<Self> {
         serde_json::from_str(json).map_err(|error| Error::Table {
             name: "encoder".into(),
-            line: None,
+            place: None,
             column: None,
             problem: error.to_string(),
             remedy: "train the model again".into(),
         })
     }
-}
-
-fn learn(table: &Table, column: usize, kind: Kind, rows: &[usize], gaps: Gaps<'_>) -> Result<Learned> {
-    let present = || rows.iter().copied().filter(|&row| !gaps.is_missing(table.cell(row, column)));
-    if let Kind::Categorical | Kind::Ignored = kind {
-        let categories = sorted_texts(present().map(|row| table.cell(row, column)));
-        if categories.len() > MAX_CATEGORIES {
-            let what = format!("{} categories, more than {MAX_CATEGORIES}", categories.len());
-            return Err(table.complain_of(
-                &table.columns()[column],
-                what,
-                "join rare ones, or ignore the column",
-            ));
-        }
-        return Ok(Learned::Categorical { categories, missing: present().count() < rows.len() });
-    }
-    let mut parts: [Vec<f64>; 4] = Default::default();
-    for row in present() {
-        let read = read_cell(table.cell(row, column), kind);
-        let (numbers, count) = read.map_err(|(what, remedy)| table.complain(row, column, what, remedy))?;
-        parts.iter_mut().zip(&numbers[..count]).for_each(|(part, &number)| part.push(number));
-    }
-    let complain = |what: &str, remedy| Err(table.complain_of(&table.columns()[column], what.into(), remedy));
-    if parts[0].is_empty() {
-        return complain("every cell of the training rows is missing", "ignore the column");
-    }
-    let (mean, std) = moments(&parts[0]);
-    if !mean.is_finite() || !std.is_finite() {
-        return complain("numbers too large for a mean and a standard deviation", "use a larger unit");
-    }
-    Ok(match kind {
-        Kind::Numeric => Learned::Numeric { mean, std },
-        Kind::Boolean => Learned::Boolean { mean },
-        _ => {
-            let moments = parts.map(|part| moments(&part));
-            Learned::Date { mean: moments.map(|(mean, _)| mean), std: moments.map(|(_, std)| std) }
-        }
-    })
 }
 
 /// The numbers in a cell that is not missing, and how many they are.
@@ -266,72 +317,4 @@ pub(super) fn read_cell(cell: &str, kind: Kind) -> Result<([f64; 4], usize), (St
             Err(why) => Err(why.explain(cell)),
         },
     }
-}
-
-/// The mean and the population's standard deviation, in two passes: the second takes out what rounding left in the first.
-fn moments(values: &[f64]) -> (f64, f64) {
-    if values.iter().all(|value| value == &values[0]) {
-        return (values[0], 0.0);
-    }
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let rest: f64 = values.iter().map(|value| value - mean).sum();
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, ((squares - rest * rest / n) / n).max(0.0).sqrt())
-}
-
-/// Texts, each once, by their characters.
-fn sorted_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let texts: std::collections::BTreeSet<&str> = texts.collect();
-    texts.into_iter().map(String::from).collect()
-}
-
-/// The target with the names that the training rows have, if it declares none.
-fn learn_target(
-    table: &Table,
-    target: &Target,
-    columns: &[usize],
-    rows: &[usize],
-    gaps: Gaps<'_>,
-) -> Result<Target> {
-    let (label, mut names) = (&target.columns[0], target.names.clone());
-    let complain = |what: String, remedy: &str| Err(table.complain_of(label, what, remedy));
-    let cells = || rows.iter().map(|&row| table.cell(row, columns[0]));
-    match (target.kind, target.separator) {
-        (TargetKind::Numbers, _) => names.clear(),
-        (TargetKind::Classes, _) if columns.len() > 1 => {
-            let what = "several columns of classes".to_string();
-            return complain(what, "name one, or declare labels");
-        }
-        (TargetKind::Classes, _) => {
-            let learned = sorted_names(cells());
-            if let [only] = &learned[..] {
-                let what = format!("all {} are {}", counted(rows.len(), "row"), super::shown(only));
-                return complain(what, "a classifier needs at least two classes");
-            }
-            if let Some(absent) = names.iter().find(|name| !learned.contains(name)) {
-                let what = format!("class {} has no training row", super::shown(absent));
-                return complain(what, "give it more rows, or remove it");
-            }
-            if names.is_empty() {
-                names = learned;
-            }
-        }
-        (TargetKind::Labels, Some(separator)) if names.is_empty() => {
-            names = sorted_names(cells().flat_map(|cell| gaps.labels(cell, separator)));
-        }
-        (TargetKind::Labels, Some(_)) => {}
-        (TargetKind::Labels, None) => names.clone_from(&target.columns),
-    }
-    if names.len() > MAX_CLASSES {
-        let what = format!("{} classes, more than {MAX_CLASSES}", names.len());
-        return complain(what, "is this the right column?");
-    }
-    if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-        return complain(format!("{} is declared twice", super::shown(&names[i])), "name it once");
-    }
-    if target.kind == TargetKind::Labels && names.is_empty() {
-        return complain("no training row has a label".into(), "is this the right column?");
-    }
-    Ok(Target { names, why: String::new(), ..target.clone() })
 }

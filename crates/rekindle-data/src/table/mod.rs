@@ -2,10 +2,13 @@
 //!
 //! Three steps, each a value that can be looked at and kept:
 //!
-//! 1. [`Table::read_csv`] reads text cells, or says on which line it could not.
+//! 1. [`Table::read`] reads text cells, or says on which line it could not.
 //! 2. [`Schema::guess`] says what each column is and what is to be learned; anything in it may be changed.
 //! 3. [`Encoder::fit`] learns means, categories and class names from the training rows alone, and
 //!    [`Encoder::encode`] turns any table with these columns into tensors. It travels inside of the model.
+//!
+//! A file that is larger than memory goes the same way by pieces, with the same results: [`Schema::guess_stream`],
+//! [`Schema::samples_stream`], [`Encoder::fit_stream`] and [`Encoder::spill`], whose tensors are on disk.
 //!
 //! ```
 //! use rekindle_data::table::{CsvOptions, Encoder, Schema, Table};
@@ -29,25 +32,39 @@ mod encode;
 mod facts;
 mod fit;
 mod gaps;
+mod guess;
+mod learn;
 mod nearest;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod read;
+mod reader;
 mod records;
+mod samples;
 mod schema;
+mod stream;
 mod write;
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use cell::{counted, shown};
 
 pub use cell::{DATE_PARTS, MISSING_WORDS};
 pub use encode::Encoded;
 pub use fit::{ColumnEncoder, Encoder, Learned};
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetColumn;
 pub use read::{CsvOptions, CsvReader, Header};
-pub use schema::{Column, Kind, Missing, Samples, Schema, Target, TargetKind, Unseen};
+pub use reader::{Format, TableReader};
+pub use samples::Samples;
+pub use schema::{Column, Kind, Missing, Schema, Target, TargetKind, Unseen};
+pub use stream::Spilled;
 
 /// More categories than this in a column are an error: each is a feature.
 const MAX_CATEGORIES: usize = 1000;
+/// More categories than this in an embedded column are an error: each is a row of weights. f32 has all their indices.
+const MAX_EMBEDDED: usize = 100_000;
 /// More classes or labels than this are an error.
 const MAX_CLASSES: usize = 10_000;
 
@@ -63,8 +80,9 @@ pub struct Table {
     text: String,
     /// Where in the text each cell ends.
     ends: Vec<usize>,
-    /// The line of each row.
+    /// The line of each row, or its number where the file has no lines.
     lines: Vec<u64>,
+    has_lines: bool,
 }
 
 impl Table {
@@ -86,7 +104,8 @@ impl Table {
         R::Item: IntoIterator<Item = C>,
         C: AsRef<str>,
     {
-        let mut table = Self::empty(name, columns.iter().map(|&column| column.into()).collect(), 1)?;
+        let columns = columns.iter().map(|&column| column.into()).collect();
+        let mut table = Self::empty(name, columns, Some(Place::Line(1)))?;
         for (line, row) in (2..).zip(rows) {
             let before = table.ends.len();
             for cell in row {
@@ -102,20 +121,27 @@ impl Table {
         Ok(table)
     }
 
-    /// A table without rows, whose names are on `line`.
-    fn empty(name: &str, columns: Vec<String>, line: u64) -> Result<Self> {
+    /// A table without rows, whose names are at `place`. Without one, the file has no lines.
+    fn empty(name: &str, columns: Vec<String>, place: Option<Place>) -> Result<Self> {
+        let complain = |problem, remedy: &str| {
+            let (name, remedy) = (name.to_string(), remedy.to_string());
+            Err(Error::Table { name, place, column: None, problem, remedy })
+        };
         let mut places = HashMap::new();
-        for (place, column) in (1..).zip(&columns) {
-            if let Some(first) = places.insert(column.as_str(), place) {
-                let what = format!("columns {first} and {place} are both named {}", shown(column));
-                return Err(problem(name, line, what, "rename one, or read without a header"));
+        for (i, column) in (1..).zip(&columns) {
+            if let Some(first) = places.insert(column.as_str(), i) {
+                let what = format!("columns {first} and {i} are both named {}", shown(column));
+                let remedy =
+                    if place.is_some() { "rename one, or read without a header" } else { "rename one" };
+                return complain(what, remedy);
             }
         }
         if columns.is_empty() {
-            return Err(problem(name, line, "a table without columns", "name at least one"));
+            return complain("a table without columns".into(), "name at least one");
         }
         let name = name.to_string();
-        Ok(Self { name, columns, text: String::new(), ends: Vec::new(), lines: Vec::new() })
+        let (text, ends, lines) = (String::new(), Vec::new(), Vec::new());
+        Ok(Self { name, columns, text, ends, lines, has_lines: place.is_some() })
     }
 
     /// The file, or what stands for it.
@@ -187,12 +213,17 @@ impl Table {
         })
     }
 
-    /// The line of the file on which a row begins, from 1.
+    /// The line of the file on which a row begins, from 1; the number of the row where the file has no lines.
     ///
     /// # Panics
     /// If there is no such row.
     pub fn line(&self, row: usize) -> u64 {
         self.lines[row]
+    }
+
+    /// Where in the file a row begins, for messages.
+    fn place(&self, row: usize) -> Place {
+        if self.has_lines { Place::Line(self.lines[row]) } else { Place::Row(self.lines[row]) }
     }
 
     /// The number of the column with this name.
@@ -212,7 +243,7 @@ impl Table {
     pub fn column(&self, name: &str) -> Result<usize> {
         self.columns.iter().position(|column| column == name).ok_or_else(|| Error::Table {
             name: self.name.clone(),
-            line: None,
+            place: None,
             column: None,
             problem: format!("there is no column {}", shown(name)),
             remedy: nearest::nearest(name, &self.columns),
@@ -240,6 +271,7 @@ impl Table {
             text: String::new(),
             ends: Vec::new(),
             lines: rows.iter().map(|&row| self.lines[row]).collect(),
+            has_lines: self.has_lines,
         };
         for &row in rows {
             for column in 0..self.width() {
@@ -254,7 +286,7 @@ impl Table {
     fn complain(&self, row: usize, column: usize, problem: String, remedy: impl Into<String>) -> Error {
         Error::Table {
             name: self.name.clone(),
-            line: Some(self.lines[row]),
+            place: Some(self.place(row)),
             column: Some(self.columns[column].clone()),
             problem,
             remedy: remedy.into(),
@@ -264,14 +296,14 @@ impl Table {
     /// What is wrong with a column, and what to do.
     fn complain_of(&self, column: &str, problem: String, remedy: impl Into<String>) -> Error {
         let (name, column) = (self.name.clone(), Some(column.to_string()));
-        Error::Table { name, line: None, column, problem, remedy: remedy.into() }
+        Error::Table { name, place: None, column, problem, remedy: remedy.into() }
     }
 }
 
 /// What is wrong on a line, and what to do.
 fn problem(name: &str, line: u64, problem: impl Into<String>, remedy: &str) -> Error {
     let (name, problem, remedy) = (name.to_string(), problem.into(), remedy.to_string());
-    Error::Table { name, line: Some(line), column: None, problem, remedy }
+    Error::Table { name, place: Some(Place::Line(line)), column: None, problem, remedy }
 }
 
 /// A row of another width than the table.

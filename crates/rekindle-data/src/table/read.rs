@@ -7,7 +7,7 @@ use std::path::Path;
 use super::cell::{parse_date, parse_number};
 use super::records::{Record, Records};
 use super::{Table, delimiter, problem, ragged};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 
 /// Whether the first line names the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl<R: Read> CsvReader<R> {
         let columns = (1..)
             .zip(first.cells())
             .map(|(i, cell)| if has_header && !cell.is_empty() { cell.into() } else { unnamed(i) });
-        let empty = Table::empty(name, columns.collect(), first.line)?;
+        let empty = Table::empty(name, columns.collect(), Some(Place::Line(first.line)))?;
         let pending = (!has_header).then_some(first);
         Ok(Self { records, empty, has_header, pending })
     }
@@ -115,9 +115,14 @@ impl<R: Read> CsvReader<R> {
     /// If there is no row at all, a row has more or fewer cells than there are columns, a quote is not closed, or what comes is not
     /// text in UTF-8. After an error there is nothing more to read.
     pub fn read_rows(&mut self, rows: usize) -> Result<Option<Table>> {
+        self.read_piece(rows, usize::MAX)
+    }
+
+    /// [`read_rows`](Self::read_rows) until there is so much text.
+    pub(super) fn read_piece(&mut self, rows: usize, bytes: usize) -> Result<Option<Table>> {
         let mut table = self.empty.clone();
         let mut record = Record::default();
-        while table.len() < rows {
+        while table.len() < rows && table.text.len() < bytes {
             if let Some(first) = self.pending.take() {
                 record = first;
             } else if !self.records.read(&mut record)? {
@@ -142,6 +147,11 @@ impl<R: Read> CsvReader<R> {
     /// Whether the first line names the columns.
     pub fn has_header(&self) -> bool {
         self.has_header
+    }
+
+    /// The columns, without rows.
+    pub(super) fn empty(&self) -> &Table {
+        &self.empty
     }
 
     /// The names of the columns.
@@ -174,12 +184,7 @@ impl Table {
     /// ```
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
-        if !fs::metadata(path).map_err(Error::io(path))?.is_file() {
-            // Opening a pipe or a device could wait for ever.
-            return Err(Error::io(path)(io::Error::other("not a regular file")));
-        }
-        let file = File::open(path).map_err(Error::io(path))?;
-        Self::from_reader(file, &path.display().to_string(), options)
+        Self::from_reader(open_regular(path)?, &path.display().to_string(), options)
     }
 
     /// [`read_csv`](Self::read_csv) from anything; `name` stands for the file in messages.
@@ -194,12 +199,22 @@ impl Table {
     /// assert_eq!(error.to_string(), "stdin: line 3: 1 cell, but the table has 2 columns; add what is missing");
     /// ```
     pub fn from_reader(reader: impl Read, name: &str, options: &CsvOptions) -> Result<Self> {
-        let mut reader = CsvReader::new(reader, name, options)?;
-        match reader.read_rows(usize::MAX)? {
-            Some(table) => Ok(table),
-            None => Err(problem(name, 1, "a header, but no rows", "write at least one row below it")),
-        }
+        let table = CsvReader::new(reader, name, options)?.read_rows(usize::MAX)?;
+        table.ok_or_else(|| only_a_header(name))
     }
+}
+
+/// A table without rows.
+pub(super) fn only_a_header(name: &str) -> Error {
+    problem(name, 1, "a header, but no rows", "write at least one row below it")
+}
+
+/// A file that can be read to its end: opening a pipe or a device could wait for ever.
+pub(super) fn open_regular(path: &Path) -> Result<File> {
+    if !fs::metadata(path).map_err(Error::io(path))?.is_file() {
+        return Err(Error::io(path)(io::Error::other("not a regular file")));
+    }
+    File::open(path).map_err(Error::io(path))
 }
 
 /// Whether a cell of the first line is no name.

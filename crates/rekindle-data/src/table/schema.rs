@@ -1,19 +1,16 @@
 //! What the columns of a table are, and what is to be learned from them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::Table;
-use super::cell::{parse_number, shown};
-use super::facts::Facts;
+use super::cell::parse_number;
 use super::gaps::{Gaps, are_default, default_words};
 use crate::error::{Error, Result};
 
-/// Whole numbers that take at most so many values are classes.
-const FEW_NUMBERS: usize = 20;
 /// What separates the labels of a list.
-const LIST_SEPARATORS: [char; 2] = ['|', ';'];
+pub(super) const LIST_SEPARATORS: [char; 2] = ['|', ';'];
 
 /// What a column is, and so how it becomes numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +24,8 @@ pub enum Kind {
     Boolean,
     /// ISO dates: four features ([`DATE_PARTS`](super::DATE_PARTS)), standardised.
     Date,
+    /// One of many texts: one feature, its index, for a layer that has a vector for each. Never guessed.
+    Embedding,
     /// No feature.
     Ignored,
 }
@@ -51,7 +50,7 @@ pub enum Unseen {
     /// It is an error.
     #[default]
     Error,
-    /// It is none of the categories: all features of the column are 0.
+    /// It is none of the categories: all features of the column are 0, and so is the index of an embedded one.
     Ignore,
 }
 
@@ -76,7 +75,7 @@ pub enum TargetKind {
     Classes,
     /// Any number of labels for each row, as columns of 0 and 1 or as a list in one column: `y` is `[n, labels]` of 0 and 1 in f32.
     Labels,
-    /// Numbers, one for each column: `y` is `[n, columns]` of f32.
+    /// Numbers, one for each column: `y` is `[n, columns]` of f32, standardised.
     Numbers,
 }
 
@@ -140,64 +139,7 @@ pub struct Schema {
     pub target: Option<Target>,
 }
 
-/// The rows of a table that a net may see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Samples {
-    /// The rows, without those that missing cells leave out.
-    pub rows: Vec<usize>,
-    /// The class of each, numbered in the order of sorted names, if classes are learned.
-    pub classes: Option<Vec<i64>>,
-}
-
 impl Schema {
-    /// Guesses what the columns are, and what the columns `labels` are to teach; `why` says what each guess rests on.
-    ///
-    /// | the cells (without the missing ones) | kind |
-    /// |---|---|
-    /// | none, or all the same | ignored |
-    /// | words for true and false | boolean |
-    /// | whole numbers, all different, that count the rows (10 or more) or whose column is named `id`, `index` or `.._id` | ignored |
-    /// | mostly numbers, also in forms that encoding will refuse (`1,5`, `inf`) | numeric |
-    /// | ISO dates | date |
-    /// | texts, all different in 10 or more rows; more than 50 that are most rows' own; more than 1000 | ignored |
-    /// | other texts | categorical |
-    ///
-    /// One label column teaches numbers if it has numbers that are not whole or take more than 20 values; lists of labels if
-    /// cells contain `|` or `;` between labels that recur; otherwise classes. Several label columns teach labels if all are true or
-    /// false, otherwise numbers.
-    ///
-    /// # Errors
-    /// If there is no such label column (the nearest is named), it is named twice, it has no values, or several label columns
-    /// are neither true or false nor numbers.
-    pub fn guess(table: &Table, labels: &[&str]) -> Result<Self> {
-        for (i, label) in labels.iter().enumerate() {
-            table.column(label)?;
-            if labels[..i].contains(label) {
-                return Err(table.complain_of(label, "a label twice".into(), "name it once"));
-            }
-        }
-        let words = default_words();
-        let gaps = Gaps { policy: Missing::default(), words: &words };
-        let columns = table.columns().iter().enumerate().filter(|(_, name)| !labels.contains(&name.as_str()));
-        let columns = columns.map(|(i, name)| {
-            let (kind, why) = Facts::of(table, i, gaps).kind(name);
-            Column { name: name.clone(), kind, why }
-        });
-        let columns = columns.collect();
-        let target = match labels {
-            [] => None,
-            [label] => Some(guess_one(table, label, gaps)?),
-            labels => Some(guess_several(table, labels, gaps)?),
-        };
-        Ok(Self {
-            missing: gaps.policy,
-            missing_words: words.clone(),
-            unseen: Unseen::default(),
-            columns,
-            target,
-        })
-    }
-
     /// What was guessed about each column, a line each, for people.
     pub fn remarks(&self) -> Vec<String> {
         let columns = self.columns.iter().map(|column| match column.kind {
@@ -207,46 +149,6 @@ impl Schema {
         let target =
             self.target.iter().map(|t| format!("{}: to be learned, {}", t.columns.join(", "), t.why));
         columns.chain(target).collect()
-    }
-
-    /// The rows to divide into parts for training, validation and test, and the class of each for parts in which every class keeps its
-    /// share.
-    ///
-    /// # Errors
-    /// If a column of the schema is not in the table, or a cell is missing that must not be.
-    ///
-    /// ```
-    /// use rekindle_data::split::stratified_train_test_split;
-    /// use rekindle_data::table::{Encoder, Missing, Schema, Table};
-    ///
-    /// let rows = [["1", "p"], ["2", "q"], ["", "q"], ["3", "p"], ["4", "q"], ["9", "p"]];
-    /// let table = Table::new("t", &["x", "y"], rows)?;
-    /// let mut schema = Schema::guess(&table, &["y"])?;
-    /// schema.missing = Missing::Drop;
-    /// let samples = schema.samples(&table)?;
-    /// assert_eq!(samples.rows, [0, 1, 3, 4, 5]);
-    /// assert_eq!(samples.classes, Some(vec![0, 1, 0, 1, 0]));
-    ///
-    /// let split = stratified_train_test_split(samples.classes.as_ref().unwrap(), 0.4, 0);
-    /// let rows = |part: &[usize]| part.iter().map(|&i| samples.rows[i]).collect::<Vec<_>>();
-    /// let encoder = Encoder::fit(&table, &schema, &rows(&split.train))?;
-    /// let test = encoder.encode(&table.select(&rows(&split.test)))?;
-    /// assert_eq!(test.x.shape(), [2, 1]);
-    /// # Ok::<(), rekindle_data::Error>(())
-    /// ```
-    pub fn samples(&self, table: &Table) -> Result<Samples> {
-        let (inputs, targets) = self.places(table)?;
-        let all: Vec<usize> = (0..table.len()).collect();
-        let rows = self.gaps().kept_rows(table, &inputs, self.target.as_ref(), &targets, &all)?;
-        let classes = match &self.target {
-            Some(Target { kind: TargetKind::Classes, .. }) => {
-                let cells = || rows.iter().map(|&row| table.cell(row, targets[0]));
-                let numbers: BTreeMap<String, i64> = sorted_names(cells()).into_iter().zip(0..).collect();
-                Some(cells().map(|cell| numbers[cell]).collect())
-            }
-            _ => None,
-        };
-        Ok(Samples { rows, classes })
     }
 
     /// Where in the table the columns to learn from and the label columns are.
@@ -263,7 +165,7 @@ impl Schema {
             let (problem, remedy) = ("a target without columns".into(), "name a label column".into());
             return Err(Error::Table {
                 name: table.name().into(),
-                line: None,
+                place: None,
                 column: None,
                 problem,
                 remedy,
@@ -292,63 +194,6 @@ impl Schema {
     }
 }
 
-/// What one label column teaches.
-fn guess_one(table: &Table, label: &str, gaps: Gaps<'_>) -> Result<Target> {
-    let place = table.column(label)?;
-    let facts = Facts::of(table, place, gaps);
-    if facts.present == 0 {
-        return Err(table.complain_of(label, "every label is missing".into(), "fill the column in"));
-    }
-    let target = |kind, names, separator, why| {
-        let columns = vec![label.to_string()];
-        let why = if facts.missing > 0 { format!("{why}, {} missing", facts.missing) } else { why };
-        Ok(Target { columns, kind, names, separator, why })
-    };
-    let distinct = facts.texts.len();
-    let spread = distinct > FEW_NUMBERS || (!facts.whole && distinct > 2);
-    if 2 * facts.numbers > facts.present && spread {
-        return target(TargetKind::Numbers, Vec::new(), None, facts.range());
-    }
-    for separator in LIST_SEPARATORS {
-        let parts: Vec<&str> =
-            facts.texts.iter().flat_map(|(cell, _)| gaps.labels(cell, separator)).collect();
-        let names = sorted_names(parts.iter().copied());
-        if parts.len() > distinct && names.len() < parts.len() {
-            let why = format!("lists of {} labels: {}", names.len(), listed(&names));
-            return target(TargetKind::Labels, names, Some(separator), why);
-        }
-    }
-    let names = sorted_names(facts.texts.iter().map(|(text, _)| *text));
-    let noun = if names.len() == 1 { "class" } else { "classes" };
-    let why = format!("{} {noun}: {}", names.len(), listed(&names));
-    target(TargetKind::Classes, names, None, why)
-}
-
-/// What several label columns teach.
-fn guess_several(table: &Table, labels: &[&str], gaps: Gaps<'_>) -> Result<Target> {
-    let (mut booleans, mut numbers) = (true, true);
-    for label in labels {
-        let facts = Facts::of(table, table.column(label)?, gaps);
-        booleans &= facts.booleans == facts.present;
-        numbers &= facts.numbers == facts.present;
-        if !booleans && !numbers {
-            let what = "several label columns that are neither true or false nor numbers";
-            return Err(table.complain_of(
-                label,
-                what.into(),
-                "name one label column, or columns of 0 and 1",
-            ));
-        }
-    }
-    let columns: Vec<String> = labels.iter().map(ToString::to_string).collect();
-    let (kind, names, why) = if booleans {
-        (TargetKind::Labels, columns.clone(), format!("{} labels, a column each", columns.len()))
-    } else {
-        (TargetKind::Numbers, Vec::new(), format!("{} numbers, a column each", columns.len()))
-    };
-    Ok(Target { columns, kind, names, separator: None, why })
-}
-
 /// Names, each once: numbers by their value, texts by their characters.
 pub(super) fn sorted_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<&str> = names.collect::<BTreeSet<_>>().into_iter().collect();
@@ -359,11 +204,4 @@ pub(super) fn sorted_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Stri
             .sort_by(|a, b| f64::total_cmp(&parse_number(a).unwrap_or(0.0), &parse_number(b).unwrap_or(0.0)));
     }
     names.into_iter().map(String::from).collect()
-}
-
-/// Some names, for people.
-pub(super) fn listed(names: &[String]) -> String {
-    const LISTED: usize = 10;
-    let shown: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
-    shown.join(", ") + if names.len() > LISTED { ", .." } else { "" }
 }

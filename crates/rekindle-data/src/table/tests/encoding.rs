@@ -253,3 +253,73 @@ fn nothing_to_learn_is_reported() {
     let error = encoder.encode(&table).unwrap_err().to_string();
     assert_eq!(error, "t.csv: nothing is to be learned from this table; name a label column");
 }
+
+#[test]
+fn embedded_columns_are_indices() {
+    let text = "n,c,d,y\n1,red,u,p\n3,,v,q\n5,blue,u,p\n";
+    let embed = |schema: &mut Schema| {
+        schema.set_kind("c", Kind::Embedding);
+        schema.set_kind("d", Kind::Embedding);
+    };
+    let encoder = fit_with(text, embed).unwrap();
+    assert_eq!(encoder.feature_names(), ["n", "c", "d"]);
+    assert_eq!(encoder.embeddings(), [(1, 3), (2, 3)]);
+    let x = encoder.encode(&table(text)).unwrap().x;
+    assert_eq!(x.select(1, 1).to_vec::<f32>(), [2.0, 0.0, 1.0]);
+    assert_eq!(x.select(1, 2).to_vec::<f32>(), [1.0, 2.0, 1.0]);
+    assert_eq!(Encoder::from_json(&encoder.to_json()).unwrap(), encoder);
+    let error = |text| encoder.encode_inputs(&table(text)).unwrap_err().to_string();
+    assert_eq!(
+        error("n,c,d\n1,rde,u\n"),
+        "t.csv: line 2, column `c`: training had no category `rde`; did you mean `red`?"
+    );
+    assert_eq!(
+        error("n,c,d\n1,red,\n"),
+        "t.csv: line 2, column `d`: the cell is missing, and in training none was; fill it in, or choose `ignore` for unseen categories"
+    );
+    let lenient = fit_with(text, |schema| {
+        embed(schema);
+        schema.unseen = Unseen::Ignore;
+    });
+    let x = lenient.unwrap().encode_inputs(&table("n,c,d\n3,rde,\n")).unwrap();
+    assert_eq!(x.to_vec::<f32>(), [0.0, 0.0, 0.0]);
+    // Far more categories than could be features.
+    let many: String = (0..5000).map(|i| format!("1,c{i},u,{}\n", i % 2)).collect();
+    let encoder = fit_with(&format!("n,c,d,y\n{many}"), embed).unwrap();
+    assert_eq!(encoder.embeddings(), [(0, 5001), (1, 2)]);
+}
+
+#[test]
+fn numbers_to_be_learned_are_standardised() {
+    let text = "n,a,b\n1,10.5,-2\n2,20.5,-4\n3,99,-6\n";
+    let table = table(text);
+    let schema = Schema::guess(&table, &["a", "b"]).unwrap();
+    let encoder = Encoder::fit(&table, &schema, &[0, 1]).unwrap();
+    assert_eq!(encoder.target_scale(), Some(&[(15.5, 5.0), (-3.0, 1.0)][..]));
+    assert_eq!(encoder.encode(&table).unwrap().y.to_vec::<f32>(), [-1.0, 1.0, 1.0, -1.0, 16.7, -3.0]);
+    let json = encoder.to_json();
+    assert_eq!(Encoder::from_json(&json).unwrap(), encoder);
+    // An encoder from before.
+    let scale = ",\"target_scale\":[[15.5,5.0],[-3.0,1.0]]";
+    assert!(json.contains(scale), "{json}");
+    let old = Encoder::from_json(&json.replace(scale, "")).unwrap();
+    assert_eq!(old.target_scale(), None);
+    assert_eq!(old.encode(&table).unwrap().y.to_vec::<f32>(), [10.5, -2.0, 20.5, -4.0, 99.0, -6.0]);
+    for wrong in ["[[15.5,5.0]]", "[[15.5,5.0],[-3.0,0.0]]", "[[15.5,5.0],[-3.0,-1.0]]"] {
+        let json = json.replace(scale, &format!(",\"target_scale\":{wrong}"));
+        assert!(Encoder::from_json(&json).is_err(), "{wrong}");
+    }
+    let classes = fit_with("n,y\n1,p\n2,q\n", |_| ()).unwrap();
+    assert_eq!((classes.target_scale(), classes.to_json().contains("target_scale")), (None, false));
+}
+
+#[test]
+fn targets_that_are_all_the_same_are_refused() {
+    let table = table("n,y\n1,0.5\n2,0.5\n3,1.5\n4,2.5\n");
+    let schema = Schema::guess(&table, &["y"]).unwrap();
+    let error = Encoder::fit(&table, &schema, &[0, 1]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "t.csv: column `y`: all 2 training rows have the number 0.5; give it others, or choose another column to be learned"
+    );
+}

@@ -4,7 +4,10 @@ mod corpus;
 mod encoding;
 mod golden;
 mod guessing;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod reading;
+mod streaming;
 
 use super::*;
 

@@ -151,3 +151,35 @@ fn rows_of_another_width_are_no_table() {
     let error = Table::new("t", &[], [[""; 0]]).unwrap_err().to_string();
     assert_eq!(error, "t: line 1: a table without columns; name at least one");
 }
+
+#[test]
+fn one_reader_knows_formats_by_their_content() {
+    let path = std::env::temp_dir().join(format!("rekindle-{}-format.parquet", std::process::id()));
+    let error = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let error = Table::read(&path, &CsvOptions::default()).unwrap_err().to_string();
+        error.strip_prefix(&format!("{}: ", path.display())).unwrap().to_string()
+    };
+    assert_eq!(error(b"a,b\n"), "line 1: a header, but no rows; write at least one row below it");
+    let parquet = if cfg!(feature = "parquet") {
+        "damaged Parquet file: it ends early; write the file again"
+    } else {
+        "a Parquet file, and this program was built without Parquet; build it with the feature `parquet`, or export the table as CSV"
+    };
+    assert_eq!(error(b"PAR1"), parquet);
+    // The name says nothing.
+    std::fs::write(&path, "a,b\n1,2\n").unwrap();
+    assert_eq!(rows(&Table::read(&path, &CsvOptions::default()).unwrap()), [["1", "2"]]);
+    std::fs::remove_file(&path).unwrap();
+    let error = Table::read(std::env::temp_dir(), &CsvOptions::default()).unwrap_err().to_string();
+    assert!(error.ends_with(": not a regular file"), "{error}");
+}
+
+#[test]
+fn pieces_end_at_so_many_rows_or_so_much_text() {
+    let text: String = (0..100).map(|i| format!("{i:010}\n")).collect();
+    let mut reader = CsvReader::new(text.as_bytes(), "t.csv", &CsvOptions::default()).unwrap();
+    let sizes: Vec<usize> =
+        std::iter::from_fn(|| reader.read_piece(30, 200).unwrap()).map(|piece| piece.len()).collect();
+    assert_eq!(sizes, [20; 5]);
+}

@@ -1,0 +1,240 @@
+//! What stands between a damaged or hostile file and the parquet crate.
+//!
+//! The crate believes sizes that a file states before it has seen the bytes, and panics where they contradict each other. Here is what
+//! makes an error of both: [`guarded`] catches its panics, [`Pages`] lets it read nothing that is not there, and every page is
+//! looked at before memory is taken for it.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Once};
+
+use bytes::Bytes;
+use parquet::basic::{Encoding, Type};
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::thrift::{INTEGER, Thrift};
+
+/// The most bytes of all pages that are held at once.
+const MAX_PAGES: u64 = 1 << 30;
+/// The memory of one value of a dictionary.
+const DICTIONARY_VALUE: u64 = 48;
+
+thread_local! {
+    /// Whether panics of this thread are expected and not printed.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f`; a panic in it is a damaged file and prints nothing.
+pub(super) fn guarded<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                before(info);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    // What panicked is not used again: an error ends the reading.
+    let result = catch_unwind(AssertUnwindSafe(f));
+    QUIET.set(before);
+    result.unwrap_or_else(|_| Err(ParquetError::General("its bytes contradict each other".into())))
+}
+
+/// What all columns hold together.
+#[derive(Clone, Default)]
+pub(super) struct Budget(Arc<AtomicU64>);
+
+impl Budget {
+    /// Exchanges an old charge for a new one.
+    fn charge(&self, account: &AtomicU64, bytes: u64) -> Result<()> {
+        let before = account.swap(bytes, Relaxed);
+        let all = self.0.fetch_add(bytes, Relaxed) + bytes - before;
+        self.0.fetch_sub(before, Relaxed);
+        if all > MAX_PAGES {
+            let text = format!("its pages need more than {} MiB of memory at once", MAX_PAGES >> 20);
+            return Err(ParquetError::NYI(text));
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a file, for one column.
+pub(super) struct Pages {
+    file: Arc<File>,
+    budget: Budget,
+    /// The current page.
+    page: AtomicU64,
+    /// The dictionary, which stays.
+    dictionary: AtomicU64,
+}
+
+impl Pages {
+    pub fn new(file: Arc<File>, budget: Budget) -> Self {
+        Self { file, budget, page: AtomicU64::new(0), dictionary: AtomicU64::new(0) }
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // Only less can be held afterwards.
+        let _ = self.budget.charge(&self.page, 0);
+        let _ = self.budget.charge(&self.dictionary, 0);
+    }
+}
+
+impl Length for Pages {
+    fn len(&self) -> u64 {
+        Length::len(&*self.file)
+    }
+}
+
+impl ChunkReader for Pages {
+    type T = BufReader<File>;
+
+    /// The crate asks for this where a page begins: its size is looked at here.
+    fn get_read(&self, start: u64) -> Result<BufReader<File>> {
+        let (mut size, mut compressed) = (0, 0);
+        let mut thrift = Thrift::new(self.file.get_read(start)?, Length::len(self).saturating_sub(start));
+        thrift.fields(0, |thrift, number, kind| {
+            let place = match number {
+                2 => &mut size,
+                3 => &mut compressed,
+                _ => return Ok(false),
+            };
+            // The larger one, should a field come twice.
+            let value = if kind == INTEGER { thrift.integer()? } else { i64::MAX };
+            *place = value.max(*place);
+            Ok(true)
+        })?;
+        self.budget.charge(&self.page, size.max(compressed) as u64)?;
+        self.file.get_read(start)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        if start.checked_add(length as u64).is_none_or(|end| end > Length::len(self)) {
+            return Err(ParquetError::EOF("a page reaches beyond the end of the file".into()));
+        }
+        self.file.get_bytes(start, length)
+    }
+}
+
+/// The pages of a column, each looked at before it is decoded.
+pub(super) struct Checked<P> {
+    pub pages: P,
+    pub source: Arc<Pages>,
+    /// The bytes of a value in a dictionary, at least.
+    pub smallest: u64,
+}
+
+/// The bytes of a value of a type, at least, as a dictionary has it.
+pub(super) fn smallest(physical: Type, length: i32) -> u64 {
+    match physical {
+        Type::BOOLEAN | Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::FIXED_LEN_BYTE_ARRAY => length.max(1) as u64,
+    }
+}
+
+impl<P: PageReader> Checked<P> {
+    fn check(&self, page: &Page) -> Result<()> {
+        let encoding = page.encoding();
+        // Decoding the others takes memory for counts that stand in the middle of their bytes.
+        #[allow(deprecated)]
+        if !matches!(
+            encoding,
+            Encoding::PLAIN
+                | Encoding::PLAIN_DICTIONARY
+                | Encoding::RLE_DICTIONARY
+                | Encoding::RLE
+                | Encoding::DELTA_BINARY_PACKED
+                | Encoding::BYTE_STREAM_SPLIT
+        ) {
+            return Err(ParquetError::NYI(format!("its encoding {encoding} is not read")));
+        }
+        if let Page::DictionaryPage { num_values, buf, .. } = page {
+            let values = u64::from(*num_values);
+            if values * self.smallest > buf.len() as u64 {
+                return Err(ParquetError::EOF("a dictionary has fewer values than it says".into()));
+            }
+            let bytes = buf.len() as u64 + values * DICTIONARY_VALUE;
+            self.source.budget.charge(&self.source.dictionary, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+impl<P: PageReader> Iterator for Checked<P> {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl<P: PageReader> PageReader for Checked<P> {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let page = self.pages.get_next_page()?;
+        page.iter().try_for_each(|page| self.check(page))?;
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.pages.skip_next_page()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_refused_before_memory_is_taken_for_it() {
+        let path = std::env::temp_dir().join(format!("rekindle-{}-page", std::process::id()));
+        let get = |header: &[u8]| {
+            std::fs::write(&path, header).unwrap();
+            let pages = Pages::new(Arc::new(File::open(&path).unwrap()), Budget::default());
+            pages.get_read(0).map(drop).map_err(|error| error.to_string())
+        };
+        // A data page of 1000 bytes; then one of 2^31 - 1, also where the field comes a second time.
+        assert_eq!(get(&[0x15, 0, 0x15, 0xd0, 0x0f, 0x15, 2, 0]), Ok(()));
+        let large = get(&[0x15, 0, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x15, 2, 0]).unwrap_err();
+        assert!(large.ends_with("its pages need more than 1024 MiB of memory at once"), "{large}");
+        assert!(get(&[0x15, 0, 0x15, 2, 0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
+        assert!(get(&[0x15, 0, 0x15]).is_err());
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn what_columns_held_can_be_held_again() {
+        let path = std::env::temp_dir().join(format!("rekindle-{}-held", std::process::id()));
+        // 600 MiB.
+        std::fs::write(&path, [0x15, 0, 0x15, 0x80, 0x80, 0x80, 0xd8, 0x04, 0]).unwrap();
+        let (file, budget) = (Arc::new(File::open(&path).unwrap()), Budget::default());
+        let pages = || Pages::new(file.clone(), budget.clone());
+        let first = pages();
+        assert!(first.get_read(0).is_ok() && first.get_read(0).is_ok());
+        assert!(pages().get_read(0).is_err());
+        drop(first);
+        assert!(pages().get_read(0).is_ok());
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let error = guarded::<()>(|| panic!("from the crate")).unwrap_err().to_string();
+        assert!(error.ends_with("its bytes contradict each other"), "{error}");
+        assert!(!QUIET.get());
+    }
+}
