@@ -145,7 +145,7 @@ fn tensors(state: &StateDict) -> Found {
 }
 
 fn look_into_table(path: &Path) -> Result<Found, Failure> {
-    let table = Table::read_csv(path, &CsvOptions::default()).map_err(Failure::data)?;
+    let table = Table::read(path, &CsvOptions::default()).map_err(Failure::data)?;
     let schema = Schema::guess(&table, &[]).map_err(Failure::data)?;
     let mut lines = vec![format!("{}: {} rows, {} columns", path.display(), table.len(), table.width())];
     lines.extend(schema.columns.iter().map(|column| {

@@ -4,10 +4,9 @@ mod write;
 
 use crate::Failure;
 use rekindle::data::images::ImageFolder;
-use rekindle::data::table::{CsvOptions, CsvReader, Header, Table};
-use rekindle::train::{Input, Model, RunDir, Weights};
-use std::fs::File;
-use std::io::{self, Read};
+use rekindle::data::table::{CsvOptions, Table, TableReader};
+use rekindle::train::{Input, Model, RunDir, Source, Weights};
+use std::io;
 use std::path::{Path, PathBuf};
 use write::{Format, Writer};
 
@@ -20,7 +19,7 @@ const IMAGES: usize = 256;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rekindle predict runs/iris-001 new.csv                       CSV on standard output, a row for each row
-  rekindle predict runs/iris-001 new.csv --output answers.csv  into a file (.csv, .jsonl)
+  rekindle predict runs/iris-001 new.csv --output answers.csv  into a file (.csv, .parquet, .jsonl)
   cat new.csv | rekindle predict runs/iris-001 - | head -3     from standard input
   rekindle predict runs/iris-001 new.csv --keep                the columns of the input, too
   rekindle predict runs/iris-001 new.csv --weights best        the weights of the best epoch
@@ -30,7 +29,7 @@ The columns are `predicted` and `probability_CLASS` for each class; of a regress
 pub struct Args {
     /// The directory of a run, such as runs/iris-001
     run: PathBuf,
-    /// The samples: a table with the columns of the training data, - for standard input, or images
+    /// The samples: a table (CSV, Parquet) with the columns of the training data, - for standard input, or images
     file: PathBuf,
     /// Write into this file, which is replaced, instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -90,26 +89,14 @@ fn images(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure
 }
 
 /// A table, read as the training data was.
-fn open(file: &Path, model: &Model) -> Result<CsvReader<Box<dyn Read>>, Failure> {
-    let stdin = file == Path::new("-");
-    let name = if stdin { "standard input".into() } else { file.display().to_string() };
-    let options = match (&model.recipe.data, model.signature.as_ref().map(|s| &s.input)) {
-        (rekindle::train::Source::Table(source), Some(Input::Table(_))) => source.options(),
-        _ => CsvOptions { header: Header::Guess, ..CsvOptions::default() },
+fn open(file: &Path, model: &Model) -> Result<TableReader, Failure> {
+    let options = match &model.recipe.data {
+        Source::Table(source) => source.options(),
+        _ => CsvOptions::default(),
     };
-    let from: Box<dyn Read> = match stdin {
-        true => Box::new(io::stdin()),
-        false => Box::new(regular(file)?),
+    let reader = match file == Path::new("-") {
+        true => TableReader::from_reader(io::stdin(), "standard input", &options),
+        false => TableReader::open(file, &options),
     };
-    CsvReader::new(from, &name, &options).map_err(Failure::data)
-}
-
-/// Opening a folder or a device would say something strange, or wait for ever.
-fn regular(file: &Path) -> Result<File, Failure> {
-    let say = |e: io::Error| Failure::failed(format!("{}: cannot read: {e}", file.display()));
-    match std::fs::metadata(file) {
-        Ok(metadata) if !metadata.is_file() => Err(say(io::Error::other("not a regular file"))),
-        Ok(_) => File::open(file).map_err(say),
-        Err(e) => Err(say(e)),
-    }
+    reader.map_err(Failure::data)
 }

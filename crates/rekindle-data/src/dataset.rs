@@ -57,20 +57,26 @@ pub trait Dataset: Send + Sync {
     }
 }
 
-impl<D: Dataset + ?Sized> Dataset for Arc<D> {
-    fn len(&self) -> usize {
-        (**self).len()
-    }
-    fn get(&self, index: usize) -> (Tensor, Tensor) {
-        (**self).get(index)
-    }
-    fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
-        (**self).batch(indices)
-    }
-    fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
-        (**self).range(range)
-    }
+/// A pointer to samples is samples.
+macro_rules! pointers {
+    ($($Pointer:ident),*) => {$(
+        impl<D: Dataset + ?Sized> Dataset for $Pointer<D> {
+            fn len(&self) -> usize {
+                (**self).len()
+            }
+            fn get(&self, index: usize) -> (Tensor, Tensor) {
+                (**self).get(index)
+            }
+            fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
+                (**self).batch(indices)
+            }
+            fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
+                (**self).range(range)
+            }
+        }
+    )*};
 }
+pointers!(Arc, Box);
 
 /// Samples in two tensors: row `i` of one is the input, row `i` of the other the target.
 ///

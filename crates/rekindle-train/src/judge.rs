@@ -4,6 +4,7 @@ use crate::error::{Error, guarded};
 use crate::finite::is_finite;
 use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, ReportRow, display_width};
 use crate::objective::Objective;
+use crate::signature::in_units;
 use crate::part::{Data, Part, Place};
 use crate::recipe::Recipe;
 use crate::trainer::{figures, outputs};
@@ -109,7 +110,8 @@ pub fn judge(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Judgement
     net.eval();
     let all = || {
         let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
-        let one = |(name, part)| judge_part(&objective, net, name, part, &data.classes);
+        let units = data.input.units();
+        let one = |(name, part)| judge_part(&objective, net, name, part, (&data.classes, units));
         data.parts().map(one).collect::<Result<Vec<Judged>, Error>>()
     };
     let parts = guarded(all).map_err(|e| recipe.named(e))?;
@@ -121,25 +123,33 @@ pub(crate) fn judge_part(
     net: &dyn Module,
     name: &'static str,
     part: &Part,
-    classes: &[String],
+    (classes, units): (&[String], Option<&[(f64, f64)]>),
 ) -> Result<Judged, Error> {
     let outputs = outputs(net, part);
     if !is_finite(&outputs) {
         return Err(Error::Recipe(format!("the output of the {name} data is not finite")));
     }
     let loss = figures(objective, &outputs, part).loss;
-    let answers = Answers::new(objective, &outputs, part);
+    let answers = Answers::new(objective, &outputs, part, units);
     // Outputs of a yes-or-no loss are judged one by one, so there may be another number of names.
     let classes = (0..answers.classes()).map(|i| classes.get(i).cloned().unwrap_or(i.to_string())).collect();
     Ok(Judged { name, loss, samples: part.len(), answers, classes, places: part.places() })
 }
 
 impl Answers {
-    pub(crate) fn new(objective: &Objective, outputs: &Tensor, part: &Part) -> Answers {
+    /// `units` are those of numbers; see [`in_units`].
+    pub(crate) fn new(
+        objective: &Objective,
+        outputs: &Tensor,
+        part: &Part,
+        units: Option<&[(f64, f64)]>,
+    ) -> Answers {
         let y = &part.y;
         let columns = outputs.shape().get(1).copied().unwrap_or(1);
         match objective.decision {
-            Decision::None => Answers::Numbers { predicted: outputs.clone(), target: y.clone() },
+            Decision::None => {
+                Answers::Numbers { predicted: in_units(outputs, units), target: in_units(y, units) }
+            }
             Decision::Largest => {
                 let target = if y.dim() > 1 { y.argmax_dim(1, false) } else { y.clone() };
                 Answers::of_classes(objective.of_all_classes(outputs), objective.decide(outputs), target)

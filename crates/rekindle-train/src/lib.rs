@@ -66,7 +66,7 @@ pub use signature::ImageInput;
 pub use signature::{Input, Signature};
 #[cfg(feature = "images")]
 pub use source::ImagesSource;
-pub use source::{SetSource, Source, SplitSizes, TableSource, Targets, load};
+pub use source::{Memory, SetSource, Source, SplitSizes, TableSource, Targets, load};
 pub use trainer::{LrFinder, Trainer, evaluate};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.

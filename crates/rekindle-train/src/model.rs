@@ -6,7 +6,7 @@ use crate::layers::build_net;
 use crate::objective::Objective;
 use crate::part::Data;
 use crate::recipe::Recipe;
-use crate::signature::{Input, Signature};
+use crate::signature::{Input, Signature, in_units};
 use crate::source::load_for;
 use crate::trainer::outputs_of;
 use rekindle_data::table::Table;
@@ -109,7 +109,7 @@ impl Model {
         let decided = self.objective.decide(&outputs);
         if self.objective.decision == Decision::None {
             let n = outputs.size(0);
-            let values = decided.to(DType::F64).reshape([n as isize, -1]);
+            let values = in_units(&decided, signature.input.units()).to(DType::F64).reshape([n as isize, -1]);
             return Ok(Prediction {
                 names: signature.targets(values.size(1)),
                 decided: None,

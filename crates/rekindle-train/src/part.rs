@@ -3,9 +3,10 @@
 use crate::sets::Kind;
 use crate::signature::{Input, Signature};
 use crate::source::Source;
-use rekindle_data::{Dataset, TensorDataset};
+use rekindle_data::{Dataset, SpilledRows, TensorDataset};
 use rekindle_tensor::{DType, Tensor};
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,10 +23,27 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Part {
-    x: Tensor,
+    x: Inputs,
     /// The targets as the loss expects them.
     pub y: Tensor,
     places: Option<Arc<[Place]>>,
+}
+
+/// The inputs of all samples.
+#[derive(Clone)]
+enum Inputs {
+    Memory(Tensor),
+    /// Rows of a temporary file, in some order.
+    Disk(Arc<SpilledRows>, Arc<[usize]>),
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inputs::Memory(x) => write!(f, "{x:?}"),
+            Inputs::Disk(rows, which) => write!(f, "{} of {} rows on disk", which.len(), rows.len()),
+        }
+    }
 }
 
 /// Where a sample comes from.
@@ -49,7 +67,13 @@ impl fmt::Display for Place {
 impl Part {
     /// Samples with their targets.
     pub fn new(x: Tensor, y: Tensor) -> Part {
-        Part { x, y, places: None }
+        Part { x: Inputs::Memory(x), y, places: None }
+    }
+
+    /// Samples whose inputs are on disk.
+    pub(crate) fn on_disk(rows: SpilledRows, y: Tensor) -> Part {
+        let all: Vec<usize> = (0..rows.len()).collect();
+        Part { x: Inputs::Disk(Arc::new(rows), all.into()), y, places: None }
     }
 
     /// Says where each sample comes from, for those who look at mistakes.
@@ -66,14 +90,21 @@ impl Part {
         self.places.clone()
     }
 
-    /// All inputs, f32; the first dimension counts the samples.
+    /// All inputs, f32; the first dimension counts the samples. Of inputs on disk this takes as much memory as there are.
+    #[track_caller]
     pub fn x(&self) -> Tensor {
-        self.x.clone()
+        match &self.x {
+            Inputs::Memory(x) => x.clone(),
+            Inputs::Disk(..) => self.inputs(0, self.len()),
+        }
     }
 
     /// The number of samples.
     pub fn len(&self) -> usize {
-        self.x.size(0)
+        match &self.x {
+            Inputs::Memory(x) => x.size(0),
+            Inputs::Disk(_, which) => which.len(),
+        }
     }
 
     /// Whether there are no samples.
@@ -83,22 +114,32 @@ impl Part {
 
     /// The shape of the input of one sample.
     pub fn sample_shape(&self) -> Vec<usize> {
-        self.x.shape()[1..].to_vec()
+        match &self.x {
+            Inputs::Memory(x) => x.shape()[1..].to_vec(),
+            Inputs::Disk(rows, _) => vec![rows.width()],
+        }
     }
 
     /// The inputs of `n` samples from `start` on.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If there are not so many, or they cannot be read from the disk.
     #[track_caller]
     pub fn inputs(&self, start: usize, n: usize) -> Tensor {
-        self.x.narrow(0, start, n)
+        match &self.x {
+            Inputs::Memory(x) => x.narrow(0, start, n),
+            Inputs::Disk(rows, which) => read(rows, &which[start..start + n]),
+        }
     }
 
     /// The first samples, or all if there are no more.
     pub fn first(&self, n: usize) -> Part {
         let n = n.min(self.len());
-        Part { x: self.x.narrow(0, 0, n), y: self.y.narrow(0, 0, n), places: self.places.clone() }
+        let x = match &self.x {
+            Inputs::Memory(x) => Inputs::Memory(x.narrow(0, 0, n)),
+            Inputs::Disk(rows, which) => Inputs::Disk(rows.clone(), which[..n].into()),
+        };
+        Part { x, y: self.y.narrow(0, 0, n), places: self.places.clone() }
     }
 
     /// Some samples, in this order.
@@ -108,12 +149,21 @@ impl Part {
     #[track_caller]
     pub fn pick(&self, samples: &[usize]) -> Part {
         let places = self.places.as_ref().map(|all| samples.iter().map(|&s| all[s].clone()).collect());
-        Part { x: select(&self.x, samples), y: select(&self.y, samples), places }
+        let x = match &self.x {
+            Inputs::Memory(x) => Inputs::Memory(select(x, samples)),
+            Inputs::Disk(rows, which) => {
+                Inputs::Disk(rows.clone(), samples.iter().map(|&s| which[s]).collect())
+            }
+        };
+        Part { x, y: select(&self.y, samples), places }
     }
 
     /// The samples for a [`DataLoader`](rekindle_data::DataLoader).
-    pub fn dataset(&self) -> impl Dataset + 'static {
-        TensorDataset::new(self.x.clone(), self.y.clone())
+    pub fn dataset(&self) -> Box<dyn Dataset> {
+        match &self.x {
+            Inputs::Memory(x) => Box::new(TensorDataset::new(x.clone(), self.y.clone())),
+            Inputs::Disk(..) => Box::new(OnDisk(self.clone())),
+        }
     }
 
     /// How many samples each class has.
@@ -125,6 +175,38 @@ impl Part {
             }
         }
         counts
+    }
+}
+
+/// Samples whose inputs are on disk, gathered as [`TensorDataset`] gathers those in memory.
+struct OnDisk(Part);
+
+impl Dataset for OnDisk {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn get(&self, index: usize) -> (Tensor, Tensor) {
+        (self.0.inputs(index, 1).squeeze_dim(0), self.0.y.select(0, index as isize))
+    }
+
+    fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
+        let part = self.0.pick(indices);
+        (part.x(), part.y)
+    }
+
+    fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
+        let n = range.len();
+        (self.0.inputs(range.start, n), self.0.y.narrow(0, range.start, n))
+    }
+}
+
+/// What the disk does not give back is a mistake, which whoever runs a recipe turns into an error.
+#[track_caller]
+fn read(rows: &SpilledRows, which: &[usize]) -> Tensor {
+    match rows.rows(which) {
+        Ok(x) => x,
+        Err(e) => rekindle_tensor::mistake!("data: the temporary file of its rows cannot be read: {e}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::sets::Kind;
 use rekindle_data::table::Encoder;
 use rekindle_nn::StateDict;
+use rekindle_tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// The name of the signature among the metadata of a safetensors file.
@@ -51,27 +52,35 @@ pub struct ImageInput {
 #[cfg(feature = "images")]
 impl ImageInput {
     /// Decoded images as inputs.
-    pub(crate) fn tensor(&self, pixels: &rekindle_data::images::Pixels) -> rekindle_tensor::Tensor {
+    pub(crate) fn tensor(&self, pixels: &rekindle_data::images::Pixels) -> Tensor {
         let x = pixels.normalised(&self.mean, &self.std);
         if self.flatten { x.flatten(1, -1) } else { x }
     }
 
     /// Inputs `[n, channels, rows, columns]` as pixels from 0 to 1 again.
     #[cfg(feature = "plot")]
-    pub(crate) fn brightness(&self, x: &rekindle_tensor::Tensor) -> rekindle_tensor::Tensor {
+    pub(crate) fn brightness(&self, x: &Tensor) -> Tensor {
         if self.mean.is_empty() && self.std.is_empty() {
             return x.clone();
         }
         let of = |values: &[f64], usual: f32| {
             let channel = |c: usize| values.get(c).map_or(usual, |&v| v as f32);
             let all: Vec<f32> = (0..self.spec.channels).map(channel).collect();
-            rekindle_tensor::Tensor::from_vec(all, [self.spec.channels, 1, 1])
+            Tensor::from_vec(all, [self.spec.channels, 1, 1])
         };
         (x * of(&self.std, 1.0) + of(&self.mean, 0.0)).clamp(0.0, 1.0)
     }
 }
 
 impl Input {
+    /// The mean and the standard deviation of each number that is learned, if those that the net gives are standardised.
+    pub(crate) fn units(&self) -> Option<&[(f64, f64)]> {
+        match self {
+            Input::Table(encoder) => encoder.target_scale(),
+            _ => None,
+        }
+    }
+
     /// What it is, in a few words.
     pub fn describe(&self) -> String {
         match self {
@@ -125,4 +134,13 @@ impl Signature {
         let read = |text| serde_json::from_str(text).map_err(|e| format!("damaged signature: {e}"));
         text.map(read).transpose()
     }
+}
+
+/// Standardised numbers in their own units, F64 `[n, numbers]`.
+pub(crate) fn in_units(x: &Tensor, units: Option<&[(f64, f64)]>) -> Tensor {
+    let Some(units) = units else { return x.clone() };
+    let x = x.detach().to(DType::F64).reshape([x.size(0) as i64, -1]);
+    let row = |values: Vec<f64>| Tensor::from_vec(values, units.len());
+    let (mean, std) = units.iter().copied().unzip();
+    x * row(std) + row(mean)
 }

@@ -11,6 +11,7 @@ use crate::run_dir::RunDir;
 use crate::sets::Kind;
 #[cfg(feature = "images")]
 use crate::signature::Input;
+use crate::signature::in_units;
 use crate::trainer::outputs_of;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Parameters, Sequential};
@@ -132,7 +133,8 @@ pub fn of_data(data: &Data) -> Plot {
             .class_names(data.classes.clone());
     }
     if data.classes.is_empty() && train.x().size(1) == 1 {
-        return plot::predictions((&train.x(), &train.y), (&data.test.x(), &data.test.y), None);
+        let (y, test_y) = (in_units(&train.y, data.input.units()), in_units(&data.test.y, data.input.units()));
+        return plot::predictions((&train.x(), &y), (&data.test.x(), &test_y), None);
     }
     match scatter(data) {
         Ok(plot) => plot,
@@ -338,7 +340,8 @@ fn predictions(s: &Subject) -> Drawing {
     if train.x().shape()[1..] != [1] || target.numel() != test.len() {
         return Err("it needs one feature and one target".into());
     }
-    Ok(plot::predictions((&train.x(), &train.y), (&test.x(), &test.y), Some(predicted)))
+    let [y, test_y] = [train, test].map(|part| in_units(&part.y, s.data.input.units()));
+    Ok(plot::predictions((&train.x(), &y), (&test.x(), &test_y), Some(predicted)))
 }
 
 fn spaced(n: usize, most: usize) -> Tensor {

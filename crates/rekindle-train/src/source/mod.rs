@@ -4,12 +4,14 @@
 
 #[cfg(feature = "images")]
 mod images;
+mod rows;
 mod set;
 mod split;
 mod table;
 
 #[cfg(feature = "images")]
 pub use images::ImagesSource;
+pub use rows::Memory;
 pub use set::SetSource;
 pub use split::SplitSizes;
 pub use table::TableSource;

@@ -1,17 +1,19 @@
-//! A table of the user's (CSV, TSV, ..) as the data of a recipe.
+//! A table of the user's (CSV, TSV, Parquet) as the data of a recipe.
 
+use super::rows::{Memory, Rows};
 use super::{
     Loading, Reads, Sketch, Source, SplitSizes, Targets, absolute, as_targets, comment, find, suits,
 };
 use crate::draft::quoted;
 use crate::error::Error;
 use crate::objective::Objective;
-use crate::part::{Data, Part, Place};
+use crate::part::Data;
 use crate::sets::Kind;
 use crate::signature::{Input, Signature};
 use rekindle_data::table::{
     self, CsvOptions, Encoder, Header, Missing, Schema, Table, Target, TargetKind, Unseen,
 };
+use rekindle_tensor::Tensor;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,6 +48,10 @@ pub struct TableSource {
     /// What is done about categories that training did not have.
     #[serde(default)]
     pub unseen: Unseen,
+    /// The memory that the table may take, such as `"500 MB"`: one that would take more is read piece by piece and trained on from the
+    /// disk, with the same results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
     /// What separates cells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
@@ -107,17 +113,16 @@ impl TableSource {
     }
 
     /// What the columns are: what is declared, and guesses for the rest.
-    fn schema(&self, table: &Table) -> Result<Schema, Error> {
+    fn schema(&self, rows: &Rows) -> Result<Schema, Error> {
         let labels: Vec<&str> = self.label.iter().map(String::as_str).collect();
-        let missing_words = self.missing_words.clone();
-        let mut schema = Schema::guess(table, &labels)?;
+        let mut schema = rows.guess(&labels)?;
         schema.missing = self.missing;
         schema.unseen = self.unseen;
-        if let Some(words) = missing_words {
-            schema.missing_words = words;
+        if let Some(words) = &self.missing_words {
+            schema.missing_words.clone_from(words);
         }
         for (name, kind) in &self.columns {
-            table.column(name)?;
+            rows.head()?.column(name)?;
             if self.label.contains(name) {
                 let what = format!("data.columns: `{name}` is the label; leave it out there");
                 return Err(Error::Recipe(what));
@@ -173,44 +178,38 @@ impl Reads for TableSource {
 
     fn load(&self, how: &Loading) -> Result<Data, Error> {
         let path = find(&self.table, how.beside);
-        let table = Table::read_csv(&path, &self.options())?;
-        let schema = self.schema(&table)?;
-        let samples = schema.samples(&table)?;
+        let rows = Rows::open(&path, self.options(), self.memory.unwrap_or_default())?;
+        let schema = self.schema(&rows)?;
+        let samples = rows.samples(&schema)?;
         let sizes = self.split.without_test(self.test_table.is_some());
         let parts = sizes.split(samples.rows.len(), samples.classes.as_deref())?;
-        let rows = |part: &[usize]| part.iter().map(|&sample| samples.rows[sample]).collect::<Vec<_>>();
-        let train = rows(&parts.train);
         let encoder = match how.signature {
             Some(Signature { input: Input::Table(encoder), .. }) => (**encoder).clone(),
-            _ => Encoder::fit(&table, &schema, &train)?,
+            _ => rows.fit(&schema, &parts.train.iter().map(|&sample| samples.rows[sample]).collect::<Vec<_>>())?,
         };
         let kind = kind_of(&encoder);
         let classes = encoder.class_names().to_vec();
         let name = path.display().to_string();
         suits(how.objective, kind, classes.len(), Targets::Auto, &name).map_err(Error::Recipe)?;
-        let part = |table: &Table| -> Result<Part, Error> {
-            let encoded = encoder.encode(table)?;
-            let y = as_targets(&encoded.y, how.objective, Targets::Auto, classes.len());
-            let lines = encoded.rows.iter().map(|&row| Place::Line(table.line(row)));
-            Ok(Part::new(encoded.x, y).from_places(lines))
-        };
+        let targets = |y: &Tensor| as_targets(y, how.objective, Targets::Auto, classes.len());
+        let all = rows.encode(&encoder, &targets)?;
         let test = match &self.test_table {
-            None => part(&table.select(&rows(&parts.test)))?,
-            Some(path) => part(&Table::read_csv(find(path, how.beside), &self.options())?)?,
+            None => all.pick(&parts.test),
+            Some(path) => {
+                let path = find(path, how.beside);
+                Rows::open(&path, self.options(), self.memory.unwrap_or_default())?.encode(&encoder, &targets)?
+            }
         };
-        let validation =
-            (!parts.validation.is_empty()).then(|| part(&table.select(&rows(&parts.validation))));
-        let remarks = left_out(&table, samples.rows.len());
         Ok(Data {
-            train: part(&table.select(&train))?,
-            validation: validation.transpose()?,
+            train: all.pick(&parts.train),
+            validation: (!parts.validation.is_empty()).then(|| all.pick(&parts.validation)),
             test,
             kind,
             classes: classes.clone(),
             source: Source::Table(self.resolved((&path, how.beside), &schema, &encoder)),
-            input: Input::Table(Box::new(encoder)),
             image: None,
-            remarks,
+            remarks: rows.remarks(&schema, samples.rows.len()),
+            input: Input::Table(Box::new(encoder)),
         })
     }
 
@@ -230,14 +229,14 @@ const USUAL_LABELS: [&str; 8] =
 
 /// What a table seems to be.
 pub(super) fn sketch(path: &Path, labels: &[String]) -> Result<Sketch, Error> {
-    let table = Table::read_csv(path, &CsvOptions::default())?;
+    let rows = Rows::open(path, CsvOptions::default(), Memory::default())?;
     let mut remarks = Vec::new();
     let labels = match labels {
-        [] => vec![usual_label(&table, &mut remarks)],
+        [] => vec![usual_label(&rows.head()?, &mut remarks)],
         labels => labels.to_vec(),
     };
     let names: Vec<&str> = labels.iter().map(String::as_str).collect();
-    let schema = Schema::guess(&table, &names)?;
+    let schema = rows.guess(&names)?;
     let target = schema.target.as_ref().ok_or_else(|| Error::Recipe("there is no label".into()))?;
     let (kind, outputs) = match target.kind {
         TargetKind::Classes => (Kind::Classes, target.names.len()),
@@ -250,7 +249,7 @@ pub(super) fn sketch(path: &Path, labels: &[String]) -> Result<Sketch, Error> {
         }),
     );
     // A class with one row cannot be on all sides of a split.
-    let rare = schema.samples(&table)?.classes.is_some_and(|classes| {
+    let rare = rows.samples(&schema)?.classes.is_some_and(|classes| {
         (0..outputs as i64).any(|class| classes.iter().filter(|&&c| c == class).count() < 6)
     });
     if rare {
@@ -285,7 +284,7 @@ impl TableSource {
             comment(&target.why)
         );
         text += &self.split.page(true);
-        text += "\n[data.columns] # numeric, categorical, boolean, date or ignored\n";
+        text += "\n[data.columns] # numeric, categorical, embedding, boolean, date or ignored\n";
         for column in &schema.columns {
             let kind = toml::Value::try_from(column.kind).map_or(String::new(), |kind| kind.to_string());
             text += &format!("{} = {kind} # {}\n", key(&column.name), comment(&column.why));
@@ -313,13 +312,5 @@ fn kind_of(encoder: &Encoder) -> Kind {
         Some(TargetKind::Labels) => Kind::Labels,
         Some(TargetKind::Numbers) => Kind::Numbers,
         Some(TargetKind::Classes) | None => Kind::Classes,
-    }
-}
-
-/// Rows that missing cells leave out.
-fn left_out(table: &Table, kept: usize) -> Vec<String> {
-    match table.len() - kept {
-        0 => Vec::new(),
-        n => vec![format!("{n} of {} rows are left out, because cells are missing", table.len())],
     }
 }

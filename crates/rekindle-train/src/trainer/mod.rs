@@ -96,6 +96,8 @@ struct Options {
     max_time: Option<Duration>,
     class_names: Vec<String>,
     trial: Trial,
+    /// Those of standardised targets.
+    units: Option<Vec<(f64, f64)>>,
 }
 
 /// The data of a training.
@@ -134,6 +136,7 @@ impl<N: Module> Trainer<N> {
             max_time: None,
             class_names: Vec::new(),
             trial: Trial::No,
+            units: None,
         };
         let watch = Watch::new(&net);
         let (scheduler, observers, metrics) = (None, Vec::new(), Vec::new());
@@ -368,7 +371,7 @@ impl<N: Module> Trainer<N> {
     /// If the data does not fit net and loss, or an output is not finite.
     pub fn evaluate(&self, part: &Part) -> Result<Judged, Error> {
         self.net.eval();
-        guarded(|| judge_part(&self.objective, &self.net, "test", part, &self.options.class_names))
+        guarded(|| judge_part(&self.objective, &self.net, "test", part, self.names_and_units()))
     }
 
     /// What the net decides: I64 classes `[n]`; of several yes-or-no outputs I64 zeros and ones `[n, labels]`; the outputs of
@@ -397,6 +400,16 @@ impl<N: Module> Trainer<N> {
 }
 
 impl<N> Trainer<N> {
+    fn names_and_units(&self) -> (&[String], Option<&[(f64, f64)]>) {
+        (&self.options.class_names, self.options.units.as_deref())
+    }
+
+    /// Says in which units the targets were before they were standardised.
+    pub(crate) fn units(mut self, units: Option<&[(f64, f64)]>) -> Self {
+        self.options.units = units.map(<[_]>::to_vec);
+        self
+    }
+
     /// Whether the test data is measured after each epoch.
     fn watches_test(&self, parts: Parts) -> bool {
         self.options.report.test.unwrap_or(parts.validation.is_none())
@@ -416,7 +429,7 @@ impl<N> Trainer<N> {
     /// Measures them on the outputs for the part that they are measured on.
     fn measure(&mut self, parts: Parts, outputs: &Tensor, part: &Part) -> Vec<(String, f64)> {
         let names = self.metric_names(parts);
-        let answers = Answers::new(&self.objective, outputs, part);
+        let answers = Answers::new(&self.objective, outputs, part, self.options.units.as_deref());
         let (scores, target) = (answers.scores(), answers.target().clone());
         let values = self.metrics.iter_mut().map(|metric| {
             metric.reset();

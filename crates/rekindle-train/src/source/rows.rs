@@ -1,0 +1,191 @@
+//! The rows of a table's file, in memory or read piece by piece: the same questions, the same answers.
+
+use crate::error::Error;
+use crate::part::{Part, Place};
+use rekindle_data::table::{CsvOptions, Encoder, Format, Samples, Schema, Table, TableReader};
+use rekindle_tensor::Tensor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How many times the size of its file a table takes in memory: text, places of cells, and the encoded rows.
+const TIMES: u64 = 4;
+/// Parquet is compressed.
+const TIMES_COMPRESSED: u64 = 20;
+
+/// An amount of memory, written as `"500 MB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(pub u64);
+
+impl Default for Memory {
+    /// 4 GB.
+    fn default() -> Self {
+        Memory(4_000_000_000)
+    }
+}
+
+/// The units, with their bytes.
+const UNITS: [(&str, u64); 4] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("B", 1)];
+
+impl Memory {
+    fn parse(text: &str) -> Option<Memory> {
+        let text = text.trim().to_uppercase();
+        let (number, bytes) = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
+        number.trim().parse::<u64>().ok()?.checked_mul(*bytes).map(Memory)
+    }
+}
+
+impl Serialize for Memory {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let unit = UNITS.iter().find(|(_, bytes)| self.0.is_multiple_of(*bytes)).unwrap_or(&UNITS[3]);
+        serializer.serialize_str(&format!("{} {}", self.0 / unit.1, unit.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Memory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Memory::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no amount of memory; write it as \"500 MB\" or \"2 GB\""))
+        })
+    }
+}
+
+/// The rows of a file.
+pub(super) struct Rows {
+    path: PathBuf,
+    options: CsvOptions,
+    /// The table, if it is small enough.
+    table: Option<Table>,
+}
+
+impl Rows {
+    /// The rows of a file: in memory, if they take no more than this.
+    pub fn open(path: &Path, options: CsvOptions, memory: Memory) -> Result<Rows, Error> {
+        let mut rows = Rows { path: path.into(), options, table: None };
+        let times = match rows.reader()?.format() {
+            Format::Csv => TIMES,
+            Format::Parquet => TIMES_COMPRESSED,
+        };
+        let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
+        if bytes.saturating_mul(times) <= memory.0 {
+            rows.table = Some(Table::read(path, &options)?);
+        }
+        Ok(rows)
+    }
+
+    fn reader(&self) -> rekindle_data::Result<TableReader> {
+        TableReader::open(&self.path, &self.options)
+    }
+
+    /// The columns, without rows.
+    pub fn head(&self) -> Result<Table, Error> {
+        let reader = self.reader()?;
+        let columns: Vec<&str> = reader.columns().iter().map(String::as_str).collect();
+        let rows: [[&str; 0]; 0] = [];
+        Ok(Table::new(reader.name(), &columns, rows)?)
+    }
+
+    /// See [`Schema::guess`].
+    pub fn guess(&self, labels: &[&str]) -> Result<Schema, Error> {
+        Ok(match &self.table {
+            Some(table) => Schema::guess(table, labels)?,
+            None => Schema::guess_stream(&mut self.reader()?, labels)?,
+        })
+    }
+
+    /// See [`Schema::samples`].
+    pub fn samples(&self, schema: &Schema) -> Result<Samples, Error> {
+        Ok(match &self.table {
+            Some(table) => schema.samples(table)?,
+            None => schema.samples_stream(&mut self.reader()?)?,
+        })
+    }
+
+    /// See [`Encoder::fit`].
+    pub fn fit(&self, schema: &Schema, training: &[usize]) -> Result<Encoder, Error> {
+        if let Some(table) = &self.table {
+            return Ok(Encoder::fit(table, schema, training)?);
+        }
+        // A bit for each row.
+        let mut bits = vec![0u64; training.iter().max().map_or(0, |last| last / 64 + 1)];
+        training.iter().for_each(|&row| bits[row / 64] |= 1 << (row % 64));
+        let is_training = |row: usize| bits.get(row / 64).is_some_and(|bits| bits >> (row % 64) & 1 == 1);
+        Ok(Encoder::fit_stream(&mut || self.reader(), schema, &is_training)?)
+    }
+
+    /// All samples, in memory or on disk.
+    pub fn encode(&self, encoder: &Encoder, targets: &dyn Fn(&Tensor) -> Tensor) -> Result<Part, Error> {
+        let Some(table) = &self.table else {
+            let spilled = encoder.spill(&mut self.reader()?, std::env::temp_dir())?;
+            return Ok(Part::on_disk(spilled.x, targets(&spilled.y)));
+        };
+        let encoded = encoder.encode(table)?;
+        let places = encoded.rows.iter().map(|&row| Place::Line(table.line(row)));
+        Ok(Part::new(encoded.x, targets(&encoded.y)).from_places(places))
+    }
+
+    /// What is worth knowing: rows that missing cells leave out, and where the rows are.
+    pub fn remarks(&self, schema: &Schema, kept: usize) -> Vec<String> {
+        match &self.table {
+            None => vec![format!("{}: larger than data.memory allows; it is trained on from the disk", self.path.display())],
+            Some(table) if table.len() > kept => vec![format!(
+                "{} of {} rows are left out, because cells are missing (data.missing = {})",
+                table.len() - kept,
+                table.len(),
+                serde_json::to_string(&schema.missing).unwrap_or_default()
+            )],
+            Some(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Recipe, RunDir, Training, Weights};
+
+    #[test]
+    fn amounts_of_memory_have_units() {
+        let read = |text: &str| Memory::parse(text).map(|m| m.0);
+        assert_eq!([read("500 MB"), read("2gb"), read("7 B")], [Some(500_000_000), Some(2_000_000_000), Some(7)]);
+        assert_eq!([read("500"), read("MB"), read("-1 MB"), read("99999999999999 GB")], [None; 4]);
+        assert_eq!(serde_json::to_string(&Memory(1_500_000)).unwrap(), "\"1500 KB\"");
+    }
+
+    /// A run of a table, in memory or from the disk: its weights and its log without times.
+    fn run(folder: &Path, memory: &str) -> (Vec<u8>, Vec<String>, Vec<String>) {
+        let text = format!(
+            "name = \"t\"\nseed = 1\nepochs = 3\nnet = [\"Linear(5, 8)\", \"ReLU\", \"Linear(8, 3)\"]\n\
+             loss = \"CrossEntropyLoss\"\noptimizer = \"Adam(lr=0.01)\"\nbatch_size = 16\nshuffle = true\n\
+             [data]\ntable = \"{}\"\nlabel = \"class\"\nmemory = \"{memory}\"\n",
+            folder.join("t.csv").display()
+        );
+        let run = RunDir::create(Some(&folder.join(memory)), "t").unwrap();
+        let mut training = run.keep(Training::new(&Recipe::from_toml(&text).unwrap(), None).unwrap());
+        let rows = training.fit().unwrap();
+        let trained = training.finish();
+        run.save_recipe(&trained.recipe).unwrap();
+        run.save_model(&trained).unwrap();
+        let judged = crate::judge(&trained.recipe, &trained.net, &trained.data).unwrap();
+        let log = rows.iter().map(|row| format!("{:?}", row.columns()[..6].to_vec())).collect();
+        let model = run.model(Weights::Final).unwrap();
+        assert_eq!(model.data(None).unwrap().test.len(), trained.data.test.len());
+        let mut reports: Vec<String> = vec![judged.json()];
+        reports.extend(trained.data.remarks);
+        (std::fs::read(folder.join(memory).join("model.safetensors")).unwrap(), log, reports)
+    }
+
+    #[test]
+    fn a_table_on_disk_trains_as_one_in_memory_to_the_byte() {
+        let folder = std::env::temp_dir().join(format!("rekindle-rows-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let row = |i: usize| format!("{},{},{},{}\n", i % 17, (i * 7) % 13, ["a", "b", "c"][i % 3], ["x", "y", "z"][(i / 5) % 3]);
+        let rows: String = (0..500).map(row).collect();
+        std::fs::write(folder.join("t.csv"), format!("n,m,letter,class\n{rows}")).unwrap();
+        let (in_memory, on_disk) = (run(&folder, "10 MB"), run(&folder, "5 KB"));
+        assert!(on_disk.2[1].contains("it is trained on from the disk"), "{:?}", on_disk.2);
+        assert_eq!((&in_memory.0, &in_memory.1, &in_memory.2[0]), (&on_disk.0, &on_disk.1, &on_disk.2[0]));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
