@@ -34,6 +34,14 @@ fn mistakes_with_layers() {
         Embedding::new(10, 3).padding_idx(10);
         Embedding::new(10, 3).forward(&tensor([10]));
         Embedding::new(10, 3).forward(&tensor([1.0]));
+        EmbedColumns::new(&[1, 2], &[3], &[2]);
+        EmbedColumns::new(&[1, 1], &[3, 3], &[2, 2]);
+        EmbedColumns::new(&[1], &[3], &[2]).forward(&zeros([5]));
+        EmbedColumns::new(&[4], &[3], &[2]).forward(&zeros([5, 4]));
+        EmbedColumns::new(&[1], &[3], &[2]).forward(&tensor([[0.0, 3.0]]));
+        EmbedColumns::new(&[1], &[3], &[2]).forward(&tensor([[0.0, -1.0]]));
+        EmbedColumns::new(&[1], &[3], &[2]).forward(&tensor([[0.0, 1.5]]));
+        EmbedColumns::new(&[1], &[3], &[2]).forward(&tensor([[0.0, f64::NAN]]));
         Unflatten::new(1, [1, 28, 27]).forward(&zeros([5, 784]));
         Unflatten::new(2, [1, 28, 28]).forward(&zeros([5, 784]));
         Softmax::new(2).forward(&zeros([5, 3]));

@@ -43,6 +43,7 @@ fn layers_print_as_in_pytorch() {
         (Box::new(LayerNorm::new(3).bias(false)), "LayerNorm((3,), eps=1e-05, elementwise_affine=True, bias=False)"),
         (Box::new(Embedding::new(10, 3)), "Embedding(10, 3)"),
         (Box::new(Embedding::new(10, 3).padding_idx(0)), "Embedding(10, 3, padding_idx=0)"),
+        (Box::new(EmbedColumns::new(&[2, 0], &[3, 4], &[2, 1])), "EmbedColumns(\n  columns=[2, 0]\n  (0): Embedding(3, 2)\n  (1): Embedding(4, 1)\n)"),
         (Box::new(ReLU), "ReLU()"),
         (Box::new(Sigmoid), "Sigmoid()"),
         (Box::new(Tanh), "Tanh()"),
@@ -188,6 +189,34 @@ fn embeddings_and_sequences_draw_pytorchs_numbers() {
     y.sum().backward();
     let grad = table.weight.grad().unwrap().sum_dim(1, false);
     assert_eq!(grad.to_vec::<f32>(), [0.0, 0.0, 0.0, 0.0, 4.0]);
+}
+
+#[test]
+fn embedded_columns_draw_look_up_and_learn_as_embeddings_do() {
+    let mut generator = Generator::seeded(0);
+    let layer = with_generator(&mut generator, || EmbedColumns::new(&[2, 0], &[3, 4], &[2, 1]));
+    let mut generator = Generator::seeded(0);
+    let tables = with_generator(&mut generator, || [Embedding::new(3, 2), Embedding::new(4, 1)]);
+    let names: Vec<String> = layer.named_parameters().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["0.weight", "1.weight"]);
+    let (first, second) = (&tables[0].weight, &tables[1].weight);
+    for (ours, theirs) in layer.parameters().iter().zip([first, second]) {
+        assert!(ours.bitwise_eq(theirs));
+    }
+    let x = parameter(tensor([[3.0, 0.5, 1.0, 7.0], [0.0, 1.5, 1.0, 8.0]]));
+    let y = layer.forward(&x);
+    let others = tensor([[0.5, 7.0], [1.5, 8.0]]);
+    let expected = Tensor::cat(
+        &[&others, &first.embedding(&tensor([1, 1]), None), &second.embedding(&tensor([3, 0]), None)],
+        1,
+    );
+    assert!(y.detach().bitwise_eq(&expected.detach()));
+    (&y * tensor([1.0, 10.0, 100.0, 1000.0, 5.0])).sum().backward();
+    let grads: Vec<Vec<f32>> = layer.parameters().iter().map(|p| p.grad().unwrap().to_vec()).collect();
+    assert_eq!(grads, [vec![0.0, 0.0, 200.0, 2000.0, 0.0, 0.0], vec![5.0, 0.0, 0.0, 5.0]]);
+    assert_eq!(x.grad().unwrap().to_vec::<f32>(), [0.0, 1.0, 0.0, 10.0, 0.0, 1.0, 0.0, 10.0]);
+    // Nothing but indices.
+    assert_eq!(EmbedColumns::new(&[0], &[2], &[3]).forward(&tensor([[1.0], [0.0]])).shape(), [2, 3]);
 }
 
 #[test]

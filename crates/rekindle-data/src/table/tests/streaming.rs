@@ -156,3 +156,44 @@ fn labels_that_come_late_are_known() {
     assert_eq!((target.separator, target.names.len()), (Some('|'), 1 + 120 + 100 + 1));
     assert!(target.names.contains(&"late".to_string()));
 }
+
+/// The most memory that this process has had, in bytes.
+#[cfg(target_os = "linux")]
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Run it alone: `cargo test -p rekindle-data --lib -- --ignored --nocapture memory_is`.
+#[test]
+#[ignore = "writes a file of about 400 MB"]
+#[cfg(target_os = "linux")]
+fn memory_is_a_fraction_of_the_file() {
+    use std::io::Write;
+    let path = std::env::temp_dir().join(format!("rekindle-{}-large.csv", std::process::id()));
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let names: Vec<String> = (0..20).map(|i| format!("x{i}")).collect();
+    writeln!(file, "{},y", names.join(",")).unwrap();
+    for i in 0..1_000_000u64 {
+        for j in 0..20 {
+            write!(file, "{},", ((i * 21 + j) as f64).sqrt()).unwrap();
+        }
+        writeln!(file, "{}", ["p", "q", "r"][i as usize % 3]).unwrap();
+    }
+    file.into_inner().unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+
+    let before = peak();
+    let mut open = || TableReader::open(&path, &CsvOptions::default());
+    let schema = Schema::guess_stream(&mut open().unwrap(), &["y"]).unwrap();
+    let samples = schema.samples_stream(&mut open().unwrap()).unwrap();
+    let encoder = Encoder::fit_stream(&mut open, &schema, &|row| row % 5 != 0).unwrap();
+    let spilled = encoder.spill(&mut open().unwrap(), std::env::temp_dir()).unwrap();
+    assert_eq!((samples.rows.len(), spilled.x.len()), (1_000_000, 1_000_000));
+    let batches = DataLoader::new(spilled.dataset()).batch_size(256).shuffle(true).iter().count();
+    let grown = peak() - before;
+    println!("{size} bytes, {batches} batches: {grown} bytes of memory");
+    std::fs::remove_file(&path).unwrap();
+    assert!(grown < size / 4, "{grown} bytes of memory for a file of {size}");
+}
