@@ -29,7 +29,7 @@ mod encode;
 mod facts;
 mod fit;
 mod gaps;
-mod nearest;
+pub(crate) mod nearest;
 mod read;
 mod records;
 mod schema;
