@@ -100,7 +100,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Malformed { path, offset, problem, remedy } => {
-                write!(f, "{}: byte {offset}: {problem}; {remedy}", path.display())
+                write_line(f, &format!("{}: byte {offset}: {problem}; {remedy}", path.display()))
             }
             Self::Image { path, problem, remedy } => write!(f, "{}: {problem}; {remedy}", path.display()),
             Self::Table { name, place, column, problem, remedy } => {
@@ -112,7 +112,7 @@ impl fmt::Display for Error {
                 };
                 write_line(f, &format!("{name}: {place}{problem}; {remedy}"))
             }
-            Self::Missing { message } => f.write_str(message),
+            Self::Missing { message } => write_line(f, message),
             Self::Download { url, problem, remedy } => write!(f, "{url}: {problem}; {remedy}"),
         }
     }

@@ -9,13 +9,13 @@
 //! A file may come from anywhere, so nothing it declares is believed before it is compared with the number
 //! of bytes that the file can hold: memory stays within that bound whatever the header says.
 
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Error, Result};
+use crate::file::open_regular;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Deflate cannot shrink data further than 258 bytes to 2 bits.
@@ -51,18 +51,14 @@ impl IdxArray {
     /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = fs::metadata(path).map_err(Error::io(path))?;
-        if !metadata.is_file() {
-            // Opening a pipe or a device could wait for ever.
-            return Err(Error::io(path)(io::Error::other("not a regular file")));
-        }
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(Error::io(path))?);
+        let (file, length) = open_regular(path)?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
         let gzipped = file.fill_buf().map_err(Error::io(path))?.starts_with(&GZIP_MAGIC);
         if gzipped {
-            let most = metadata.len().saturating_mul(MAX_GZIP_RATIO);
+            let most = length.saturating_mul(MAX_GZIP_RATIO);
             Source { reader: MultiGzDecoder::new(file), path, offset: 0, most, gzipped }.read_array()
         } else {
-            Source { reader: file, path, offset: 0, most: metadata.len(), gzipped }.read_array()
+            Source { reader: file, path, offset: 0, most: length, gzipped }.read_array()
         }
     }
 }

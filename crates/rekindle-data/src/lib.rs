@@ -5,12 +5,15 @@ mod dataset;
 mod download;
 mod edit_distance;
 mod error;
+mod file;
 mod idx;
 #[cfg(feature = "images")]
 pub mod images;
 mod loader;
 mod md5;
 mod mnist;
+mod npy;
+mod npz;
 #[cfg(feature = "download")]
 mod progress;
 pub mod sampler;
@@ -28,6 +31,8 @@ pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};
 pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, fashion_mnist, mnist};
+pub use npy::{NpyArray, read_npy};
+pub use npz::Npz;
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;
 pub use spill::{SpillWriter, SpilledDataset, SpilledRows};

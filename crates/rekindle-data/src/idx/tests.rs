@@ -1,6 +1,7 @@
 //! A corpus of malformed files, each with the exact line that reports it.
 
 use super::*;
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

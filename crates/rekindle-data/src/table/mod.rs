@@ -34,7 +34,7 @@ mod fit;
 mod gaps;
 mod guess;
 mod learn;
-mod nearest;
+pub(crate) mod nearest;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;

@@ -4,7 +4,7 @@ use super::cell::shown;
 use crate::edit_distance;
 
 /// `did you mean ..?` with the nearest name if one is near, or the names there are.
-pub(super) fn nearest(word: &str, names: &[String]) -> String {
+pub(crate) fn nearest(word: &str, names: &[String]) -> String {
     /// More names than this are not listed.
     const LISTED: usize = 12;
     let lower = word.to_lowercase();
