@@ -62,6 +62,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut writer = Writer::new(format, args.output.as_deref());
     let result = match model.signature.as_ref().map(|signature| &signature.input) {
         Some(Input::Images(_)) => images(args, &model, &mut writer),
+        Some(_) if Model::is_arrays(&args.file) => arrays(args, &model, &mut writer),
         _ => rows(args, &model, &mut writer),
     };
     // Half an answer is none.
@@ -73,6 +74,16 @@ fn rows(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure> 
     while let Some(table) = reader.read_rows(PIECE).map_err(Failure::data)? {
         let prediction = model.ask(&model.rows(&table)?)?;
         writer.write(args.keep.then_some(&table), &prediction)?;
+    }
+    Ok(())
+}
+
+/// A row for each sample of an array.
+fn arrays(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure> {
+    let x = model.arrays(&args.file)?;
+    let n = x.size(0);
+    for start in (0..n).step_by(PIECE) {
+        writer.write(None, &model.ask(&x.narrow(0, start, PIECE.min(n - start)))?)?;
     }
     Ok(())
 }

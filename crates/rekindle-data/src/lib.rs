@@ -30,7 +30,7 @@ pub use error::{Error, Place, Result};
 pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};
-pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, fashion_mnist, mnist};
+pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, cache_folder, fashion_mnist, mnist};
 pub use npy::{NpyArray, read_npy};
 pub use npz::Npz;
 #[cfg(feature = "download")]

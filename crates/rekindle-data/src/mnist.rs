@@ -23,6 +23,11 @@ use crate::error::{Error, Result};
 use crate::idx::IdxArray;
 use crate::md5::Md5;
 
+/// Where what can be made or fetched again is kept: `$XDG_CACHE_HOME/rekindle`, by default `~/.cache/rekindle`.
+pub fn cache_folder() -> PathBuf {
+    Root::from_env().cache
+}
+
 /// The digits 0 to 9, 60,000 for training and 10,000 for testing.
 ///
 /// ```no_run
@@ -192,12 +197,6 @@ impl Root {
     /// The same root reading `folder` and nothing else.
     pub fn with_folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { folder: Some(folder.into()), ..self }
-    }
-
-    /// Where fetched data is kept.
-    #[cfg(feature = "images")]
-    pub(crate) fn cache(&self) -> &Path {
-        &self.cache
     }
 
     /// The user's folder, if it is one and not the cache.

@@ -39,6 +39,10 @@ const LAYERS: &[Word<(), Box<dyn Module>>] = &[
     word("Tanh", &[], |_, ()| Ok(Box::new(nn::Tanh))),
     word("Softmax", &["dim"], |a, ()| Ok(Box::new(nn::Softmax::new(a.dim("dim", 1)?)))),
     word("LogSoftmax", &["dim"], |a, ()| Ok(Box::new(nn::LogSoftmax::new(a.dim("dim", 1)?)))),
+    word("EmbedColumns", &["columns", "sizes", "dims"], |a, ()| {
+        let [columns, sizes, dims] = [a.list("columns")?, a.list("sizes")?, a.list("dims")?];
+        Ok(Box::new(nn::EmbedColumns::new(&columns, &sizes, &dims)))
+    }),
     word("Identity", &[], |_, ()| Ok(Box::new(nn::Identity))),
 ];
 

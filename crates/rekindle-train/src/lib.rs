@@ -8,6 +8,7 @@
 //! # Ok::<(), rekindle_train::Error>(())
 //! ```
 
+mod arrays;
 mod assign;
 mod call;
 mod card;
@@ -40,6 +41,7 @@ mod toml_error;
 mod trainer;
 mod word;
 
+pub use arrays::ArrayInput;
 pub use call::Call;
 pub use card::model_card;
 pub use checkpoint::Checkpoint;
@@ -66,7 +68,7 @@ pub use signature::ImageInput;
 pub use signature::{Input, Signature};
 #[cfg(feature = "images")]
 pub use source::ImagesSource;
-pub use source::{Memory, SetSource, Source, SplitSizes, TableSource, Targets, load};
+pub use source::{ArraysSource, Memory, SetSource, Source, SplitSizes, TableSource, Targets, load};
 pub use trainer::{LrFinder, Trainer, evaluate};
 
 /// The recipe that `rekindle train` runs when it is given none: the circles of lecture 02, embedded in the program.

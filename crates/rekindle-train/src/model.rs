@@ -1,5 +1,6 @@
 //! A trained model: a net, its loss, and what has to be known about its data.
 
+use crate::arrays::{Numbers, is_arrays};
 use crate::error::{Error, guarded};
 use crate::finite::is_finite;
 use crate::layers::build_net;
@@ -7,7 +8,7 @@ use crate::objective::Objective;
 use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::signature::{Input, Signature, in_units};
-use crate::source::load_for;
+use crate::source::{Source, load_for};
 use crate::trainer::outputs_of;
 use rekindle_data::table::Table;
 use rekindle_nn::loss::Decision;
@@ -74,11 +75,42 @@ impl Model {
         match &self.signature()?.input {
             Input::Table(encoder) => Ok(encoder.encode_inputs(table)?),
             Input::Numbers(shape) => numbers(table, shape),
+            Input::Arrays(input) => {
+                let values = numbers(table, &input.shape)?;
+                input.inputs(&Numbers { values, bytes: false })
+            }
             #[cfg(feature = "images")]
             Input::Images(_) => Err(Error::Recipe(format!(
                 "{}: a table, and the model takes images; give a folder of PNG or JPEG files",
                 table.name()
             ))),
+        }
+    }
+
+    /// Whether a file is one of arrays (NPZ, NPY, IDX), for [`arrays`](Self::arrays), and not a table.
+    pub fn is_arrays(path: &Path) -> bool {
+        is_arrays(path)
+    }
+
+    /// The array in a file as inputs; of an NPZ file the one that is called as in training.
+    ///
+    /// # Errors
+    /// If it cannot be read, or samples have another shape than in training.
+    pub fn arrays(&self, path: &Path) -> Result<Tensor, Error> {
+        let name = match &self.recipe.data {
+            Source::Arrays(source) => source.x.as_deref(),
+            _ => None,
+        };
+        let x = Numbers::read(path, name, &["x", "X", "x_test", "data", "images"])?;
+        let named = |e: Error| e.at(path.display());
+        match &self.signature()?.input {
+            Input::Arrays(input) => input.inputs(&x).map_err(named),
+            Input::Numbers(shape) if x.values.shape().get(1..) == Some(shape) => Ok(x.values.float()),
+            other => Err(named(Error::Recipe(format!(
+                "an array of the shape {:?}; the model takes {}",
+                x.values.shape(),
+                other.describe()
+            )))),
         }
     }
 

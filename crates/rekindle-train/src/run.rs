@@ -92,7 +92,9 @@ impl Training {
             let scheduler = recipe.scheduler(data.train.len(), &mut *optimizer)?;
             let figures = recipe.metrics.iter().map(|name| build_figure(name, &data));
             let figures = figures.collect::<Result<Vec<_>, String>>().map_err(Error::Recipe)?;
-            let trainer = Trainer::of(net, objective, optimizer, finite::forward).metrics(figures).units(data.input.units());
+            let trainer = Trainer::of(net, objective, optimizer, finite::forward)
+                .metrics(figures)
+                .units(data.input.units());
             let recipe = Recipe { data: data.source.clone(), ..recipe };
             Ok(Training { trainer: recipe.options(trainer, scheduler), recipe, data })
         };

@@ -1,5 +1,6 @@
 //! What a model must know about its data to be asked again. It is kept inside of the weights' file.
 
+use crate::arrays::ArrayInput;
 use crate::sets::Kind;
 use rekindle_data::table::Encoder;
 use rekindle_nn::StateDict;
@@ -32,6 +33,8 @@ pub enum Input {
     /// Images.
     #[cfg(feature = "images")]
     Images(ImageInput),
+    /// Arrays of numbers.
+    Arrays(ArrayInput),
 }
 
 /// What images are turned into.
@@ -77,6 +80,7 @@ impl Input {
     pub(crate) fn units(&self) -> Option<&[(f64, f64)]> {
         match self {
             Input::Table(encoder) => encoder.target_scale(),
+            Input::Arrays(input) => input.units.as_deref(),
             _ => None,
         }
     }
@@ -84,7 +88,9 @@ impl Input {
     /// What it is, in a few words.
     pub fn describe(&self) -> String {
         match self {
-            Input::Numbers(shape) => format!("numbers of the shape {shape:?}"),
+            Input::Numbers(shape) | Input::Arrays(ArrayInput { shape, .. }) => {
+                format!("numbers of the shape {shape:?}")
+            }
             Input::Table(encoder) => {
                 let names: Vec<&str> = encoder.columns().iter().map(|c| c.name.as_str()).collect();
                 format!("rows with the columns {}", names.join(", "))

@@ -5,18 +5,12 @@
 
 use super::ImageSpec;
 use crate::md5::Md5;
-use crate::mnist::Root;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 const DIGEST: usize = 16;
-
-/// The folder in which decoded images are kept, `$XDG_CACHE_HOME/rekindle/images`.
-pub fn cache_folder() -> PathBuf {
-    Root::from_env().cache().join("images")
-}
 
 /// Where the pixels of these files are kept; none if the files cannot be looked at.
 pub(super) fn path(folder: &Path, root: &Path, spec: &ImageSpec, files: &[PathBuf]) -> Option<PathBuf> {

@@ -14,7 +14,6 @@ mod cache;
 mod decode;
 mod folder;
 
-pub use cache::cache_folder;
 pub use decode::decode_image;
 pub use folder::{ImageFolder, Seen};
 

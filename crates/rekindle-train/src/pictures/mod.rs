@@ -133,7 +133,8 @@ pub fn of_data(data: &Data) -> Plot {
             .class_names(data.classes.clone());
     }
     if data.classes.is_empty() && train.x().size(1) == 1 {
-        let (y, test_y) = (in_units(&train.y, data.input.units()), in_units(&data.test.y, data.input.units()));
+        let (y, test_y) =
+            (in_units(&train.y, data.input.units()), in_units(&data.test.y, data.input.units()));
         return plot::predictions((&train.x(), &y), (&data.test.x(), &test_y), None);
     }
     match scatter(data) {

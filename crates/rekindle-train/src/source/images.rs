@@ -9,7 +9,8 @@ use crate::objective::Objective;
 use crate::part::{Data, Part, Place};
 use crate::sets::Kind;
 use crate::signature::{ImageInput, Input, Signature};
-use rekindle_data::images::{ImageFolder, ImageSpec, Seen, cache_folder};
+use rekindle_data::cache_folder;
+use rekindle_data::images::{ImageFolder, ImageSpec, Seen};
 use rekindle_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ impl Reads for ImagesSource {
         let name = root.display().to_string();
         suits(how.objective, Kind::Classes, classes.len(), Targets::Auto, &name).map_err(Error::Recipe)?;
         let part = |folder: &ImageFolder| -> Result<Part, Error> {
-            let x = input.tensor(&folder.decode(&input.spec, Some(&cache_folder()))?);
+            let x = input.tensor(&folder.decode(&input.spec, Some(&cache_folder().join("images")))?);
             let y = Tensor::from_vec(folder.labels().iter().map(|&l| l as i64).collect(), [folder.len()]);
             let y = as_targets(&y, how.objective, Targets::Auto, classes.len());
             Ok(Part::new(x, y).from_places(folder.files().iter().cloned().map(Place::File)))

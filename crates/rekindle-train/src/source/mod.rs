@@ -2,6 +2,7 @@
 //!
 //! Which kind it is is said by the key that `[data]` has: `source` for a built-in set, `table` for a file of the user's, ..
 
+mod arrays;
 #[cfg(feature = "images")]
 mod images;
 mod rows;
@@ -9,6 +10,7 @@ mod set;
 mod split;
 mod table;
 
+pub use arrays::ArraysSource;
 #[cfg(feature = "images")]
 pub use images::ImagesSource;
 pub use rows::Memory;
@@ -16,6 +18,7 @@ pub use set::SetSource;
 pub use split::SplitSizes;
 pub use table::TableSource;
 
+use crate::arrays::is_arrays;
 use crate::error::Error;
 use crate::objective::Objective;
 use crate::part::Data;
@@ -95,6 +98,7 @@ sources! {
     "table" Table(TableSource),
     #[cfg(feature = "images")]
     "images" Images(ImagesSource),
+    "arrays" Arrays(ArraysSource),
 }
 
 /// What is wrong with `[data]`: with a place, or without.
@@ -217,6 +221,9 @@ pub(crate) fn sketch(path: &Path, labels: &[String]) -> Result<Sketch, Error> {
     #[cfg(feature = "images")]
     if path.is_dir() {
         return images::sketch(path);
+    }
+    if is_arrays(path) {
+        return arrays::sketch(path);
     }
     table::sketch(path, labels)
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::part::{Part, Place};
+use rekindle_data::cache_folder;
 use rekindle_data::table::{CsvOptions, Encoder, Format, Samples, Schema, Table, TableReader};
 use rekindle_tensor::Tensor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -30,7 +31,8 @@ const UNITS: [(&str, u64); 4] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB"
 impl Memory {
     fn parse(text: &str) -> Option<Memory> {
         let text = text.trim().to_uppercase();
-        let (number, bytes) = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
+        let (number, bytes) =
+            UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
         number.trim().parse::<u64>().ok()?.checked_mul(*bytes).map(Memory)
     }
 }
@@ -46,7 +48,9 @@ impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Memory::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is no amount of memory; write it as \"500 MB\" or \"2 GB\""))
+            serde::de::Error::custom(format!(
+                "`{text}` is no amount of memory; write it as \"500 MB\" or \"2 GB\""
+            ))
         })
     }
 }
@@ -117,7 +121,14 @@ impl Rows {
     /// All samples, in memory or on disk.
     pub fn encode(&self, encoder: &Encoder, targets: &dyn Fn(&Tensor) -> Tensor) -> Result<Part, Error> {
         let Some(table) = &self.table else {
-            let spilled = encoder.spill(&mut self.reader()?, std::env::temp_dir())?;
+            // Not the folder of temporary files: that may be in memory.
+            let folder = cache_folder();
+            fs::create_dir_all(&folder).map_err(|e| {
+                let reason =
+                    format!("cannot make the folder, which a table larger than data.memory needs: {e}");
+                Error::Run { path: folder.clone(), reason }
+            })?;
+            let spilled = encoder.spill(&mut self.reader()?, folder)?;
             return Ok(Part::on_disk(spilled.x, targets(&spilled.y)));
         };
         let encoded = encoder.encode(table)?;
@@ -128,7 +139,10 @@ impl Rows {
     /// What is worth knowing: rows that missing cells leave out, and where the rows are.
     pub fn remarks(&self, schema: &Schema, kept: usize) -> Vec<String> {
         match &self.table {
-            None => vec![format!("{}: larger than data.memory allows; it is trained on from the disk", self.path.display())],
+            None => vec![format!(
+                "{}: larger than data.memory allows; it is trained on from the disk",
+                self.path.display()
+            )],
             Some(table) if table.len() > kept => vec![format!(
                 "{} of {} rows are left out, because cells are missing (data.missing = {})",
                 table.len() - kept,
@@ -148,7 +162,10 @@ mod tests {
     #[test]
     fn amounts_of_memory_have_units() {
         let read = |text: &str| Memory::parse(text).map(|m| m.0);
-        assert_eq!([read("500 MB"), read("2gb"), read("7 B")], [Some(500_000_000), Some(2_000_000_000), Some(7)]);
+        assert_eq!(
+            [read("500 MB"), read("2gb"), read("7 B")],
+            [Some(500_000_000), Some(2_000_000_000), Some(7)]
+        );
         assert_eq!([read("500"), read("MB"), read("-1 MB"), read("99999999999999 GB")], [None; 4]);
         assert_eq!(serde_json::to_string(&Memory(1_500_000)).unwrap(), "\"1500 KB\"");
     }
@@ -180,7 +197,15 @@ mod tests {
     fn a_table_on_disk_trains_as_one_in_memory_to_the_byte() {
         let folder = std::env::temp_dir().join(format!("rekindle-rows-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let row = |i: usize| format!("{},{},{},{}\n", i % 17, (i * 7) % 13, ["a", "b", "c"][i % 3], ["x", "y", "z"][(i / 5) % 3]);
+        let row = |i: usize| {
+            format!(
+                "{},{},{},{}\n",
+                i % 17,
+                (i * 7) % 13,
+                ["a", "b", "c"][i % 3],
+                ["x", "y", "z"][(i / 5) % 3]
+            )
+        };
         let rows: String = (0..500).map(row).collect();
         std::fs::write(folder.join("t.csv"), format!("n,m,letter,class\n{rows}")).unwrap();
         let (in_memory, on_disk) = (run(&folder, "10 MB"), run(&folder, "5 KB"));

@@ -185,7 +185,8 @@ impl Reads for TableSource {
         let parts = sizes.split(samples.rows.len(), samples.classes.as_deref())?;
         let encoder = match how.signature {
             Some(Signature { input: Input::Table(encoder), .. }) => (**encoder).clone(),
-            _ => rows.fit(&schema, &parts.train.iter().map(|&sample| samples.rows[sample]).collect::<Vec<_>>())?,
+            _ => rows
+                .fit(&schema, &parts.train.iter().map(|&sample| samples.rows[sample]).collect::<Vec<_>>())?,
         };
         let kind = kind_of(&encoder);
         let classes = encoder.class_names().to_vec();
@@ -197,7 +198,8 @@ impl Reads for TableSource {
             None => all.pick(&parts.test),
             Some(path) => {
                 let path = find(path, how.beside);
-                Rows::open(&path, self.options(), self.memory.unwrap_or_default())?.encode(&encoder, &targets)?
+                Rows::open(&path, self.options(), self.memory.unwrap_or_default())?
+                    .encode(&encoder, &targets)?
             }
         };
         Ok(Data {
