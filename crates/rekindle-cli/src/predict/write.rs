@@ -111,7 +111,8 @@ impl Answers {
         let mut numbers = prediction.columns();
         texts.extend(numbers.drain(..usize::from(prediction.decides())));
         let row = |sample: usize| {
-            let cells = kept.into_iter().flat_map(|t| (0..t.width()).map(move |c| t.cell(sample, c).to_string()));
+            let cells =
+                kept.into_iter().flat_map(|t| (0..t.width()).map(move |c| t.cell(sample, c).to_string()));
             // The net computes in f32; more digits would say nothing.
             let values = prediction.values(sample).into_iter().map(|value| value as f32);
             (cells.chain(prediction.decided(sample)).collect(), values.collect())

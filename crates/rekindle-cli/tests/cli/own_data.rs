@@ -366,3 +366,110 @@ fn shells_and_man_get_their_pages() {
     succeeds(&folder.rekindle(&["man", "man1"]));
     assert!(folder.read("man1/rekindle-train.1").contains("Train a net on a built"));
 }
+
+#[test]
+fn parquet_goes_in_and_out() {
+    let folder = Folder::new();
+    folder.put("iris.csv", real("iris"));
+    folder.learn("iris.csv", "species", &["--epochs", "20"]);
+    let all = lines(&folder.rekindle(&["predict", "run", "iris.csv"]));
+    succeeds(&folder.rekindle(&["predict", "run", "iris.csv", "--keep", "--output", "kept.parquet"]));
+    assert_eq!(
+        lines(&folder.rekindle(&["predict", "run", "kept.parquet"])),
+        all,
+        "the same rows in another format"
+    );
+    let found: serde_json::Value =
+        serde_json::from_str(&succeeds(&folder.rekindle(&["inspect", "kept.parquet", "--json"]))).unwrap();
+    assert_eq!((found["rows"].as_u64(), found["columns"].as_array().unwrap().len()), (Some(150), 9));
+    // And a table in Parquet teaches: here the classes that the first model found.
+    let recipe = succeeds(&folder.rekindle(&["init", "kept.parquet", "--label", "predicted"]));
+    folder.put("again.toml", recipe);
+    succeeds(&folder.rekindle(&["train", "again.toml", "--quiet", "--epochs", "2"]));
+    let bytes = std::fs::read(folder.0.join("kept.parquet")).unwrap();
+    folder.put("cut.parquet", &bytes[..bytes.len() / 2]);
+    fails_with(&folder.rekindle(&["predict", "run", "cut.parquet"]), 1, "cut.parquet: ");
+}
+
+/// An array as NumPy writes it.
+fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let header = format!("{dict:<117}\n");
+    [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), bytes].concat()
+}
+
+#[test]
+fn arrays_of_numpy_and_of_mnist_s_format_are_learned_and_asked_about() {
+    let folder = Folder::new();
+    let x: Vec<u8> = (0..200)
+        .flat_map(|i| [(i % 20) as f32, 1000.0 + (i % 7) as f32].map(f32::to_le_bytes))
+        .flatten()
+        .collect();
+    let y: Vec<u8> = (0..200).flat_map(|i: i64| (if i % 20 < 10 { 3i64 } else { 8 }).to_le_bytes()).collect();
+    folder.put("x.npy", npy("<f4", "200, 2", &x));
+    folder.put("y.npy", npy("<i8", "200,", &y));
+    let recipe = "name = \"a\"\nseed = 1\nepochs = 30\nnet = [\"Linear(2, 16)\", \"ReLU\", \"Linear(16, 2)\"]\n\
+        loss = \"CrossEntropyLoss\"\noptimizer = \"Adam(lr=0.02)\"\nbatch_size = 20\nshuffle = true\n\
+        [data]\narrays = \"x.npy\"\nlabels = \"y.npy\"\nstandardize = true\n";
+    folder.put("a.toml", recipe);
+    let last = succeeds(&folder.rekindle(&["train", "a.toml", "--quiet", "--output", "run"]));
+    assert!(last.starts_with("40 of 40"), "{last}");
+    let answers = lines(&folder.rekindle(&["predict", "run", "x.npy"]));
+    assert_eq!(answers[0], "predicted,probability_3,probability_8");
+    assert!(answers[1].starts_with("3,") && answers[16].starts_with("8,"), "{answers:?}");
+    folder.put("rows.csv", "a,b\n2,1003\n17,1003\n");
+    let rows = lines(&folder.rekindle(&["predict", "run", "rows.csv"]));
+    assert!(rows[1].starts_with("3,") && rows[2].starts_with("8,"), "{rows:?}");
+    let judged = succeeds(&folder.rekindle(&["evaluate", "run", "--json"]));
+    assert_eq!(judged.trim(), folder.read("run/report.json").trim());
+    folder.put("wide.npy", npy("<f4", "100, 4", &x));
+    fails_with(
+        &folder.rekindle(&["predict", "run", "wide.npy"]),
+        1,
+        "wide.npy: inputs of the shape [100, 4]; those of the training",
+    );
+    folder.put("a.toml", recipe.replace("labels = \"y.npy\"\n", ""));
+    fails_with(
+        &folder.rekindle(&["check", "a.toml"]),
+        1,
+        "x.npy: it holds one array; name the file of the targets",
+    );
+
+    let images: Vec<u8> =
+        (0..60u8).flat_map(|i| vec![if i % 2 == 0 { 10 + i } else { 250 - i }; 4]).collect();
+    folder
+        .put("images-idx3-ubyte", [&[0, 0, 8, 3, 0, 0, 0, 60, 0, 0, 0, 2, 0, 0, 0, 2][..], &images].concat());
+    let labels: Vec<u8> = (0..60u8).map(|i| i % 2).collect();
+    folder.put("labels-idx1-ubyte", [&[0, 0, 8, 1, 0, 0, 0, 60][..], &labels].concat());
+    let recipe = recipe
+        .replace("x.npy", "images-idx3-ubyte")
+        .replace("y.npy", "labels-idx1-ubyte")
+        .replace("standardize = true", "classes = [\"dark\", \"light\"]")
+        .replace("\"Linear(2, 16)\"", "\"Flatten\", \"Linear(4, 16)\"");
+    folder.put("b.toml", recipe);
+    let last = succeeds(&folder.rekindle(&["train", "b.toml", "--quiet", "--output", "images"]));
+    assert!(last.starts_with("12 of 12"), "{last}");
+    assert!(lines(&folder.rekindle(&["predict", "images", "images-idx3-ubyte"]))[2].starts_with("light,"));
+}
+
+#[test]
+fn categories_can_be_embedded_and_a_small_memory_changes_nothing() {
+    let folder = Folder::new();
+    folder.put("shop.csv", shop());
+    let drafted = succeeds(&folder.rekindle(&["init", "shop.csv", "--label", "price"]));
+    // id is ignored; the features are size, colour (an index from 0 to 3), new and four parts of the date.
+    let recipe = drafted
+        .replace("colour = \"categorical\"", "colour = \"embedding\"")
+        .replace("\"Linear(9, 32)\"", "\"EmbedColumns([1], [4], [5])\", \"Linear(11, 32)\"");
+    assert!(recipe.contains("EmbedColumns"), "{recipe}");
+    folder.put("shop.toml", recipe.replace("[data]\n", "[data]\nmemory = \"1 KB\"\n"));
+    let output = folder.rekindle(&["train", "shop.toml", "--output", "small"]);
+    assert!(succeeds(&output).contains("it is trained on from the disk"));
+    folder.put("shop.toml", &recipe);
+    succeeds(&folder.rekindle(&["train", "shop.toml", "--quiet", "--output", "large"]));
+    assert_eq!(folder.read("small/report.json"), folder.read("large/report.json"));
+    let weights = |run: &str| std::fs::read(folder.0.join(run).join("model.safetensors")).unwrap();
+    assert!(weights("small") == weights("large"), "byte for byte");
+    let answers = lines(&folder.rekindle(&["predict", "small", "shop.csv"]));
+    assert!(answers[1].starts_with("cheap,") && answers[2].starts_with("dear,"), "{answers:?}");
+}
