@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// The file or folder
     file: PathBuf,
-    /// The column to be learned; several for several labels [default: one that is called so, or the last]
+    /// The column to be learned, or several [default: one that is called so, or the last]
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     label: Vec<String>,
     /// Write the recipe into this file, which must not exist yet, instead of printing it

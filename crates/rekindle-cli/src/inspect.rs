@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Look into a run, a checkpoint, a file of weights or a table
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  rekindle inspect runs/iris-001                          how far it is, its best epoch, what its model takes and gives
+  rekindle inspect runs/iris-001                          how far it is, what its model takes
   rekindle inspect runs/iris-001/model.safetensors        every tensor
   rekindle inspect runs/iris-001/checkpoints/last.ckpt    every tensor of a checkpoint
   rekindle inspect iris.csv                               what the columns seem to be

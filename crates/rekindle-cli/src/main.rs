@@ -23,7 +23,7 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Threads, without effect on results [default: $REKINDLE_NUM_THREADS, else all cores]
+    /// Threads; they change no result [default: $REKINDLE_NUM_THREADS, else all]
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }

@@ -15,7 +15,7 @@ const PIECE: usize = 4096;
 /// Images that are asked about at once.
 const IMAGES: usize = 256;
 
-/// Ask the model of a run about new samples: a class and the probability of each, labels, or numbers
+/// Ask the model of a run about new samples
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rekindle predict runs/iris-001 new.csv                       CSV on standard output, a row for each row
@@ -29,7 +29,7 @@ The columns are `predicted` and `probability_CLASS` for each class; of a regress
 pub struct Args {
     /// The directory of a run, such as runs/iris-001
     run: PathBuf,
-    /// The samples: a table (CSV, Parquet) with the columns of the training data, - for standard input, or images
+    /// A table with the columns of the training data, - for standard input, images, or arrays
     file: PathBuf,
     /// Write into this file, which is replaced, instead of standard output
     #[arg(long, value_name = "FILE")]

@@ -41,18 +41,18 @@ pub struct Args {
     /// Go on with a run that was stopped, or train it for more epochs in all
     #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "output"])]
     resume: Option<PathBuf>,
-    /// The run's directory, which must not exist yet [default: the next runs/NAME-001]
+    /// The run's directory, which must not exist [default: the next runs/NAME-001]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Do everything once on a few batches of each part, keep nothing
     #[arg(long, value_name = "BATCHES", num_args = 0..=1, default_missing_value = "3", require_equals = true,
         value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["resume", "output"])]
     fast_dev_run: Option<u32>,
-    /// Learn the first so many batches by heart: a net that cannot has a mistake in it
+    /// Learn the first so many batches by heart, to see whether the net can
     #[arg(long, value_name = "BATCHES", value_parser = clap::value_parser!(u32).range(1..),
         conflicts_with_all = ["resume", "fast_dev_run"])]
     overfit_batches: Option<u32>,
-    /// Try 100 learning rates from 1e-7 to 10 instead of training; draw the losses into a file, if one is given
+    /// Try learning rates from 1e-7 to 10 instead of training, and draw the losses
     #[arg(long, value_name = "FILE.png", num_args = 0..=1, default_missing_value = "", require_equals = true,
         conflicts_with_all = ["resume", "output", "fast_dev_run", "overfit_batches"])]
     find_lr: Option<PathBuf>,
@@ -106,6 +106,9 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
             code,
         });
     }
+    if !args.json && !args.quiet && !complete {
+        say!("{}", why_it_ended(&rows, &trained.recipe));
+    }
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
     run.save_reports(&trained, &judged)?;
     let drawn = pictures::draw(run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
@@ -126,6 +129,19 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
         say!("{judged}; {parameters} parameters, {seconds:.1} s; {}", run.path().display());
     }
     Ok(())
+}
+
+/// Why there are fewer epochs than the recipe allows.
+fn why_it_ended(rows: &[EpochRow], recipe: &Recipe) -> String {
+    let (last, seconds) = rows.last().map_or((0, 0.0), |row| (row.epoch, row.seconds));
+    let ended = format!("ended after {last} of {} epochs", recipe.epochs);
+    match (recipe.max_time, &recipe.early_stopping) {
+        (Some(most), _) if seconds >= most => format!("{ended}: max_time has passed"),
+        (_, Some(s)) if s.patience > 0 => {
+            format!("{ended}: the last {} were no better than those before", s.patience)
+        }
+        _ => ended,
+    }
 }
 
 /// A new run, or one that goes on.

@@ -103,7 +103,7 @@ fn thirty() -> f64 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stopping {
-    /// How many measured epochs without improvement are borne.
+    /// After how many measured epochs in a row without improvement training ends.
     pub patience: usize,
     /// Smaller changes are no improvement.
     pub min_delta: f64,

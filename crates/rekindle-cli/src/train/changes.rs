@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// What is different from the recipe.
 #[derive(clap::Args)]
 pub struct Changes {
-    /// Another file or folder of the data; of mnist/ and fashion-mnist/ [default: $REKINDLE_DATA]
+    /// Another file or folder of the data [default: for image sets $REKINDLE_DATA]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Use another seed than the recipe's
@@ -25,7 +25,7 @@ pub struct Changes {
     /// End with the epoch in which so many seconds have passed
     #[arg(long, value_name = "SECONDS", conflicts_with = "resume")]
     max_time: Option<f64>,
-    /// Another value for any key of the recipe, such as data.noise=0.1; may be given several times
+    /// Another value for any key of the recipe, such as data.noise=0.1; repeatable
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     set: Vec<String>,
 }

@@ -3,6 +3,7 @@
 mod combinations;
 mod datasets;
 mod own_data;
+mod pages;
 mod runs;
 mod train;
 

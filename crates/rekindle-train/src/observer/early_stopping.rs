@@ -50,7 +50,7 @@ impl EarlyStopping {
         self
     }
 
-    /// How many epochs without improvement are borne.
+    /// After how many epochs in a row without improvement training ends, as in Keras and Lightning.
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = epochs;
         self
@@ -78,7 +78,7 @@ impl Observer for EarlyStopping {
         let weights = || if self.restore_best { copies(net) } else { StateDict::new() };
         let better = self.best.update(row, weights).map_err(|e| e.at("EarlyStopping"))?;
         self.waited = if better { 0 } else { self.waited + 1 };
-        Ok(if self.waited > self.patience { Flow::Stop } else { Flow::Continue })
+        Ok(if self.waited >= self.patience.max(1) { Flow::Stop } else { Flow::Continue })
     }
 
     fn end(&mut self, net: &dyn Parameters) -> Result<(), Error> {

@@ -100,8 +100,8 @@ fn early_stopping_ends_training_and_puts_the_best_weights_back() {
     let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
     assert_eq!(
         losses.iter().position(|&l| l == best),
-        Some(losses.len() - 5),
-        "patience is 3: the fourth stops"
+        Some(losses.len() - 4),
+        "patience is 3: the third stops"
     );
     assert_eq!(trainer.evaluate(&validation).unwrap().loss, best);
 }
