@@ -68,9 +68,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         });
     }
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
-    run.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
     run.write("report.txt", judged.to_string().as_bytes())?;
     let drawn = pictures::draw(&run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
+    // The last one, because it says that the run is finished.
+    run.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
     if !args.json && !args.quiet {
         say!("\n{}", judged.test());
         if args.show {

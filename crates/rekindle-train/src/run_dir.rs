@@ -10,7 +10,7 @@
 //! | `report.json`, `report.txt` | how good the model is on each part of the data |
 //! | `plots/` | pictures |
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, remove_remains};
 use crate::error::Error;
 use crate::layers::build_net;
 use crate::observer::{BestWeights, CsvLog, JsonLog};
@@ -22,6 +22,9 @@ use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// Written when a run is finished; when the first one is there, everything is.
+const REPORTS: [&str; 2] = ["report.json", "report.txt"];
 
 /// Where a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,25 +174,44 @@ impl RunDir {
     /// stopped before its first checkpoint, it begins again. The logs forget the epochs after the checkpoint.
     ///
     /// # Errors
-    /// If the recipe or the data cannot be read, no checkpoint is whole, or all epochs are done.
+    /// If the recipe or the data cannot be read, no checkpoint is whole, or the run is finished.
     pub fn resume(&self, epochs: Option<usize>, folder: Option<&Path>) -> Result<(Training, Resumed), Error> {
         let mut recipe = self.recipe()?;
         recipe.epochs = epochs.unwrap_or(recipe.epochs);
         let checkpoint = Checkpoint::newest(&self.checkpoints())?;
         let (done, batch) = checkpoint.as_ref().map_or((0, 0), |c| (c.epoch(), c.batch()));
-        if done >= recipe.epochs {
+        // A run that was killed after its last checkpoint is judged yet.
+        let going_on = done < recipe.epochs;
+        if done > recipe.epochs || (!going_on && self.path.join(REPORTS[0]).exists()) {
             let cure = format!("nothing to resume: {done} epochs are done; give --epochs with more in all");
             return Err(wrong(&self.path, cure));
         }
         let training = Training::new(&recipe, folder)?;
         self.save_recipe(&recipe.with_folder_of(training.data()))?;
-        self.forget(|epoch| epoch > done || !recipe.report.keeps(epoch))?;
+        self.forget(|epoch| epoch > done || (going_on && !recipe.report.keeps(epoch)))?;
+        self.remove_what_is_not_true_any_more()?;
         let warning = checkpoint.as_ref().and_then(|c| c.warning().map(String::from));
         let training = match checkpoint {
             Some(checkpoint) => training.resume(checkpoint),
             None => training,
         };
         Ok((self.keep(training), Resumed { epoch: done, batch, warning }))
+    }
+
+    /// The reports are not about the net that is trained on; temporary files are what a killed process left.
+    fn remove_what_is_not_true_any_more(&self) -> Result<(), Error> {
+        let names = ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report"];
+        remove_remains(&self.path, &names)
+            .map_err(|e| wrong(&self.path, format!("cannot remove temporary files: {e}")))?;
+        for report in REPORTS.map(|name| self.path.join(name)) {
+            match fs::remove_file(&report) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(wrong(&report, format!("cannot remove: {e}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Takes epochs out of the logs. (An epoch that was measured because it was the last one is not the last one any more.)

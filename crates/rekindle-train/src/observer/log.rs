@@ -4,7 +4,7 @@ use super::{Flow, Observer};
 use crate::error::Error;
 use crate::history::EpochRow;
 use rekindle_nn::Parameters;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,8 @@ impl Observer for CsvLog {
         let columns = row.columns();
         let values = columns.map(|(_, value)| value.map_or(String::new(), |v| v.to_string()));
         let mut lines = values.join(",") + "\n";
-        if !self.path.exists() {
+        // What a process left that was killed while it wrote its first line is empty after resuming.
+        if fs::metadata(&self.path).map_or(true, |file| file.len() == 0) {
             lines = columns.map(|(name, _)| name).join(",") + "\n" + &lines;
         }
         append(&self.path, &lines)

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_line_says_how_far_it_is_and_what_is_left() {
-        let step = Step { epoch: 2, epochs: 10, batch: 118, batches: 235, loss: 0.43215 };
+        let step = Step { epoch: 2, epochs: 10, batch: 118, batches: 235, loss: 0.43216 };
         let text = line(&step, left(Duration::from_secs(353), 353, 1997));
         assert_eq!(text, "epoch 2/10 ━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌ 118/235  loss 0.4322  0:33:17 left");
     }

@@ -18,13 +18,13 @@ pub(crate) enum Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn after_step(&mut self, optimizer: &mut dyn Optimizer) {
+    pub(crate) fn after_step(&mut self, optimizer: &mut dyn Optimizer) {
         if let Scheduler::Step(scheduler) = self {
             scheduler.step(optimizer);
         }
     }
 
-    pub(super) fn after_epoch(
+    pub(crate) fn after_epoch(
         &mut self,
         row: Option<&EpochRow>,
         optimizer: &mut dyn Optimizer,

@@ -3,4 +3,5 @@
 mod corpus;
 mod learns;
 mod metrics;
+mod resume;
 mod trainer;
