@@ -39,7 +39,7 @@ impl Signals {
 /// the process.
 pub fn survive_limits() {
     #[cfg(unix)]
-    _ = flag::register(SIGXFSZ, Arc::default());
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 impl Observer for Signals {

@@ -163,11 +163,19 @@ pub(crate) struct Checkpoints {
     pub(crate) every: Duration,
     written: Instant,
     prepared: bool,
+    /// Whether the last checkpoint is damaged, so that the one before it is the only whole one.
+    damaged: bool,
 }
 
 impl Checkpoints {
     pub(crate) fn new(folder: PathBuf) -> Checkpoints {
-        Checkpoints { folder, every: Duration::from_secs(30), written: Instant::now(), prepared: false }
+        Checkpoints {
+            folder,
+            every: Duration::from_secs(30),
+            written: Instant::now(),
+            prepared: false,
+            damaged: false,
+        }
     }
 
     pub(crate) fn due(&self) -> bool {
@@ -179,7 +187,9 @@ impl Checkpoints {
         let (last, before) = (self.folder.join(LAST), self.folder.join(BEFORE));
         let mut write = || {
             self.prepare()?;
-            keep(&last, &before)?;
+            if !self.damaged {
+                keep(&last, &before)?;
+            }
             replace_file(&last, &checkpoint.to_bytes())
         };
         write().map_err(|e| {
@@ -187,11 +197,12 @@ impl Checkpoints {
                 if last.exists() || before.exists() { "; the checkpoint before it is intact" } else { "" };
             Error::Run { path: last.clone(), reason: format!("cannot write: {e}{intact}") }
         })?;
-        self.written = Instant::now();
+        (self.written, self.damaged) = (Instant::now(), false);
         Ok(())
     }
 
-    /// Makes the folder, which is to be there after a power failure, too, and takes away what a killed process left in it.
+    /// Makes the folder, which is to be there after a power failure, too, takes away what a killed process left in it, and looks
+    /// whether the last checkpoint may take the place of the one before it.
     fn prepare(&mut self) -> io::Result<()> {
         if self.prepared {
             return Ok(());
@@ -199,6 +210,8 @@ impl Checkpoints {
         fs::create_dir_all(&self.folder)?;
         sync_directory(&self.folder)?;
         remove_remains(&self.folder, &[LAST, BEFORE])?;
+        let last = self.folder.join(LAST);
+        self.damaged = last.exists() && Checkpoint::read(&last).is_err();
         self.prepared = true;
         Ok(())
     }

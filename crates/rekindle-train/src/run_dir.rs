@@ -216,15 +216,14 @@ impl RunDir {
 
     /// Takes epochs out of the logs. (An epoch that was measured because it was the last one is not the last one any more.)
     fn forget(&self, wrong_epoch: impl Fn(usize) -> bool) -> Result<(), Error> {
-        let of_csv = |line: &str| line.split(',').next().and_then(|epoch| epoch.parse().ok());
+        let of_csv = |line: &str| line.split(',').next()?.parse().ok();
         let of_json = |line: &str| {
             serde_json::from_str::<serde_json::Value>(line).ok()?["epoch"]
                 .as_u64()
                 .map(|epoch| epoch as usize)
         };
-        let logs: [(&str, &dyn Fn(&str) -> Option<usize>); 2] =
-            [("metrics.csv", &of_csv), ("metrics.jsonl", &of_json)];
-        for (name, epoch) in logs {
+        type EpochOf = fn(&str) -> Option<usize>;
+        for (name, epoch) in [("metrics.csv", of_csv as EpochOf), ("metrics.jsonl", of_json as EpochOf)] {
             let path = self.path.join(name);
             let text = match fs::read_to_string(&path) {
                 Err(e) if e.kind() == ErrorKind::NotFound => continue,

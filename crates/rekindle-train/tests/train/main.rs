@@ -1,5 +1,6 @@
 //! What users rely on in recipes and metrics.
 
+mod checkpoints;
 mod corpus;
 mod learns;
 mod metrics;

@@ -3,7 +3,9 @@
 use rekindle_nn::Parameters;
 use rekindle_tensor::DType;
 use rekindle_tensor::random::{Generator, with_generator};
-use rekindle_train::{Checkpoint, EpochRow, Error, Flow, Observer, Recipe, RunDir, Step, Stopping, Training};
+use rekindle_train::{
+    Checkpoint, EpochRow, Error, Flow, Observer, Recipe, RunDir, Step, Stopping, Training, build_optimizer,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -213,6 +215,16 @@ fn every_optimizer_with_every_schedule_ends_with_the_same_bytes_however_it_is_cu
         }
     }
     assert!(early >= 5, "early stopping ended {early} of them");
+}
+
+#[test]
+fn no_optimizer_is_left_out() {
+    let message =
+        build_optimizer("Xxxxxxxx", rekindle_nn::Linear::new(1, 1).parameters()).err().expect("no such word");
+    let (_, valid) = message.split_once("valid are ").expect(&message);
+    for word in valid.split(", ") {
+        assert!(OPTIMIZERS.iter().any(|text| text.split('(').next() == Some(word)), "{word}");
+    }
 }
 
 #[test]
