@@ -2,6 +2,8 @@
 
 mod combinations;
 mod datasets;
+mod faults;
+mod resume;
 mod runs;
 mod train;
 
