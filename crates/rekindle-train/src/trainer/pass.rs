@@ -137,7 +137,9 @@ impl<N: Module> Trainer<N> {
             if self.options.max_time.is_some_and(|most| place.start.elapsed() >= most) {
                 place.flow = Flow::Stop;
             }
-            self.save_when_due(place, observers)?;
+            if place.done < self.options.epochs && place.flow == Flow::Continue {
+                self.save_when_due(place, observers)?;
+            }
         }
         self.save_now(place, observers)?;
         Ok(rows)
@@ -183,10 +185,10 @@ impl<N: Module> Trainer<N> {
                 place.flow = place.flow.max(observer.step(&step)?);
             }
             if !last {
-                self.save_when_due(place, observers)?;
                 if place.flow == Flow::Stop {
                     break;
                 }
+                self.save_when_due(place, observers)?;
             }
         }
         Ok(())
