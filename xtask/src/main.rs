@@ -22,7 +22,7 @@ type Task = (&'static str, &'static str, fn(Vec<String>) -> ExitCode);
 
 const TASKS: &[Task] = &[
     ("golden", "[--data DIR] [--only TEXT] DIR...", golden::main),
-    ("lectures", "[--data DIR] [IDS...]", lectures::main),
+    ("lectures", "[--data DIR] [--full] [IDS...]", lectures::main),
     ("bench", "[W...] [--json] [--vs-torch PYTHON] [--threads N] [--rounds N] [--data DIR]", bench::main),
 ];
 

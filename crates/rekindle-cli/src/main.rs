@@ -44,6 +44,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    signals::survive_limits();
     let cli = Cli::parse();
     if let Some(n) = cli.threads {
         rekindle::set_num_threads(n.into());

@@ -1,6 +1,8 @@
 //! Ctrl-C and SIGTERM: the first one asks training to stop after the step in hand, the second one ends the program at once.
 
 use rekindle::train::{Error, Flow, Observer, Step};
+#[cfg(unix)]
+use signal_hook::consts::SIGXFSZ;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
@@ -31,6 +33,13 @@ impl Signals {
         let came = |(_, flag): &(_, &Arc<AtomicBool>)| flag.load(Ordering::Relaxed);
         SIGNALS.iter().zip(&self.0).find(came).map(|((_, code), _)| *code)
     }
+}
+
+/// A file that grows over the limit of the process (`ulimit -f`) is an error of its write, which is reported, not the end of
+/// the process.
+pub fn survive_limits() {
+    #[cfg(unix)]
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 impl Observer for Signals {

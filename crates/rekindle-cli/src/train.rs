@@ -110,8 +110,9 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
         say!("{}", why_it_ended(&rows, &trained.recipe));
     }
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
-    run.save_reports(&trained, &judged)?;
     let drawn = pictures::draw(run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
+    // The last ones, because they say that the run is finished.
+    run.save_reports(&trained, &judged)?;
     if !args.json && !args.quiet {
         say!("\n{}", judged.test());
         if args.show {

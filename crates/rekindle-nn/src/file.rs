@@ -295,6 +295,21 @@ fn append(tensor: &Tensor, bytes: &mut Vec<u8>) {
 /// # Errors
 /// If the file cannot be written; an older file of this name is intact then.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, |_| Ok(()))
+}
+
+/// What can fail when a file is replaced, in this order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Step {
+    Create,
+    Write,
+    Sync,
+    Rename,
+    SyncDirectory,
+}
+
+/// Asks `may` before each step, so that tests can make any of them fail.
+fn replace(path: &Path, bytes: &[u8], may: impl Fn(Step) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?;
     let mut temporary = name.to_os_string();
     // The number tells apart threads that save to one path at the same time.
@@ -303,17 +318,25 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     temporary.push(format!(".{}-{count}.tmp", std::process::id()));
     let temporary = path.with_file_name(temporary);
     let write = || {
+        may(Step::Create)?;
         let mut file = File::create(&temporary)?;
+        may(Step::Write)?;
         file.write_all(bytes)?;
+        may(Step::Sync)?;
         file.sync_all()?;
+        may(Step::Rename)?;
         fs::rename(&temporary, path)
     };
     write().inspect_err(|_| _ = fs::remove_file(&temporary))?;
+    may(Step::SyncDirectory)?;
     sync_directory(path)
 }
 
-/// Makes the renaming last through a power failure, where directories can be opened.
-fn sync_directory(path: &Path) -> io::Result<()> {
+/// Makes the name of a new file or directory last through a power failure, where directories can be opened.
+///
+/// # Errors
+/// If the directory around it cannot be opened or written to the disk.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -321,4 +344,33 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     }
     _ = path;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn whichever_step_fails_the_old_or_the_new_file_is_whole_and_nothing_else_is_left() {
+        let folder = std::env::temp_dir().join(format!("rekindle-steps-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("file");
+        let steps = [Step::Create, Step::Write, Step::Sync, Step::Rename, Step::SyncDirectory];
+        for failing in steps {
+            fs::write(&path, "old").unwrap();
+            let asked = RefCell::new(Vec::new());
+            let result = replace(&path, b"new", |step| {
+                asked.borrow_mut().push(step);
+                if step == failing { Err(io::Error::other("no")) } else { Ok(()) }
+            });
+            assert_eq!(result.unwrap_err().to_string(), "no");
+            let n = steps.iter().position(|&step| step == failing).unwrap() + 1;
+            assert_eq!(asked.borrow()[..], steps[..n], "in this order, and nothing after the fault");
+            let expected = if failing == Step::SyncDirectory { "new" } else { "old" };
+            assert_eq!(fs::read_to_string(&path).unwrap(), expected, "{failing:?}");
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "{failing:?} leaves no temporary file");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

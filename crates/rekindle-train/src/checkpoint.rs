@@ -5,9 +5,9 @@
 
 use crate::error::Error;
 use rekindle_data::Md5;
-use rekindle_nn::{StateDict, replace_file};
+use rekindle_nn::{StateDict, replace_file, sync_directory};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -123,7 +123,7 @@ impl Checkpoint {
 const ABSENT: &str = "no such file";
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
-    let say = |e: std::io::Error| match e.kind() {
+    let say = |e: io::Error| match e.kind() {
         ErrorKind::NotFound => ABSENT.to_string(),
         _ => format!("cannot read: {e}"),
     };
@@ -162,11 +162,20 @@ pub(crate) struct Checkpoints {
     folder: PathBuf,
     pub(crate) every: Duration,
     written: Instant,
+    prepared: bool,
+    /// Whether the last checkpoint is damaged, so that the one before it is the only whole one.
+    damaged: bool,
 }
 
 impl Checkpoints {
     pub(crate) fn new(folder: PathBuf) -> Checkpoints {
-        Checkpoints { folder, every: Duration::from_secs(30), written: Instant::now() }
+        Checkpoints {
+            folder,
+            every: Duration::from_secs(30),
+            written: Instant::now(),
+            prepared: false,
+            damaged: false,
+        }
     }
 
     pub(crate) fn due(&self) -> bool {
@@ -176,28 +185,58 @@ impl Checkpoints {
     /// Writes a checkpoint; the one before stays until the next. At every moment one of them is whole under its name.
     pub(crate) fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let (last, before) = (self.folder.join(LAST), self.folder.join(BEFORE));
-        let write = || {
-            fs::create_dir_all(&self.folder)?;
-            keep(&last, &before)?;
+        let mut write = || {
+            self.prepare()?;
+            if !self.damaged {
+                keep(&last, &before)?;
+            }
             replace_file(&last, &checkpoint.to_bytes())
         };
-        write().map_err(|e| Error::Run {
-            path: last.clone(),
-            reason: format!("cannot write: {e}; the checkpoint before it is intact"),
+        write().map_err(|e| {
+            let intact =
+                if last.exists() || before.exists() { "; the checkpoint before it is intact" } else { "" };
+            Error::Run { path: last.clone(), reason: format!("cannot write: {e}{intact}") }
         })?;
-        self.written = Instant::now();
+        (self.written, self.damaged) = (Instant::now(), false);
+        Ok(())
+    }
+
+    /// Makes the folder, which is to be there after a power failure, too, takes away what a killed process left in it, and looks
+    /// whether the last checkpoint may take the place of the one before it.
+    fn prepare(&mut self) -> io::Result<()> {
+        if self.prepared {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder)?;
+        sync_directory(&self.folder)?;
+        remove_remains(&self.folder, &[LAST, BEFORE])?;
+        let last = self.folder.join(LAST);
+        self.damaged = last.exists() && Checkpoint::read(&last).is_err();
+        self.prepared = true;
         Ok(())
     }
 }
 
+/// Removes temporary files of these names from a folder: those of a process that was killed while it wrote.
+pub(crate) fn remove_remains(folder: &Path, names: &[&str]) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str().filter(|name| name.ends_with(".tmp")) else { continue };
+        if names.iter().any(|whole| name.starts_with(whole)) {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
 /// Gives the last checkpoint its second name. Where a file cannot have two, it is renamed: then it is whole under that name
 /// until the new one is there.
-fn keep(last: &Path, before: &Path) -> std::io::Result<()> {
-    let ignore_absent = |result: std::io::Result<()>| match result {
+fn keep(last: &Path, before: &Path) -> io::Result<()> {
+    let ignore_absent = |result: io::Result<()>| match result {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     };
-    let second = before.with_extension("tmp");
+    let second = before.with_extension("ckpt.tmp");
     ignore_absent(fs::remove_file(&second))?;
     match fs::hard_link(last, &second) {
         Ok(()) => fs::rename(&second, before),

@@ -12,7 +12,7 @@
 //! | `plots/` | pictures |
 
 use crate::card::model_card;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, remove_remains};
 use crate::error::Error;
 use crate::judge::Judgement;
 use crate::model::Model;
@@ -43,6 +43,9 @@ impl Weights {
         }
     }
 }
+
+/// Written when a run is finished; when the first one is there, everything is.
+const REPORTS: [&str; 3] = ["report.json", "report.txt", "model-card.md"];
 
 /// Where a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,19 +191,22 @@ impl RunDir {
     /// stopped before its first checkpoint, it begins again. The logs forget the epochs after the checkpoint.
     ///
     /// # Errors
-    /// If the recipe or the data cannot be read, no checkpoint is whole, or all epochs are done.
+    /// If the recipe or the data cannot be read, no checkpoint is whole, or the run is finished.
     pub fn resume(&self, epochs: Option<usize>, folder: Option<&Path>) -> Result<(Training, Resumed), Error> {
         let mut recipe = self.recipe()?;
         recipe.epochs = epochs.unwrap_or(recipe.epochs);
         let checkpoint = Checkpoint::newest(&self.checkpoints())?;
         let (done, batch) = checkpoint.as_ref().map_or((0, 0), |c| (c.epoch(), c.batch()));
-        if done >= recipe.epochs {
+        // A run that was killed after its last checkpoint is judged yet.
+        let going_on = done < recipe.epochs;
+        if done > recipe.epochs || (!going_on && self.path.join(REPORTS[0]).exists()) {
             let cure = format!("nothing to resume: {done} epochs are done; give --epochs with more in all");
             return Err(wrong(&self.path, cure));
         }
         let training = Training::new(&recipe, folder)?;
-        self.save_recipe(&training.recipe())?;
-        self.forget(|epoch| epoch > done || !recipe.report.keeps(epoch))?;
+        self.save_recipe(training.recipe())?;
+        self.forget(|epoch| epoch > done || (going_on && !recipe.report.keeps(epoch)))?;
+        self.remove_what_is_not_true_any_more()?;
         let warning = checkpoint.as_ref().and_then(|c| c.warning().map(String::from));
         let training = match checkpoint {
             Some(checkpoint) => training.resume(checkpoint),
@@ -209,17 +215,33 @@ impl RunDir {
         Ok((self.keep(training), Resumed { epoch: done, batch, warning }))
     }
 
+    /// The reports are not about the net that is trained on; temporary files are what a killed process left.
+    fn remove_what_is_not_true_any_more(&self) -> Result<(), Error> {
+        let names =
+            ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report", "model-card"];
+        remove_remains(&self.path, &names)
+            .map_err(|e| wrong(&self.path, format!("cannot remove temporary files: {e}")))?;
+        for report in REPORTS.map(|name| self.path.join(name)) {
+            match fs::remove_file(&report) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(wrong(&report, format!("cannot remove: {e}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Takes epochs out of the logs. (An epoch that was measured because it was the last one is not the last one any more.)
     fn forget(&self, wrong_epoch: impl Fn(usize) -> bool) -> Result<(), Error> {
-        let of_csv = |line: &str| line.split(',').next().and_then(|epoch| epoch.parse().ok());
+        let of_csv = |line: &str| line.split(',').next()?.parse().ok();
         let of_json = |line: &str| {
             serde_json::from_str::<serde_json::Value>(line).ok()?["epoch"]
                 .as_u64()
                 .map(|epoch| epoch as usize)
         };
-        let logs: [(&str, &dyn Fn(&str) -> Option<usize>); 2] =
-            [("metrics.csv", &of_csv), ("metrics.jsonl", &of_json)];
-        for (name, epoch) in logs {
+        type EpochOf = fn(&str) -> Option<usize>;
+        for (name, epoch) in [("metrics.csv", of_csv as EpochOf), ("metrics.jsonl", of_json as EpochOf)] {
             let path = self.path.join(name);
             let text = match fs::read_to_string(&path) {
                 Err(e) if e.kind() == ErrorKind::NotFound => continue,
@@ -266,9 +288,9 @@ impl RunDir {
     /// # Errors
     /// If they cannot be written.
     pub fn save_reports(&self, trained: &Trained, judged: &Judgement) -> Result<(), Error> {
-        self.write("report.json", format!("{}\n", judged.json()).as_bytes())?;
         self.write("report.txt", judged.to_string().as_bytes())?;
-        self.write("model-card.md", model_card(trained, judged, &self.path).as_bytes())
+        self.write("model-card.md", model_card(trained, judged, &self.path).as_bytes())?;
+        self.write(REPORTS[0], format!("{}\n", judged.json()).as_bytes())
     }
 
     /// Writes a file into the directory, whole or not at all.

@@ -6,7 +6,7 @@ use crate::word::{Word, build, word};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::optim::lr_scheduler::{
     ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR, LRScheduler, LinearLR,
-    MultiStepLR, OneCycleLR, PolynomialLR, ReduceLROnPlateau, StepLR,
+    MultiStepLR, OneCycle, OneCycleLR, PolynomialLR, ReduceLROnPlateau, StepLR,
 };
 
 /// What a schedule may have to know: the epochs of the run, and its updates.
@@ -60,9 +60,10 @@ const SCHEDULERS: &[Word<Length, Make>] = &[
         let (n, times, min) = (a.size("T_0")? as u64, a.positive("T_mult", 1)? as u64, a.number("eta_min", 0.0)?);
         each_epoch(move |o| CosineAnnealingWarmRestarts::new(o, n, times, min))
     }),
-    word("OneCycleLR", &["max_lr", "total_steps"], |a, run| {
+    word("OneCycleLR", &["max_lr", "total_steps", "cycle_momentum"], |a, run| {
         let (max, n) = (a.rate("max_lr", 0.01)?, a.positive("total_steps", run.updates.max(2))? as u64);
-        Ok(Box::new(move |o| Scheduler::Step(Box::new(OneCycleLR::new(o, max, n)))))
+        let options = OneCycle { cycle_momentum: a.flag("cycle_momentum", true)?, ..OneCycle::default() };
+        Ok(Box::new(move |o| Scheduler::Step(Box::new(OneCycleLR::with(o, max, n, options)))))
     }),
     word("ReduceLROnPlateau", &["factor", "patience", "threshold", "cooldown", "min_lr"], |a, _| {
         let plateau = ReduceLROnPlateau::new().factor(a.number("factor", 0.1)?).patience(a.count("patience", 10)? as u64)

@@ -1,5 +1,6 @@
-//! `cargo xtask lectures [--data DIR] [IDS]`: the seeded experiments of the lectures, run from `recipes/`, and the
-//! worked examples of their texts, held against what the lectures and PyTorch print.
+//! `cargo xtask lectures [--data DIR] [--full] [IDS]`: the seeded experiments of the lectures, run from `recipes/`, and the
+//! worked examples of their texts, held against what the lectures and PyTorch print. Without `--full` the nets that take
+//! minutes are trained for a few of their epochs.
 
 mod examples;
 mod experiments;
@@ -40,6 +41,8 @@ impl Check {
 pub struct Options {
     /// The folder of the image files.
     pub data: PathBuf,
+    /// Whether what takes minutes is trained to its end.
+    pub full: bool,
     /// The experiments to run; all when empty.
     pub ids: Vec<String>,
 }
@@ -96,16 +99,17 @@ pub fn main(args: Vec<String>) -> ExitCode {
 }
 
 fn parse(args: Vec<String>) -> Result<Options, String> {
-    let (mut data, mut ids) = (None, Vec::new());
+    let (mut data, mut full, mut ids) = (None, false, Vec::new());
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--data" => data = Some(args.next().ok_or("lectures: --data needs a folder")?.into()),
+            "--full" => full = true,
             flag if flag.starts_with('-') => return Err(format!("lectures: there is no flag {flag}")),
             id => ids.push(id.to_string()),
         }
     }
-    Ok(Options { data: crate::data_dir(data), ids })
+    Ok(Options { data: crate::data_dir(data), full, ids })
 }
 
 fn print(c: &Check) {
@@ -170,9 +174,10 @@ mod tests {
     fn flags_are_read() {
         let args = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
         assert_eq!(
-            parse(args(&["--data", "d", "x"])).map(|o| (o.data, o.ids)),
-            Ok(("d".into(), vec!["x".into()]))
+            parse(args(&["--data", "d", "x"])).map(|o| (o.data, o.full, o.ids)),
+            Ok(("d".into(), false, vec!["x".into()]))
         );
+        assert!(parse(args(&["--full"])).is_ok_and(|o| o.full));
         assert!(parse(args(&["--data"])).is_err() && parse(args(&["--dat"])).is_err());
     }
 }

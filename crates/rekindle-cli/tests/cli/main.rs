@@ -2,8 +2,10 @@
 
 mod combinations;
 mod datasets;
+mod faults;
 mod own_data;
 mod pages;
+mod resume;
 mod runs;
 mod train;
 

@@ -161,8 +161,8 @@ impl Observer for BestWeights {
         self.best.state_dict()
     }
 
-    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<Flow, Error> {
         self.best.load_state_dict(state);
-        Ok(())
+        Ok(Flow::Continue)
     }
 }

@@ -67,6 +67,10 @@ impl EarlyStopping {
         self.restore_best = restore;
         self
     }
+
+    fn flow(&self) -> Flow {
+        if self.waited >= self.patience.max(1) { Flow::Stop } else { Flow::Continue }
+    }
 }
 
 impl Observer for EarlyStopping {
@@ -78,7 +82,7 @@ impl Observer for EarlyStopping {
         let weights = || if self.restore_best { copies(net) } else { StateDict::new() };
         let better = self.best.update(row, weights).map_err(|e| e.at("EarlyStopping"))?;
         self.waited = if better { 0 } else { self.waited + 1 };
-        Ok(if self.waited >= self.patience.max(1) { Flow::Stop } else { Flow::Continue })
+        Ok(self.flow())
     }
 
     fn end(&mut self, net: &dyn Parameters) -> Result<(), Error> {
@@ -96,9 +100,9 @@ impl Observer for EarlyStopping {
         state
     }
 
-    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<Flow, Error> {
         self.best.load_state_dict(state);
         self.waited = state.get("waited").map_or(0, |t| t.item::<i64>().max(0) as usize);
-        Ok(())
+        Ok(self.flow())
     }
 }

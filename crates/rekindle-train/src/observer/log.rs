@@ -4,7 +4,7 @@ use super::{Flow, Observer};
 use crate::error::Error;
 use crate::history::EpochRow;
 use rekindle_nn::Parameters;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,8 @@ impl Observer for CsvLog {
         let values: Vec<String> =
             columns.iter().map(|(_, value)| value.map_or(String::new(), |v| v.to_string())).collect();
         let mut lines = values.join(",") + "\n";
-        if !self.path.exists() {
+        // What a process left that was killed while it wrote its first line is empty after resuming.
+        if fs::metadata(&self.path).map_or(true, |file| file.len() == 0) {
             let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             lines = names.join(",") + "\n" + &lines;
         }

@@ -94,11 +94,12 @@ pub trait Observer {
         StateDict::new()
     }
 
-    /// Takes back what [`state_dict`](Self::state_dict) gave.
+    /// Takes back what [`state_dict`](Self::state_dict) gave, and says whether training may go on from there: whoever found
+    /// that it was enough finds so again.
     ///
     /// # Errors
     /// If it is something else.
-    fn load_state_dict(&mut self, _: &StateDict) -> Result<(), Error> {
-        Ok(())
+    fn load_state_dict(&mut self, _: &StateDict) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
     }
 }

@@ -8,8 +8,8 @@ use crate::observer::{Flow, Observer, Step};
 use crate::part::Part;
 use crate::recipe::Measured;
 use rekindle_data::DataLoader;
-use rekindle_nn::Module;
 use rekindle_nn::optim::clip_grad_norm_;
+use rekindle_nn::{Module, StateDict};
 use rekindle_tensor::random::with_default;
 use rekindle_tensor::{Tensor, no_grad};
 use std::time::{Duration, Instant};
@@ -62,6 +62,9 @@ pub(crate) struct Place {
     pub(super) before: Duration,
     pub(super) start: Instant,
     pub(super) flow: Flow,
+    /// What the observers knew before they were told of an epoch that was measured only because it was the last one: training
+    /// that goes on later is to be as if it had never ended there.
+    pub(super) untold: Option<Vec<StateDict>>,
 }
 
 impl Place {
@@ -74,6 +77,7 @@ impl Place {
             before: Duration::ZERO,
             start: Instant::now(),
             flow: Flow::Continue,
+            untold: None,
         }
     }
 
@@ -104,6 +108,10 @@ impl<N: Module> Trainer<N> {
         self.inputs(parts)?;
         let batches = Batches::new(self, parts.train);
         let mut rows = Vec::new();
+        if place.done >= self.options.epochs || place.flow == Flow::Stop {
+            // A checkpoint of a training that had ended says more than one that was written now.
+            return Ok(rows);
+        }
         while place.done < self.options.epochs && place.flow == Flow::Continue {
             let epoch = place.epoch();
             let here = |e: Error| e.at(format_args!("epoch {epoch}"));
@@ -113,11 +121,14 @@ impl<N: Module> Trainer<N> {
                 break;
             }
             let row = keep.then(|| guarded(|| self.row(parts, &batches, place))).transpose().map_err(here)?;
+            let asked_for = self.options.report.keeps(epoch);
             if let Some(scheduler) = &mut self.scheduler {
-                scheduler.after_epoch(row.as_ref(), &mut *self.optimizer).map_err(here)?;
+                let row = row.as_ref().filter(|_| asked_for);
+                scheduler.after_epoch(row, &mut *self.optimizer).map_err(here)?;
             }
             place.end_epoch();
             if let Some(row) = row {
+                place.untold = (!asked_for).then(|| observers.iter().map(|o| o.state_dict()).collect());
                 for observer in observers.iter_mut() {
                     place.flow = place.flow.max(observer.epoch(&row, &self.net)?);
                 }
@@ -126,7 +137,9 @@ impl<N: Module> Trainer<N> {
             if self.options.max_time.is_some_and(|most| place.start.elapsed() >= most) {
                 place.flow = Flow::Stop;
             }
-            self.save_when_due(place, observers)?;
+            if place.done < self.options.epochs && place.flow == Flow::Continue {
+                self.save_when_due(place, observers)?;
+            }
         }
         self.save_now(place, observers)?;
         Ok(rows)
@@ -175,10 +188,10 @@ impl<N: Module> Trainer<N> {
                 place.flow = place.flow.max(observer.step(&step)?);
             }
             if !last {
-                self.save_when_due(place, observers)?;
                 if place.flow == Flow::Stop {
                     break;
                 }
+                self.save_when_due(place, observers)?;
             }
         }
         Ok(())
@@ -216,8 +229,7 @@ impl<N: Module> Trainer<N> {
         Error::NotFinite { epoch, step, tensor, lr: self.optimizer.lr() }
     }
 
-    /// The figures of the epoch. An epoch that is measured only because it is the last draws nothing: training that goes on
-    /// later is to be as if it had never ended there.
+    /// The figures of the epoch. An epoch that is measured only because it is the last draws nothing; see [`Place::untold`].
     fn row(&mut self, parts: Parts, batches: &Batches, place: &Place) -> Result<EpochRow, Error> {
         self.net.eval();
         let (epoch, report) = (place.epoch(), &self.options.report);
@@ -280,6 +292,13 @@ impl Place {
                 self.dawn = with_default(|g| g.get_state());
             }
             return Ok(batches.from(0));
+        }
+        if self.batch >= batches.len() {
+            return Err(Error::Recipe(format!(
+                "the checkpoint was written after batch {} of an epoch, which now has {}; train with the data and batch size of before",
+                self.batch,
+                batches.len()
+            )));
         }
         let now = with_default(|g| g.clone());
         with_default(|g| g.set_state(&self.dawn))

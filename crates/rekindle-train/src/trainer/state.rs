@@ -5,6 +5,7 @@ use super::pass::{Observers, Place};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::history::Sums;
+use crate::observer::Flow;
 use rekindle_nn::{Module, StateDict, StateDictError};
 use rekindle_tensor::random::with_default;
 use rekindle_tensor::{DType, Tensor};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 impl<N: Module> Trainer<N> {
     /// The names: `model.0.weight`, `optimizer.state.0.exp_avg`, `scheduler.last_epoch`, `gradient.0.weight` (only between two
-    /// updates of accumulated gradients), `observer.0...`, and where training is.
+    /// updates of accumulated gradients), `observer.0...` (and `untold.0...`, see [`Place::untold`]), and where training is.
     fn state(&self, place: &Place, observers: Observers) -> Checkpoint {
         let mut all = StateDict::new();
         all.extend_under("model", &self.net.state_dict());
@@ -28,12 +29,17 @@ impl<N: Module> Trainer<N> {
         for (i, observer) in observers.iter().enumerate() {
             all.extend_under(&format!("observer.{i}"), &observer.state_dict());
         }
+        for (i, state) in place.untold.iter().flatten().enumerate() {
+            all.extend_under(&format!("untold.{i}"), state);
+        }
         let sums = &place.sums;
         let counts = [place.done, place.batch, self.steps, sums.batches, sums.samples].map(|n| n as i64);
         let correct = sums.correct.map_or(-1, |n| n as i64);
         all.insert("place.counts", Tensor::from_vec([&counts[..], &[correct]].concat(), 6));
-        let seconds = place.elapsed().as_secs_f64();
-        all.insert("place.sums", Tensor::from_vec(vec![sums.loss, seconds], 2));
+        all.insert("place.untold", Tensor::full([], place.untold.is_some()));
+        all.insert("place.loss", Tensor::full_of([], sums.loss, DType::F64));
+        // The only entry that differs between two runs of the same recipe.
+        all.insert("place.seconds", Tensor::full_of([], place.elapsed().as_secs_f64(), DType::F64));
         all.insert("generator.now", words(&with_default(|g| g.get_state())));
         all.insert("generator.dawn", words(if place.batch > 0 { &place.dawn } else { &[] }));
         Checkpoint::new(all)
@@ -53,15 +59,20 @@ impl<N: Module> Trainer<N> {
         for (name, parameter) in self.net.named_parameters() {
             parameter.set_grad(all.get(&format!("gradient.{name}")).cloned());
         }
-        for (i, observer) in observers.iter_mut().enumerate() {
-            observer.load_state_dict(&all.under(&format!("observer.{i}")))?;
-        }
         let incomplete = || Error::Recipe("the checkpoint does not say where training was".into());
-        let of = |name: &str, dtype, n| all.get(name).filter(|t| t.dtype() == dtype && t.shape() == [n]);
-        let counts = of("place.counts", DType::I64, 6).ok_or_else(incomplete)?.to_vec::<i64>();
+        let of = |name: &str, dtype, shape: &[usize]| {
+            all.get(name).filter(|t| t.dtype() == dtype && t.shape() == shape).ok_or_else(incomplete)
+        };
+        let counts = of("place.counts", DType::I64, &[6])?.to_vec::<i64>();
         let [done, batch, steps, batches, samples] =
             [0, 1, 2, 3, 4].map(|i| usize::try_from(counts[i]).unwrap_or(0));
-        let sums = of("place.sums", DType::F64, 2).ok_or_else(incomplete)?.to_vec::<f64>();
+        let untold = of("place.untold", DType::Bool, &[])?.item::<bool>() && done < self.options.epochs;
+        let known = if untold { "untold" } else { "observer" };
+        let mut flow = Flow::Continue;
+        for (i, observer) in observers.iter_mut().enumerate() {
+            flow = flow.max(observer.load_state_dict(&all.under(&format!("{known}.{i}")))?);
+        }
+        let number = |name| Ok::<f64, Error>(of(name, DType::F64, &[])?.item());
         let bytes =
             |name| all.get(name).filter(|t| t.dtype() == DType::I64).map(bytes).ok_or_else(incomplete);
         let now = bytes("generator.now")?;
@@ -71,8 +82,14 @@ impl<N: Module> Trainer<N> {
             done,
             batch,
             dawn: bytes("generator.dawn")?,
-            sums: Sums { loss: sums[0], batches, correct: usize::try_from(counts[5]).ok(), samples },
-            before: Duration::try_from_secs_f64(sums[1]).unwrap_or_default(),
+            sums: Sums {
+                loss: number("place.loss")?,
+                batches,
+                correct: usize::try_from(counts[5]).ok(),
+                samples,
+            },
+            before: Duration::try_from_secs_f64(number("place.seconds")?).unwrap_or_default(),
+            flow,
             ..Place::new()
         })
     }

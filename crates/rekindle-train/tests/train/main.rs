@@ -1,6 +1,8 @@
 //! What users rely on in recipes and metrics.
 
+mod checkpoints;
 mod corpus;
 mod learns;
 mod metrics;
+mod resume;
 mod trainer;

@@ -6,7 +6,7 @@ use rekindle_nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, Loss, MSELoss};
 use rekindle_nn::optim::lr_scheduler::StepLR;
 use rekindle_nn::optim::{Adam, Optimizer, SGD, clip_grad_norm_};
 use rekindle_nn::{Dropout, Linear, Module, Parameters, ReLU, Sequential, sequential};
-use rekindle_tensor::random::manual_seed;
+use rekindle_tensor::random::{Generator, manual_seed, with_generator};
 use rekindle_tensor::{Tensor, no_grad, tensor};
 use rekindle_train::{EarlyStopping, EpochRow, Error, Flow, Observer, Part, Step, Trainer};
 use std::cell::RefCell;
@@ -30,6 +30,11 @@ fn weights(net: &impl Parameters) -> Vec<u8> {
 
 #[test]
 fn full_batches_end_with_the_weights_of_the_raw_loop() {
+    // The default generator of a thread of its own: other tests draw at the same time.
+    with_generator(&mut Generator::seeded(0), full_batches)
+}
+
+fn full_batches() {
     let (train, validation) = (moons(0), moons(1));
     let raw = net();
     let (loss_fn, mut optimizer) = (BCEWithLogitsLoss::new(), SGD::new(raw.parameters(), 0.1));
@@ -52,6 +57,10 @@ fn full_batches_end_with_the_weights_of_the_raw_loop() {
 
 #[test]
 fn mini_batches_clipping_accumulation_and_a_schedule_end_with_the_weights_of_the_raw_loop() {
+    with_generator(&mut Generator::seeded(0), everything)
+}
+
+fn everything() {
     let train = moons(0);
     let raw = net();
     let (loss_fn, mut optimizer) = (BCEWithLogitsLoss::new(), Adam::new(raw.parameters(), 0.01));
