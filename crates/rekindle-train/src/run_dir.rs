@@ -10,7 +10,7 @@
 //! | `report.json`, `report.txt` | how good the model is on each part of the data |
 //! | `plots/` | pictures |
 
-use crate::checkpoint::{Checkpoint, remove_remains};
+use crate::checkpoint::{CHECKPOINTS, Checkpoint, remove_remains};
 use crate::error::Error;
 use crate::layers::build_net;
 use crate::observer::{BestWeights, CsvLog, JsonLog};
@@ -201,8 +201,14 @@ impl RunDir {
     /// The reports are not about the net that is trained on; temporary files are what a killed process left.
     fn remove_what_is_not_true_any_more(&self) -> Result<(), Error> {
         let names = ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report"];
-        remove_remains(&self.path, &names)
-            .map_err(|e| wrong(&self.path, format!("cannot remove temporary files: {e}")))?;
+        // A run that is only judged yet writes no checkpoint, which would do this.
+        let checkpoints = self.checkpoints();
+        for (folder, names) in [(&self.path, &names[..]), (&checkpoints, &CHECKPOINTS)] {
+            if folder.is_dir() {
+                remove_remains(folder, names)
+                    .map_err(|e| wrong(folder, format!("cannot remove temporary files: {e}")))?;
+            }
+        }
         for report in REPORTS.map(|name| self.path.join(name)) {
             match fs::remove_file(&report) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {
