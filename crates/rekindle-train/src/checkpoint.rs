@@ -17,6 +17,7 @@ const HEAD: usize = 32;
 /// The newest checkpoint of a folder and the one before.
 const LAST: &str = "last.ckpt";
 const BEFORE: &str = "before-last.ckpt";
+pub(crate) const CHECKPOINTS: [&str; 2] = [LAST, BEFORE];
 
 /// The state of a training at one moment: net, optimiser, schedule, observers, random numbers, and the place in the data.
 ///
@@ -86,7 +87,7 @@ impl Checkpoint {
     /// If there are some, and none is whole; the message says what is wrong with the newest.
     pub fn newest(folder: &Path) -> Result<Option<Checkpoint>, Error> {
         let mut wrong = Vec::new();
-        for name in [LAST, BEFORE] {
+        for name in CHECKPOINTS {
             let path = folder.join(name);
             match Checkpoint::read(&path) {
                 Ok(found) => return Ok(Some(Checkpoint { warning: wrong.pop(), ..found })),
@@ -209,7 +210,7 @@ impl Checkpoints {
         }
         fs::create_dir_all(&self.folder)?;
         sync_directory(&self.folder)?;
-        remove_remains(&self.folder, &[LAST, BEFORE])?;
+        remove_remains(&self.folder, &CHECKPOINTS)?;
         let last = self.folder.join(LAST);
         self.damaged = last.exists() && Checkpoint::read(&last).is_err();
         self.prepared = true;

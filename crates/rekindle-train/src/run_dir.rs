@@ -12,7 +12,7 @@
 //! | `plots/` | pictures |
 
 use crate::card::model_card;
-use crate::checkpoint::{Checkpoint, remove_remains};
+use crate::checkpoint::{CHECKPOINTS, Checkpoint, remove_remains};
 use crate::error::Error;
 use crate::judge::Judgement;
 use crate::model::Model;
@@ -219,8 +219,14 @@ impl RunDir {
     fn remove_what_is_not_true_any_more(&self) -> Result<(), Error> {
         let names =
             ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report", "model-card"];
-        remove_remains(&self.path, &names)
-            .map_err(|e| wrong(&self.path, format!("cannot remove temporary files: {e}")))?;
+        // A run that is only judged yet writes no checkpoint, which would do this.
+        let checkpoints = self.checkpoints();
+        for (folder, names) in [(&self.path, &names[..]), (&checkpoints, &CHECKPOINTS)] {
+            if folder.is_dir() {
+                remove_remains(folder, names)
+                    .map_err(|e| wrong(folder, format!("cannot remove temporary files: {e}")))?;
+            }
+        }
         for report in REPORTS.map(|name| self.path.join(name)) {
             match fs::remove_file(&report) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {

@@ -141,6 +141,22 @@ fn a_run_that_is_killed_at_any_instant_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_run_that_was_killed_before_it_was_judged_is_judged_and_tidied_up() {
+    let (folder, (whole, _)) = (folder(), undisturbed());
+    succeeds(&begin(&folder, &[]));
+    let run = folder.0.join("run");
+    for name in ["model.safetensors", "report.json", "report.txt", "best.safetensors"] {
+        fs::remove_file(run.join(name)).unwrap();
+    }
+    for name in ["checkpoints/last.ckpt.4711-9.tmp", "report.json.4711-10.tmp"] {
+        fs::write(run.join(name), "half a file").unwrap();
+    }
+    succeeds(&resume(&folder, &[]));
+    End::of(&run).is(&whole, "judged later");
+    is_tidy(&run);
+}
+
+#[test]
 #[ignore = "takes minutes: cargo test -p rekindle-cli --test cli two_hundred -- --ignored --nocapture"]
 fn two_hundred_runs_that_are_killed_end_with_the_same_bytes() {
     is_killed_and_gone_on_with(200);
