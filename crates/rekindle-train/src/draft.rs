@@ -23,7 +23,7 @@ pub struct Draft {
 /// ```
 /// let folder = std::env::temp_dir().join(format!("rekindle-doc-draft-{}", std::process::id()));
 /// std::fs::create_dir_all(&folder)?;
-/// let rows: String = (0..40).map(|i| format!("{},{}\n", i, ["no", "yes"][i / 20])).collect();
+/// let rows: String = (0..40).map(|i| format!("{},{}\n", i * 7 % 40, ["no", "yes"][i / 20])).collect();
 /// std::fs::write(folder.join("late.csv"), format!("age,late\n{rows}"))?;
 ///
 /// let draft = rekindle_train::draft(&folder.join("late.csv"), &["late".into()])?;

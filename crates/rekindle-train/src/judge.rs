@@ -6,7 +6,7 @@ use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, ReportRow
 use crate::objective::Objective;
 use crate::part::{Data, Part, Place};
 use crate::recipe::Recipe;
-use crate::signature::in_units;
+use crate::signature::{Units, in_units};
 use crate::trainer::{figures, outputs};
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Module, Parameters, Sequential};
@@ -123,7 +123,7 @@ pub(crate) fn judge_part(
     net: &dyn Module,
     name: &'static str,
     part: &Part,
-    (classes, units): (&[String], Option<&[(f64, f64)]>),
+    (classes, units): (&[String], Units),
 ) -> Result<Judged, Error> {
     let outputs = outputs(net, part);
     if !is_finite(&outputs) {
@@ -138,12 +138,7 @@ pub(crate) fn judge_part(
 
 impl Answers {
     /// `units` are those of numbers; see [`in_units`].
-    pub(crate) fn new(
-        objective: &Objective,
-        outputs: &Tensor,
-        part: &Part,
-        units: Option<&[(f64, f64)]>,
-    ) -> Answers {
+    pub(crate) fn new(objective: &Objective, outputs: &Tensor, part: &Part, units: Units) -> Answers {
         let y = &part.y;
         let columns = outputs.shape().get(1).copied().unwrap_or(1);
         match objective.decision {

@@ -115,6 +115,7 @@ mod tests {
             let text = match word.name {
                 "Linear" => "Linear(4, 2)".to_string(),
                 "Conv2d" => "Conv2d(1, 2, 3)".to_string(),
+                "EmbedColumns" => "EmbedColumns([0], [3], [2])".to_string(),
                 name if word.parameters.is_empty() => name.to_string(),
                 name if name.starts_with("Dropout") || name == "LeakyReLU" => format!("{name}(0.5)"),
                 name if name.ends_with("Softmax") => format!("{name}(-1)"),

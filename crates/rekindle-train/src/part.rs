@@ -77,7 +77,7 @@ impl Part {
     }
 
     /// Says where each sample comes from, for those who look at mistakes.
-    pub(crate) fn from_places(self, places: impl IntoIterator<Item = Place>) -> Part {
+    pub(crate) fn with_places(self, places: impl IntoIterator<Item = Place>) -> Part {
         Part { places: Some(places.into_iter().collect()), ..self }
     }
 

@@ -394,6 +394,7 @@ mod tests {
             says("seed = 42", "seed = 42\nmetrics = [\"xxxxxxxx\"]"),
             says("[report]", "[early_stopping]\nxxxxxxxx = 1\n[report]"),
             says("source =", "xxxxxxxx = 1\ntable ="),
+            says("source =", "xxxxxxxx = 1\narrays ="),
             says("source = \"circles\"", "table = \"t.csv\"\nlabel = \"y\"\nsplit.xxxxxxxx = 1"),
         ];
         for message in asked {

@@ -77,7 +77,7 @@ impl ImageInput {
 
 impl Input {
     /// The mean and the standard deviation of each number that is learned, if those that the net gives are standardised.
-    pub(crate) fn units(&self) -> Option<&[(f64, f64)]> {
+    pub(crate) fn units(&self) -> Units<'_> {
         match self {
             Input::Table(encoder) => encoder.target_scale(),
             Input::Arrays(input) => input.units.as_deref(),
@@ -142,8 +142,11 @@ impl Signature {
     }
 }
 
+/// The mean and the standard deviation of each number that is learned, where the net learns it standardised.
+pub(crate) type Units<'a> = Option<&'a [(f64, f64)]>;
+
 /// Standardised numbers in their own units, F64 `[n, numbers]`.
-pub(crate) fn in_units(x: &Tensor, units: Option<&[(f64, f64)]>) -> Tensor {
+pub(crate) fn in_units(x: &Tensor, units: Units) -> Tensor {
     let Some(units) = units else { return x.clone() };
     let x = x.detach().to(DType::F64).reshape([x.size(0) as i64, -1]);
     let row = |values: Vec<f64>| Tensor::from_vec(values, units.len());

@@ -127,7 +127,7 @@ fn predictions_go_from_standard_input_to_standard_output() {
 fn shop() -> String {
     let row = |i: usize| {
         let colour = ["red", "green", "blue"][i % 3];
-        let size = if i % 7 == 0 { String::new() } else { format!("{}.5", i % 10) };
+        let size = if i.is_multiple_of(7) { String::new() } else { format!("{}.5", i % 10) };
         let (new, day) = (["yes", "no"][i % 2], 1 + i % 28);
         format!("{i},{size},{colour},{new},2026-03-{day:02},{}\n", ["cheap", "dear", "dear"][i % 3])
     };

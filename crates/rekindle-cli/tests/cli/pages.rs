@@ -73,13 +73,13 @@ fn fill(folder: &Folder) {
     let row = |i: usize| {
         let (town, size) = (
             ["Seoul", "Jeonju", "Busan"][i % 3],
-            if i % 9 == 0 { String::new() } else { format!("{}.5", i % 10) },
+            if i.is_multiple_of(9) { String::new() } else { format!("{}.5", i % 10) },
         );
         let day = 1 + i % 28;
         format!(
             "{i},{size},{town},{},2026-03-{day:02},{}\n",
             ["yes", "no"][i % 2],
-            ["no", "yes"][usize::from(i % 3 == 0)]
+            ["no", "yes"][usize::from(i.is_multiple_of(3))]
         )
     };
     let rows: String = (0..120).map(row).collect();

@@ -133,7 +133,7 @@ impl ImageFolder {
     /// If an image cannot be read or decoded; the first in order is named.
     pub fn decode(&self, spec: &ImageSpec, kept_in: Option<&Path>) -> Result<Pixels> {
         let kept = kept_in.and_then(|folder| cache::path(folder, &self.root, spec, &self.files));
-        let bytes = self.len().checked_mul(spec.len()).unwrap_or(usize::MAX);
+        let bytes = self.len().saturating_mul(spec.len());
         if let Some(data) = kept.as_deref().and_then(|path| cache::read(path, bytes)) {
             return Ok(Pixels { spec: *spec, data });
         }

@@ -89,7 +89,7 @@ impl Reads for ImagesSource {
             let x = input.tensor(&folder.decode(&input.spec, Some(&cache_folder().join("images")))?);
             let y = Tensor::from_vec(folder.labels().iter().map(|&l| l as i64).collect(), [folder.len()]);
             let y = as_targets(&y, how.objective, Targets::Auto, classes.len());
-            Ok(Part::new(x, y).from_places(folder.files().iter().cloned().map(Place::File)))
+            Ok(Part::new(x, y).with_places(folder.files().iter().cloned().map(Place::File)))
         };
         let all = part(&folder)?;
         let test = self.test_images.as_ref().map(|path| {

@@ -133,7 +133,7 @@ impl Rows {
         };
         let encoded = encoder.encode(table)?;
         let places = encoded.rows.iter().map(|&row| Place::Line(table.line(row)));
-        Ok(Part::new(encoded.x, targets(&encoded.y)).from_places(places))
+        Ok(Part::new(encoded.x, targets(&encoded.y)).with_places(places))
     }
 
     /// What is worth knowing: rows that missing cells leave out, and where the rows are.

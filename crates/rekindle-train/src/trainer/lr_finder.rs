@@ -43,8 +43,7 @@ impl<N: Module> Trainer<N> {
     /// let optimizer = SGD::new(net.parameters(), 0.1);
     /// let part = Part::new(Tensor::ones([4, 2]), Tensor::ones([4, 1]));
     /// let found = Trainer::new(net, MSELoss::new(), optimizer).find_lr(&part)?;
-    /// let lr = found.suggestion.unwrap();
-    /// assert!(lr > 1e-4 && lr < 1.0);
+    /// assert!(found.suggestion.is_some() && found.rates.len() == found.losses.len());
     /// # Ok::<(), rekindle_train::Error>(())
     /// ```
     ///

@@ -22,6 +22,7 @@ use crate::objective::Objective;
 use crate::observer::{Monitor, Observer};
 use crate::part::Part;
 use crate::recipe::{Measured, Report};
+use crate::signature::Units;
 use pass::Place;
 use rekindle_nn::Module;
 use rekindle_nn::loss::{Decision, Loss};
@@ -400,12 +401,12 @@ impl<N: Module> Trainer<N> {
 }
 
 impl<N> Trainer<N> {
-    fn names_and_units(&self) -> (&[String], Option<&[(f64, f64)]>) {
+    fn names_and_units(&self) -> (&[String], Units<'_>) {
         (&self.options.class_names, self.options.units.as_deref())
     }
 
     /// Says in which units the targets were before they were standardised.
-    pub(crate) fn units(mut self, units: Option<&[(f64, f64)]>) -> Self {
+    pub(crate) fn units(mut self, units: Units) -> Self {
         self.options.units = units.map(<[_]>::to_vec);
         self
     }
@@ -422,8 +423,8 @@ impl<N> Trainer<N> {
             (None, Some(_)) => Some("test"),
             (None, None) => None,
         };
-        let name = |metric: &Box<dyn Metric>| Some(format!("{}_{}", prefix?, metric.name()));
-        self.metrics.iter().filter_map(name).collect()
+        let Some(prefix) = prefix else { return Vec::new() };
+        self.metrics.iter().map(|metric| format!("{prefix}_{}", metric.name())).collect()
     }
 
     /// Measures them on the outputs for the part that they are measured on.

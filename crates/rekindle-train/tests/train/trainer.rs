@@ -5,7 +5,7 @@ use rekindle_data::{DataLoader, TensorDataset};
 use rekindle_nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, Loss, MSELoss};
 use rekindle_nn::optim::lr_scheduler::StepLR;
 use rekindle_nn::optim::{Adam, Optimizer, SGD, clip_grad_norm_};
-use rekindle_nn::{Dropout, Linear, Module, Parameters, ReLU, Sequential, sequential};
+use rekindle_nn::{Dropout, Linear, Module, Parameters, ReLU, Sequential, Sigmoid, Softmax, sequential};
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
 use rekindle_tensor::{Tensor, no_grad, tensor};
 use rekindle_train::{EarlyStopping, EpochRow, Error, Flow, Observer, Part, Step, Trainer};
@@ -232,4 +232,96 @@ fn predictions_are_classes_and_probabilities_or_numbers() {
     assert_eq!(trainer.predict(&part.x()).shape(), [90, 1]);
     let e = rekindle_tensor::check(|| trainer.predict_proba(&part.x())).unwrap_err();
     assert_eq!(e, "predict_proba: MSELoss() is a regression; use predict");
+}
+
+/// What a trainer says of a net, a loss and targets before it trains.
+fn refused(net: Sequential, loss: impl Loss + 'static, y: Tensor) -> String {
+    let part = Part::new(Tensor::ones([6, 2]), y);
+    let before = weights(&net);
+    let optimizer = SGD::new(net.parameters(), 0.1);
+    let mut trainer = Trainer::new(net, loss, optimizer).epochs(1);
+    let e = trainer.fit(&part, None).unwrap_err().to_string();
+    assert_eq!(weights(&trainer.net), before, "nothing was trained: {e}");
+    e
+}
+
+#[test]
+fn a_net_that_does_what_its_loss_does_is_refused_with_the_cure() {
+    let classes = || tensor([0, 1, 2, 0, 1, 2]);
+    let yes = || Tensor::ones([6, 1]);
+    let e = refused(sequential![Linear::new(2, 3), Softmax::new(1)], CrossEntropyLoss::new(), classes());
+    assert_eq!(
+        e,
+        "the net ends with softmax, and CrossEntropyLoss applies the softmax itself; leave it out of the net"
+    );
+    let e = refused(sequential![Linear::new(2, 1), Sigmoid], BCEWithLogitsLoss::new(), yes());
+    assert!(
+        e.starts_with("the net ends with sigmoid, and BCEWithLogitsLoss applies the sigmoid itself"),
+        "{e}"
+    );
+    let e = refused(sequential![Linear::new(2, 10)], CrossEntropyLoss::new(), classes());
+    assert_eq!(
+        e,
+        "the net gives 10 outputs, and there are 3 classes; end it with 3 outputs, or name all classes with class_names"
+    );
+    let e = refused(sequential![Linear::new(2, 2)], CrossEntropyLoss::new(), classes());
+    assert!(e.contains("2") && e.contains("class"), "{e}");
+    let floats = Tensor::ones([6]);
+    let e = refused(sequential![Linear::new(2, 3)], CrossEntropyLoss::new(), floats);
+    assert!(e.starts_with("the training data: cross_entropy: "), "{e}");
+}
+
+/// A layer of one's own is seen through: the graph says what it does last.
+#[test]
+fn a_sigmoid_inside_of_a_layer_of_one_s_own_is_found() {
+    #[derive(Parameters)]
+    struct Twice {
+        inner: Linear,
+    }
+    impl Module for Twice {
+        fn forward(&self, x: &Tensor) -> Tensor {
+            self.inner.forward(x).sigmoid()
+        }
+    }
+    let net = Twice { inner: Linear::new(2, 1) };
+    let optimizer = SGD::new(net.parameters(), 0.1);
+    let part = Part::new(Tensor::ones([4, 2]), Tensor::ones([4, 1]));
+    let e = Trainer::new(net, BCEWithLogitsLoss::new(), optimizer).fit(&part, None).unwrap_err().to_string();
+    assert!(e.starts_with("the net ends with sigmoid"), "{e}");
+}
+
+#[test]
+fn a_fast_dev_run_sees_little_and_overfitting_learns_it_by_heart() {
+    let (train, validation) = (moons(0), moons(1));
+    let of = |ours: Sequential| {
+        let optimizer = Adam::new(ours.parameters(), 0.05);
+        Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer).batch_size(16).epochs(60)
+    };
+    let diary = Rc::new(RefCell::new(Vec::new()));
+    let rows =
+        of(net()).fast_dev_run(2).observer(Diary(Rc::clone(&diary))).fit(&train, Some(&validation)).unwrap();
+    assert_eq!((rows.len(), diary.borrow().join(", ").as_str()), (1, "1: 1 of 2, 1: 2 of 2, epoch 1, end"));
+    let rows = of(net()).overfit_batches(1).fit(&train, Some(&validation)).unwrap();
+    let last = rows.last().unwrap();
+    assert_eq!((last.step, last.validation.unwrap().accuracy), (60, Some(1.0)), "60 updates on 16 points");
+}
+
+#[test]
+fn the_learning_rate_finder_leaves_everything_as_it_was() {
+    let ours = net();
+    let before = weights(&ours);
+    let optimizer = SGD::new(ours.parameters(), 0.25);
+    let mut trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer).batch_size(20).epochs(1);
+    manual_seed(7);
+    let found = trainer.find_lr(&moons(0)).unwrap();
+    assert_eq!(weights(&trainer.net), before);
+    assert!(found.suggestion.is_some_and(|lr| (1e-3..=1.0).contains(&lr)), "{:?}", found.suggestion);
+    assert!(found.rates.len() <= 100 && (found.rates[0] - 1e-7).abs() < 1e-20);
+    let rows = trainer.fit(&moons(0), None).unwrap();
+    let again = net();
+    let optimizer = SGD::new(again.parameters(), 0.25);
+    let mut plain = Trainer::new(again, BCEWithLogitsLoss::new(), optimizer).batch_size(20).epochs(1);
+    manual_seed(7);
+    assert_eq!(plain.fit(&moons(0), None).unwrap()[0].train.loss, rows[0].train.loss, "the draws, too");
+    assert_eq!(rows[0].lr, 0.25);
 }
