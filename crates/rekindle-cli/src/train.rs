@@ -106,7 +106,8 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
             code,
         });
     }
-    if !args.json && !args.quiet && !complete {
+    // A run that was killed after its last epoch is only judged.
+    if !args.json && !args.quiet && !complete && !rows.is_empty() {
         say!("{}", why_it_ended(&rows, &trained.recipe));
     }
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;

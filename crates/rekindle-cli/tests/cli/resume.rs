@@ -151,7 +151,8 @@ fn a_run_that_was_killed_before_it_was_judged_is_judged_and_tidied_up() {
     for name in ["checkpoints/last.ckpt.4711-9.tmp", "report.json.4711-10.tmp"] {
         fs::write(run.join(name), "half a file").unwrap();
     }
-    succeeds(&resume(&folder, &[]));
+    let said = succeeds(&folder.rekindle(&["train", "--resume", "run"]));
+    assert!(said.contains("going on after 6 epochs") && !said.contains("ended after"), "{said}");
     End::of(&run).is(&whole, "judged later");
     is_tidy(&run);
 }
