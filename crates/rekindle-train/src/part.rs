@@ -166,6 +166,11 @@ impl Part {
         }
     }
 
+    /// Whether the inputs are on disk.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        matches!(self.x, Inputs::Disk(..))
+    }
+
     /// How many samples each class has.
     pub fn class_counts(&self, classes: usize) -> Vec<usize> {
         let mut counts = vec![0; classes];

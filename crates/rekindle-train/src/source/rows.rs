@@ -140,7 +140,7 @@ impl Rows {
     pub fn remarks(&self, schema: &Schema, kept: usize) -> Vec<String> {
         match &self.table {
             None => vec![format!(
-                "{}: larger than data.memory allows; it is trained on from the disk",
+                "{}: larger than data.memory allows; it is trained on from the disk, and 100,000 samples of a part are judged at most",
                 self.path.display()
             )],
             Some(table) if table.len() > kept => vec![format!(

@@ -74,29 +74,28 @@ impl SplitSizes {
     /// Splits `n` samples, whose classes are these, if classes are learned.
     pub(super) fn split(&self, n: usize, classes: Option<&[i64]>) -> Result<Parts, Error> {
         let classes = classes.filter(|_| self.stratify);
-        let all: Vec<usize> = (0..n).collect();
-        let (rest, test) = self.in_two(all, self.test, classes)?;
+        let (rest, test) = self.in_two(n, self.test, classes)?;
+        let of_rest: Option<Vec<i64>> = classes.map(|classes| rest.iter().map(|&s| classes[s]).collect());
         let share = self.validation / (1.0 - self.test);
-        let (train, validation) = self.in_two(rest, share, classes)?;
-        Ok(Parts { train, validation, test })
+        let (train, validation) = self.in_two(rest.len(), share, of_rest.as_deref())?;
+        let of = |rows: Vec<usize>| rows.into_iter().map(|row| rest[row]).collect();
+        Ok(Parts { train: of(train), validation: of(validation), test })
     }
 
     fn in_two(
         &self,
-        samples: Vec<usize>,
+        n: usize,
         fraction: f64,
         classes: Option<&[i64]>,
     ) -> Result<(Vec<usize>, Vec<usize>), Error> {
-        let n = samples.len();
         if fraction == 0.0 {
-            return Ok((samples, Vec::new()));
+            return Ok(((0..n).collect(), Vec::new()));
         }
         if (fraction * n as f64).ceil() as usize >= n {
             return Err(Error::Recipe(format!("data.split: {n} samples are too few to be split so")));
         }
-        let labels: Option<Vec<i64>> = classes.map(|classes| samples.iter().map(|&s| classes[s]).collect());
         // A class with one sample cannot be on both sides; the splitter says which.
-        let split = check(|| match &labels {
+        let split = check(|| match classes {
             Some(labels) => stratified_train_test_split(labels, fraction, self.random_state),
             None => train_test_split(n, fraction, self.random_state),
         });
@@ -105,8 +104,7 @@ impl SplitSizes {
                 "data.split: {e} (set data.split.stratify = false to split without regard to classes)"
             ))
         })?;
-        let of = |rows: Vec<usize>| rows.into_iter().map(|row| samples[row]).collect();
-        Ok((of(split.train), of(split.test)))
+        Ok((split.train, split.test))
     }
 }
 

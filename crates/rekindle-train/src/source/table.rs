@@ -11,7 +11,7 @@ use crate::part::Data;
 use crate::sets::Kind;
 use crate::signature::{Input, Signature};
 use rekindle_data::table::{
-    self, CsvOptions, Encoder, Header, Missing, Schema, Table, Target, TargetKind, Unseen,
+    self, CsvOptions, Encoder, Header, Missing, Samples, Schema, Table, Target, TargetKind, Unseen,
 };
 use rekindle_tensor::Tensor;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -180,14 +180,17 @@ impl Reads for TableSource {
         let path = find(&self.table, how.beside);
         let rows = Rows::open(&path, self.options(), self.memory.unwrap_or_default())?;
         let schema = self.schema(&rows)?;
-        let samples = rows.samples(&schema)?;
+        // A large table has many rows: what is kept for each of them goes as soon as it can.
+        let Samples { rows: kept, classes } = rows.samples(&schema)?;
         let sizes = self.split.without_test(self.test_table.is_some());
-        let parts = sizes.split(samples.rows.len(), samples.classes.as_deref())?;
+        let parts = sizes.split(kept.len(), classes.as_deref())?;
+        drop(classes);
+        let remarks = rows.remarks(&schema, kept.len());
         let encoder = match how.signature {
             Some(Signature { input: Input::Table(encoder), .. }) => (**encoder).clone(),
-            _ => rows
-                .fit(&schema, &parts.train.iter().map(|&sample| samples.rows[sample]).collect::<Vec<_>>())?,
+            _ => rows.fit(&schema, &parts.train.iter().map(|&sample| kept[sample]).collect::<Vec<_>>())?,
         };
+        drop(kept);
         let kind = kind_of(&encoder);
         let classes = encoder.class_names().to_vec();
         let name = path.display().to_string();
@@ -210,7 +213,7 @@ impl Reads for TableSource {
             classes: classes.clone(),
             source: Source::Table(self.resolved((&path, how.beside), &schema, &encoder)),
             image: None,
-            remarks: rows.remarks(&schema, samples.rows.len()),
+            remarks,
             input: Input::Table(Box::new(encoder)),
         })
     }
