@@ -71,10 +71,10 @@ fn look_into(args: &Show) -> Result<(), Failure> {
     let data = load(&recipe, None)?;
     say!("{}", recipe.data.about());
     for (name, part) in data.parts() {
+        let shape = [vec![part.len()], part.sample_shape()].concat();
         say!(
-            "{name:<11} x {:?} {}, y {:?} {}",
-            part.x().shape(),
-            part.x().dtype(),
+            "{name:<11} x {shape:?} {}, y {:?} {}",
+            part.first(1).x().dtype(),
             part.y.shape(),
             part.y.dtype()
         );
@@ -82,7 +82,10 @@ fn look_into(args: &Show) -> Result<(), Failure> {
     counts(&data);
     let (x, y) = match &recipe.data {
         Source::Set(set) => set.as_they_come(None)?,
-        _ => (data.train.x(), data.train.y.clone()),
+        _ => {
+            let first = data.train.first(5);
+            (first.x(), first.y)
+        }
     };
     say!("\nfirst rows, before they are split");
     for i in 0..x.size(0).min(5) {

@@ -114,24 +114,12 @@ pub fn judge(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Judgement
         let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
         let units = data.input.units();
         let one = |(name, part): (_, &Part)| {
-            let few = few_of(part).map(|samples| part.pick(&samples));
-            judge_part(&objective, net, name, few.as_ref().unwrap_or(part), (&data.classes, units))
+            judge_part(&objective, net, name, &part.at_hand(), (&data.classes, units))
         };
         data.parts().map(one).collect::<Result<Vec<Judged>, Error>>()
     };
     let parts = guarded(all).map_err(|e| recipe.named(e))?;
     Ok(Judgement { parts, title: recipe.name.clone() })
-}
-
-/// Of samples on disk so many are judged, evenly spaced: curves and areas need all scores in memory.
-const MOST_FROM_DISK: usize = 100_000;
-
-fn few_of(part: &Part) -> Option<Vec<usize>> {
-    let n = part.len();
-    let too_many = part.is_on_disk() && n > MOST_FROM_DISK;
-    too_many.then(|| {
-        (0..MOST_FROM_DISK).map(|i| (i as u128 * n as u128 / MOST_FROM_DISK as u128) as usize).collect()
-    })
 }
 
 pub(crate) fn judge_part(

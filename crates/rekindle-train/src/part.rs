@@ -5,6 +5,7 @@ use crate::signature::{Input, Signature};
 use crate::source::Source;
 use rekindle_data::{Dataset, SpilledRows, TensorDataset};
 use rekindle_tensor::{DType, Tensor};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -166,9 +167,16 @@ impl Part {
         }
     }
 
-    /// Whether the inputs are on disk.
-    pub(crate) fn is_on_disk(&self) -> bool {
-        matches!(self.x, Inputs::Disk(..))
+    /// What is judged and drawn: all samples, but of more than 100,000 on disk so many, evenly spaced, because curves and
+    /// areas need all scores in memory.
+    pub(crate) fn at_hand(&self) -> Cow<'_, Part> {
+        const MOST_FROM_DISK: usize = 100_000;
+        match self.x {
+            Inputs::Disk(..) if self.len() > MOST_FROM_DISK => {
+                Cow::Owned(self.pick(&spaced(self.len(), MOST_FROM_DISK)))
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// How many samples each class has.
@@ -221,6 +229,12 @@ pub(crate) fn class_numbers(y: &Tensor) -> Tensor {
         [_, columns] if *columns > 1 => y.argmax_dim(1, false),
         _ => y.flatten(0, -1).to(DType::I64),
     }
+}
+
+/// So many of `n` places, evenly spaced; all if there are no more.
+pub(crate) fn spaced(n: usize, most: usize) -> Vec<usize> {
+    let some = n.min(most);
+    (0..some).map(|i| (i as u128 * n as u128 / some as u128) as usize).collect()
 }
 
 pub(crate) fn select(x: &Tensor, rows: &[usize]) -> Tensor {

@@ -473,3 +473,51 @@ fn categories_can_be_embedded_and_a_small_memory_changes_nothing() {
     let answers = lines(&folder.rekindle(&["predict", "small", "shop.csv"]));
     assert!(answers[1].starts_with("cheap,") && answers[2].starts_with("dear,"), "{answers:?}");
 }
+
+/// The most memory that the program held at once, in bytes, and its output.
+#[cfg(target_os = "linux")]
+fn peak(folder: &Folder, args: &[&str]) -> (u64, std::process::Output) {
+    use std::process::{Command, Stdio};
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+    command.args(args).current_dir(&folder.0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().expect("a child").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let held = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        most = most.max(held.and_then(|kb| kb.trim().parse().ok()).unwrap_or(0) * 1024);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    (most, child.wait_with_output().expect("its output"))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_table_larger_than_its_memory_is_never_held_whole() {
+    const COLUMNS: usize = 50;
+    let folder = Folder::new();
+    let mut table = (0..COLUMNS).map(|c| format!("x{c},")).collect::<String>() + "label\n";
+    for row in 0..100_000u64 {
+        let digits = |c: u64| (row * 50 + c).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44;
+        (0..COLUMNS as u64).for_each(|c| table += &format!("{},", digits(c)));
+        table += if digits(0) < 1 << 19 { "low\n" } else { "high\n" };
+    }
+    let size = table.len();
+    let few: Vec<&str> = table.lines().take(1000).collect();
+    folder.put("few.csv", few.join("\n"));
+    folder.put("wide.csv", table);
+    let recipe = succeeds(&folder.rekindle(&["init", "wide.csv", "--label", "label"]));
+    let recipe = recipe.replace("[data]\n", "[data]\nmemory = \"1 MB\"\n");
+    folder.put("wide.toml", recipe);
+    let args = ["train", "wide.toml", "--epochs", "1", "--quiet"];
+    let held = |set: &str| {
+        let (held, output) = peak(&folder, &[&args[..], &["--set", set]].concat());
+        succeeds(&output);
+        held as usize
+    };
+    let (none, small, large) =
+        (held("data.table=few.csv"), held("data.memory=1 MB"), held("data.memory=1 GB"));
+    let figures = format!("a table of {size} bytes: {small} of disk, {large} of memory, {none} without it");
+    assert!(size > 30_000_000 && small - none < size && 3 * (small - none) < large - none, "{figures}");
+}

@@ -1,6 +1,7 @@
 //! What the cells of a column have in common, seen piece by piece.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use super::cell::{NoNumber, parse_boolean, parse_date, parse_number, shown};
 use super::gaps::Gaps;
@@ -100,9 +101,9 @@ impl Facts {
         }
     }
 
-    /// Takes the next rows of a column in.
-    pub fn see(&mut self, table: &Table, column: usize, gaps: Gaps<'_>) {
-        for row in 0..table.len() {
+    /// Takes some rows of a column in.
+    pub fn see(&mut self, table: &Table, column: usize, rows: Range<usize>, gaps: Gaps<'_>) {
+        for row in rows {
             let cell = table.cell(row, column);
             if gaps.is_missing(cell) {
                 self.missing += 1;

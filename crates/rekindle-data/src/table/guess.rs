@@ -6,7 +6,7 @@ use super::cell::shown;
 use super::facts::Facts;
 use super::gaps::{Gaps, default_words};
 use super::schema::{Column, LIST_SEPARATORS, Missing, Schema, Target, TargetKind, Unseen, sorted_names};
-use super::{MAX_CLASSES, Table, TableReader};
+use super::{MAX_CLASSES, ROWS_AT_ONCE, Table, TableReader};
 use crate::error::Result;
 
 /// Whole numbers that take at most so many values are classes.
@@ -93,8 +93,11 @@ impl<'a> Guess<'a> {
     /// Takes the next rows in.
     fn see(&mut self, table: &Table) {
         let gaps = Gaps { policy: Missing::default(), words: &self.words };
-        for (column, facts) in self.facts.iter_mut().enumerate() {
-            facts.see(table, column, gaps);
+        for start in (0..table.len()).step_by(ROWS_AT_ONCE) {
+            let rows = start..table.len().min(start + ROWS_AT_ONCE);
+            for (column, facts) in self.facts.iter_mut().enumerate() {
+                facts.see(table, column, rows.clone(), gaps);
+            }
         }
     }
 

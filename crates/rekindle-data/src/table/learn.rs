@@ -10,7 +10,7 @@ use super::encode::target_number;
 use super::fit::{ColumnEncoder, Encoder, Learned, read_cell};
 use super::gaps::Gaps;
 use super::schema::{Kind, Missing, Schema, Target, TargetKind, sorted_names};
-use super::{MAX_CATEGORIES, MAX_CLASSES, MAX_EMBEDDED, Table, shown};
+use super::{MAX_CATEGORIES, MAX_CLASSES, MAX_EMBEDDED, ROWS_AT_ONCE, Table, shown};
 use crate::error::{Error, Result};
 
 /// Which time the rows come.
@@ -125,9 +125,11 @@ impl<'a> Learner<'a> {
         let gaps = self.schema.gaps();
         let target = self.schema.target.as_ref();
         let rows = gaps.kept_rows(table, &self.inputs, target, &self.targets, rows)?;
-        let columns = self.schema.used().zip(&self.inputs);
-        for ((column, &place), knowledge) in columns.zip(&mut self.knowledge) {
-            knowledge.see(pass, table, place, column.kind, &rows, gaps)?;
+        for some in rows.chunks(ROWS_AT_ONCE) {
+            let columns = self.schema.used().zip(&self.inputs);
+            for ((column, &place), knowledge) in columns.zip(&mut self.knowledge) {
+                knowledge.see(pass, table, place, column.kind, some, gaps)?;
+            }
         }
         for (&place, moments) in self.targets.iter().zip(&mut self.numbers) {
             for &row in &rows {

@@ -67,6 +67,8 @@ const MAX_CATEGORIES: usize = 1000;
 const MAX_EMBEDDED: usize = 100_000;
 /// More classes or labels than this are an error.
 const MAX_CLASSES: usize = 10_000;
+/// So many rows are read column by column: cells of a column lie apart, and those of so many rows stay in the cache.
+const ROWS_AT_ONCE: usize = 256;
 
 /// A table of text: named columns and rows of cells, as the file has them.
 ///

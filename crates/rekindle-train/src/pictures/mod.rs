@@ -6,7 +6,7 @@ use crate::error::{Error, guarded};
 use crate::judge::{Answers, BINS, Judged, Judgement};
 use crate::metrics::{self, Scores, Task};
 use crate::objective::Objective;
-use crate::part::{Data, Part, class_numbers};
+use crate::part::{Data, Part, class_numbers, select, spaced};
 use crate::run_dir::RunDir;
 use crate::sets::Kind;
 #[cfg(feature = "images")]
@@ -128,11 +128,11 @@ pub fn of_data(data: &Data) -> Plot {
     let train = &data.train;
     if data.image.is_some() {
         let rows = spaced(train.len(), MOST_IMAGES);
-        let labels = class_numbers(&train.y.index_select(0, &rows));
-        return plot::image_grid(&as_images(&train.x().index_select(0, &rows), data), &labels)
+        let few = train.pick(&rows);
+        return plot::image_grid(&as_images(&few.x(), data), &class_numbers(&few.y))
             .class_names(data.classes.clone());
     }
-    if data.classes.is_empty() && train.x().size(1) == 1 {
+    if data.classes.is_empty() && train.sample_shape() == [1] {
         let (y, test_y) =
             (in_units(&train.y, data.input.units()), in_units(&data.test.y, data.input.units()));
         return plot::predictions((&train.x(), &y), (&data.test.x(), &test_y), None);
@@ -140,9 +140,9 @@ pub fn of_data(data: &Data) -> Plot {
     match scatter(data) {
         Ok(plot) => plot,
         Err(_) => {
-            let columns: Vec<(String, Tensor)> = (0..train.x().size(1).min(9))
-                .map(|c| (format!("x{}", c + 1), train.x().select(1, c as isize)))
-                .collect();
+            let x = train.at_hand().x();
+            let columns: Vec<(String, Tensor)> =
+                (0..x.size(1).min(9)).map(|c| (format!("x{}", c + 1), x.select(1, c as isize))).collect();
             let named: Vec<(&str, &Tensor)> = columns.iter().map(|(name, t)| (name.as_str(), t)).collect();
             plot::weights_histogram(&named).title("Columns of the training data")
         }
@@ -233,7 +233,7 @@ impl Subject<'_> {
 }
 
 fn plane(part: &Part) -> Result<(), String> {
-    match part.x().shape()[1..] {
+    match part.sample_shape()[..] {
         [2] => Ok(()),
         ref shape => Err(format!("it needs two features; the samples have the shape {shape:?}")),
     }
@@ -264,8 +264,9 @@ fn data(s: &Subject) -> Drawing {
 
 fn scatter(data: &Data) -> Drawing {
     plane(&data.train)?;
-    let (labels, names) = combined(&data.train.y, data)?;
-    Ok(plot::scatter(&data.train.x(), &labels)
+    let train = data.train.at_hand();
+    let (labels, names) = combined(&train.y, data)?;
+    Ok(plot::scatter(&train.x(), &labels)
         .class_names(names)
         .title("Training data")
         .x_label("x1")
@@ -326,10 +327,11 @@ fn regions(s: &Subject, picture: Regions) -> Drawing {
     if s.objective.decision == Decision::None {
         return Err("it needs a loss of probabilities".into());
     }
-    let (train, names) = combined(&s.data.train.y, s.data)?;
-    let (test, _) = combined(&s.data.test.y, s.data)?;
+    let (train, test) = (s.data.train.at_hand(), s.data.test.at_hand());
+    let (train_labels, names) = combined(&train.y, s.data)?;
+    let (test_labels, _) = combined(&test.y, s.data)?;
     let ask = |x: &Tensor| probabilities(&s.objective, s.net, s.data.kind, x);
-    let panels = [("Train", &s.data.train.x(), &train), ("Test", &s.data.test.x(), &test)];
+    let panels = [("Train", &train.x(), &train_labels), ("Test", &test.x(), &test_labels)];
     Ok(picture(&ask, &panels).class_names(names).x_label("x1").y_label("x2"))
 }
 
@@ -337,17 +339,12 @@ fn predictions(s: &Subject) -> Drawing {
     let Answers::Numbers { predicted, target } = &s.test.answers else {
         return Err("it needs a regression".into());
     };
-    let (train, test) = (&s.data.train, &s.data.test);
-    if train.x().shape()[1..] != [1] || target.numel() != test.len() {
+    let (train, test) = (s.data.train.at_hand(), s.data.test.at_hand());
+    if train.sample_shape() != [1] || target.numel() != test.len() {
         return Err("it needs one feature and one target".into());
     }
-    let [y, test_y] = [train, test].map(|part| in_units(&part.y, s.data.input.units()));
+    let [y, test_y] = [&train, &test].map(|part| in_units(&part.y, s.data.input.units()));
     Ok(plot::predictions((&train.x(), &y), (&test.x(), &test_y), Some(predicted)))
-}
-
-fn spaced(n: usize, most: usize) -> Tensor {
-    let some = n.min(most);
-    Tensor::from_vec((0..some).map(|i| (i * n / some.max(1)) as i64).collect(), some)
 }
 
 fn as_images(x: &Tensor, data: &Data) -> Tensor {
@@ -371,19 +368,19 @@ fn worst(s: &Subject) -> Drawing {
     if wrong.is_empty() {
         return Err("no test image is wrong".into());
     }
-    let rows = Tensor::from_vec(wrong.iter().map(|m| m.sample as i64).collect(), wrong.len());
+    let rows: Vec<usize> = wrong.iter().map(|m| m.sample).collect();
     // Of mistakes there is no share of right ones to note.
     Ok(shown(s, &rows)?.title("The wrong test images that the model was surest about").note(""))
 }
 
-fn shown(s: &Subject, rows: &Tensor) -> Drawing {
+fn shown(s: &Subject, rows: &[usize]) -> Drawing {
     if s.data.image.is_none() {
         return Err("it needs images".into());
     }
     let (p, target) = s.classes()?;
-    let pick = |t: &Tensor| t.index_select(0, rows);
-    let images = as_images(&pick(&s.data.test.x()), s.data);
-    Ok(plot::image_predictions(&images, &pick(target), &pick(p)).class_names(s.test.class_names()))
+    let images = as_images(&s.data.test.pick(rows).x(), s.data);
+    Ok(plot::image_predictions(&images, &select(target, rows), &select(p, rows))
+        .class_names(s.test.class_names()))
 }
 
 fn confusion(s: &Subject) -> Drawing {

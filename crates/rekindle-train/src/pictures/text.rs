@@ -1,9 +1,9 @@
 //! Pictures as text, for a quick look in a terminal.
 
-use super::{Log, as_images, class_numbers, combined, plane, probabilities, series, spaced};
+use super::{Log, as_images, combined, plane, probabilities, series};
 use crate::error::Error;
 use crate::objective::Objective;
-use crate::part::Data;
+use crate::part::{Data, Part, class_numbers, spaced};
 use crate::run_dir::RunDir;
 use rekindle_nn::Sequential;
 use rekindle_nn::loss::Decision;
@@ -28,30 +28,32 @@ pub fn of_run(run: &RunDir, net: &Sequential, data: &Data, terminal: &Terminal) 
             text.push('\n');
         }
     }
-    if plane(&data.test).is_ok()
+    let test = data.test.at_hand();
+    if plane(&test).is_ok()
         && objective.decision != Decision::None
-        && let Ok((labels, names)) = combined(&data.test.y, data)
+        && let Ok((labels, names)) = combined(&test.y, data)
     {
         let ask = |x: &Tensor| probabilities(&objective, net, data.kind, x);
-        text += &terminal.clone().class_names(names).boundary(&ask, &data.test.x(), &labels);
+        text += &terminal.clone().class_names(names).boundary(&ask, &test.x(), &labels);
     }
     Ok(text)
 }
 
 /// A data set as text: its points, the first of its images, or nothing where there is no picture in so few signs.
 pub fn of_data(data: &Data, terminal: &Terminal) -> String {
-    let train = &data.train;
     if data.image.is_some() {
         return images(data);
     }
-    if data.classes.is_empty() && train.x().size(1) == 1 {
-        let points = |x: &Tensor, y: &Tensor| -> Vec<(f64, f64)> {
-            x.to_vec::<f32>().into_iter().zip(y.to_vec::<f32>()).map(|(x, y)| (x.into(), y.into())).collect()
+    let (train, test) = (data.train.at_hand(), data.test.at_hand());
+    if data.classes.is_empty() && train.sample_shape() == [1] {
+        let points = |part: &Part| -> Vec<(f64, f64)> {
+            let (x, y) = (part.x().to_vec::<f32>(), part.y.to_vec::<f32>());
+            x.into_iter().zip(y).map(|(x, y)| (x.into(), y.into())).collect()
         };
-        let (train, test) = (points(&train.x(), &train.y), points(&data.test.x(), &data.test.y));
+        let (train, test) = (points(&train), points(&test));
         return terminal.curves(&[("train", &train), ("test", &test)], "y");
     }
-    match (plane(train), combined(&train.y, data)) {
+    match (plane(&train), combined(&train.y, data)) {
         (Ok(()), Ok((labels, names))) => terminal.clone().class_names(names).scatter(&train.x(), &labels),
         _ => String::new(),
     }
@@ -62,9 +64,9 @@ fn images(data: &Data) -> String {
     const SHADES: &[u8] = b" .:-=+*#%@";
     let (across, down) = IMAGES;
     let rows = spaced(data.train.len(), across * down);
-    let pick = |t: &Tensor| t.index_select(0, &rows);
-    let images = as_images(&pick(&data.train.x()), data);
-    let labels = class_numbers(&pick(&data.train.y)).to_vec::<i64>();
+    let few = data.train.pick(&rows);
+    let images = as_images(&few.x(), data);
+    let labels = class_numbers(&few.y).to_vec::<i64>();
     let (height, width) = (images.size(2), images.size(3));
     let pixels = images.select(1, 0).to_vec::<f32>();
     let sign = |image: usize, y: usize, x: usize| {
