@@ -150,7 +150,7 @@ fn why_it_ended(rows: &[EpochRow], recipe: &Recipe) -> String {
 fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
     let epochs = args.changes.epochs.map(|n| n as usize);
     if let Some(path) = &args.resume {
-        let run = RunDir::open(path)?;
+        let mut run = RunDir::open(path)?;
         let (training, resumed) = run.resume(epochs, args.changes.data.as_deref())?;
         if let Some(warning) = &resumed.warning {
             note(format_args!("warning: {warning}; going on from the checkpoint before it"));
@@ -165,9 +165,6 @@ fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
     }
     let (recipe, name) = recipe(args)?;
     let mut training = Training::new(&recipe, None)?;
-    if let Some(batches) = args.overfit_batches {
-        training = training.overfit_batches(batches as usize);
-    }
     let mut output = args.output.clone();
     if let Some(batches) = args.fast_dev_run {
         training = training.fast_dev_run(batches as usize);
@@ -209,7 +206,8 @@ impl Observer for Lines {
 
 /// The recipe with what the flags change, and what its runs are called.
 fn recipe(args: &Args) -> Result<(Recipe, String), Failure> {
-    let (recipe, name) = Recipe::find(args.config.as_ref().unwrap_or(&args.recipe))?;
+    let (mut recipe, name) = Recipe::find(args.config.as_ref().unwrap_or(&args.recipe))?;
+    recipe.overfit_batches = args.overfit_batches.map(|n| n as usize).or(recipe.overfit_batches);
     Ok((args.changes.apply(recipe)?, name))
 }
 

@@ -63,6 +63,9 @@ pub struct Recipe {
     /// Seconds after which training ends with its epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_time: Option<f64>,
+    /// The first so many batches only are trained on, over and over and in order, and judged: to see whether the net can learn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overfit_batches: Option<usize>,
     /// Seconds between two checkpoints.
     #[serde(default = "thirty")]
     pub checkpoint_seconds: f64,
@@ -285,6 +288,7 @@ impl Recipe {
             (self.accumulate == 0, "accumulate = 0", "an update needs at least one batch"),
             (self.clip_grad_norm.is_some_and(|v| !positive(v)), "clip_grad_norm", "it must be above 0"),
             (self.max_time.is_some_and(|v| !positive(v)), "max_time", "it must be above 0 seconds"),
+            (self.overfit_batches == Some(0), "overfit_batches = 0", "it must be at least 1"),
             (
                 !(0.0..=1e9).contains(&self.checkpoint_seconds),
                 "checkpoint_seconds",

@@ -96,7 +96,12 @@ impl Training {
                 .metrics(figures)
                 .units(data.input.units());
             let recipe = Recipe { data: data.source.clone(), ..recipe };
-            Ok(Training { trainer: recipe.options(trainer, scheduler), recipe, data })
+            let (trainer, trial) = (recipe.options(trainer, scheduler), recipe.overfit_batches);
+            let training = Training { trainer, recipe, data };
+            Ok(match trial {
+                Some(batches) => training.overfit_batches(batches),
+                None => training,
+            })
         };
         guarded(prepare).map_err(|e| recipe.named(e))
     }
@@ -138,6 +143,7 @@ impl Training {
 
     /// Trains on the first so many batches over and over; see [`Trainer::overfit_batches`].
     pub fn overfit_batches(mut self, batches: usize) -> Self {
+        self.recipe.overfit_batches = Some(batches.max(1));
         self.trainer = self.trainer.shuffle(false);
         self.little(Trial::Overfit(batches.max(1)))
     }

@@ -21,9 +21,10 @@ use crate::recipe::Recipe;
 use crate::run::{Trained, Training};
 use rekindle_nn::{Parameters, replace_file};
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Which weights of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct Resumed {
 #[derive(Clone, Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// The directory, locked for as long as this process may write into it; the system lets go of it when the process ends.
+    locked: Option<Arc<File>>,
 }
 
 impl RunDir {
@@ -92,7 +95,11 @@ impl RunDir {
     /// `None` if there is something of this name already.
     fn make(path: &Path) -> Result<Option<RunDir>, Error> {
         match fs::create_dir(path) {
-            Ok(()) => Ok(Some(RunDir { path: path.to_path_buf() })),
+            Ok(()) => {
+                let mut run = RunDir { path: path.to_path_buf(), locked: None };
+                run.lock()?;
+                Ok(Some(run))
+            }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(None),
             Err(e) => Err(wrong(path, format!("cannot make the directory: {e}"))),
         }
@@ -103,7 +110,7 @@ impl RunDir {
     /// # Errors
     /// If there is none.
     pub fn open(path: &Path) -> Result<RunDir, Error> {
-        let run = RunDir { path: path.to_path_buf() };
+        let run = RunDir { path: path.to_path_buf(), locked: None };
         if run.config().is_file() {
             return Ok(run);
         }
@@ -112,6 +119,17 @@ impl RunDir {
             false => "no such directory; give the directory of a run, such as runs/circles-001",
         };
         Err(wrong(path, reason))
+    }
+
+    /// Keeps other processes from training this run at the same time.
+    fn lock(&mut self) -> Result<(), Error> {
+        // Where directories cannot be opened or locked, runs are not guarded.
+        let Ok(directory) = File::open(&self.path) else { return Ok(()) };
+        if matches!(directory.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(wrong(&self.path, "another process is training this run; wait until it has ended"));
+        }
+        self.locked = Some(Arc::new(directory));
+        Ok(())
     }
 
     /// The directory.
@@ -191,8 +209,13 @@ impl RunDir {
     /// stopped before its first checkpoint, it begins again. The logs forget the epochs after the checkpoint.
     ///
     /// # Errors
-    /// If the recipe or the data cannot be read, no checkpoint is whole, or the run is finished.
-    pub fn resume(&self, epochs: Option<usize>, folder: Option<&Path>) -> Result<(Training, Resumed), Error> {
+    /// If the recipe or the data cannot be read, no checkpoint is whole, the run is finished, or another process is training it.
+    pub fn resume(
+        &mut self,
+        epochs: Option<usize>,
+        folder: Option<&Path>,
+    ) -> Result<(Training, Resumed), Error> {
+        self.lock()?;
         let mut recipe = self.recipe()?;
         recipe.epochs = epochs.unwrap_or(recipe.epochs);
         let checkpoint = Checkpoint::newest(&self.checkpoints())?;
@@ -345,6 +368,20 @@ mod tests {
         assert_eq!(names.join(","), expected);
         assert_eq!(columns[0].1, [1.0, 11.0, 12.0]);
         assert_eq!(columns[2].1[2], rows[2].train.loss);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn two_do_not_train_one_run() {
+        let path = temporary("locked");
+        let run = RunDir::create(Some(&path), "x").unwrap();
+        run.save_recipe(&Recipe::from_toml(CIRCLES).unwrap()).unwrap();
+        let resume =
+            || RunDir::open(&path).unwrap().resume(None, None).map(|_| ()).map_err(|e| e.to_string());
+        let refused = resume().unwrap_err();
+        assert!(refused.contains("another process is training this run"), "{refused}");
+        drop(run);
+        assert_eq!(resume(), Ok(()));
         fs::remove_dir_all(path).unwrap();
     }
 

@@ -250,3 +250,15 @@ fn weights_and_checkpoints_are_the_same_for_every_number_of_threads_also_after_r
         assert!(end(threads) == one, "{threads:?} threads");
     }
 }
+
+#[test]
+fn what_is_learned_by_heart_is_gone_on_with() {
+    let folder = Folder::new();
+    let train = |more: &[&str]| folder.rekindle(&[&["train", "circles", "--quiet"], more].concat());
+    let heart = ["--overfit-batches", "2", "--batch-size", "16"];
+    let whole = succeeds(&train(&[&heart[..], &["--epochs", "6", "--output", "whole"]].concat()));
+    assert!(whole.contains(" of 32 test samples right"), "{whole}");
+    succeeds(&train(&[&heart[..], &["--epochs", "3", "--output", "part"]].concat()));
+    succeeds(&folder.rekindle(&["train", "--resume", "part", "--epochs", "6", "--quiet"]));
+    End::of(&folder.0.join("part")).is(&End::of(&folder.0.join("whole")), "overfitted");
+}

@@ -279,7 +279,7 @@ fn early_stopping_stops_where_it_would_have_stopped_wherever_the_run_is_cut() {
 /// Begins a run in its directory, or goes on with it, and trains until a cut.
 fn in_a_run(folder: &Path, recipe: &Recipe, epochs: usize, cut: usize) {
     let training = match RunDir::open(folder) {
-        Ok(run) => run.resume(Some(epochs), None).unwrap().0,
+        Ok(mut run) => run.resume(Some(epochs), None).unwrap().0,
         Err(_) => {
             let run = RunDir::create(Some(folder), "run").unwrap();
             let training = Training::new(&Recipe { epochs, ..recipe.clone() }, None).unwrap();
