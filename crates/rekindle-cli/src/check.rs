@@ -2,32 +2,29 @@
 
 use crate::Failure;
 use crate::output::say;
+use crate::train::changes::Changes;
 use rekindle::nn::summary;
 use rekindle::train::{Kind, Recipe, Training};
-use std::path::PathBuf;
 
 /// Hold a recipe, its data, net and loss against each other without training
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rekindle check iris.toml      the net layer by layer, the parts of the data, and what is strange about them
   rekindle check spirals        of a built-in data set
+  rekindle check iris.toml --set 'loss=MSELoss'    with another value, as `rekindle train` takes it
 
 Exit code 0: a run can begin. 1: it cannot, and why.")]
 pub struct Args {
     /// A recipe in TOML, or a built-in data set
     #[arg(value_name = "NAME|RECIPE")]
     recipe: String,
-    /// The file or folder of the data [default: that of the recipe]
-    #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    changes: Changes,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let (mut recipe, _) = Recipe::find(&args.recipe)?;
-    if let Some(path) = &args.data {
-        recipe.data.locate(path).map_err(|e| Failure::failed(format!("--data: {e}")))?;
-    }
+    let recipe = args.changes.apply(Recipe::find(&args.recipe)?.0)?;
     let training = Training::new(&recipe, None)?;
     let data = training.data();
     say!("{}", recipe.name);

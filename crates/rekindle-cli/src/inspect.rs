@@ -54,7 +54,10 @@ fn look_into_run(run: &RunDir) -> Result<Found, Failure> {
     let epochs = column("epoch").and_then(|c| c.last().copied()).unwrap_or(0.0);
     let checkpoint = Checkpoint::newest(&run.checkpoints());
     let resumable = match &checkpoint {
-        Ok(Some(c)) => format!("after {} epochs and {} batches", c.epoch(), c.batch()),
+        Ok(Some(c)) => {
+            let warning = c.warning().map_or(String::new(), |warning| format!("; {warning}"));
+            format!("after {} epochs and {} batches{warning}", c.epoch(), c.batch())
+        }
         Ok(None) => "none".into(),
         Err(e) => e.to_string(),
     };
@@ -63,9 +66,16 @@ fn look_into_run(run: &RunDir) -> Result<Found, Failure> {
         .filter_map(|(name, values)| Some((name.as_str(), *values.last()?)))
         .filter(|(_, value)| !value.is_nan())
         .collect();
-    let (model, signature) = match StateDict::load(run.path().join("model.safetensors")) {
-        Ok(weights) => (true, Signature::read_from(&weights).ok().flatten()),
-        Err(_) => (false, None),
+    let weights = run.path().join("model.safetensors");
+    let read = || {
+        let weights = StateDict::load(&weights).map_err(|e| e.to_string())?;
+        Signature::read_from(&weights)
+    };
+    let (model, signature) = match read() {
+        _ if !weights.exists() => ("none yet; the run is not finished".to_string(), None),
+        Ok(signature) if run.is_finished() => ("model.safetensors".to_string(), signature),
+        Ok(signature) => ("model.safetensors, of a run that is not finished".to_string(), signature),
+        Err(wrong) => (wrong, None),
     };
     let mut lines = vec![
         format!("run         {}", run.path().display()),
@@ -76,16 +86,13 @@ fn look_into_run(run: &RunDir) -> Result<Found, Failure> {
         format!("optimizer   {}", recipe.optimizer),
         format!("epochs      {epochs} logged of {}", recipe.epochs),
         format!("checkpoint  {resumable}"),
-        format!(
-            "model       {}",
-            if model { "model.safetensors" } else { "none yet; the run is not finished" }
-        ),
+        format!("model       {model}"),
     ];
     lines.extend(figures.iter().map(|(name, value)| format!("{name:<11} {value}")));
     lines.extend(signature.iter().flat_map(signature_lines));
     let json = json!({
         "run": run.path(), "name": recipe.name, "net": recipe.net, "loss": recipe.loss, "optimizer": recipe.optimizer,
-        "epochs": recipe.epochs, "logged": epochs, "finished": model,
+        "epochs": recipe.epochs, "logged": epochs, "finished": run.is_finished(),
         "checkpoint": checkpoint.ok().flatten().map(|c| json!({"epoch": c.epoch(), "batch": c.batch()})),
         "last": figures.into_iter().collect::<std::collections::BTreeMap<_, _>>(), "signature": signature,
     });

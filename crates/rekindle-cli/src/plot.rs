@@ -25,8 +25,8 @@ pub struct Args {
     /// The format of the files
     #[arg(long, value_enum, default_value = "png")]
     format: Suffix,
-    /// The folder of mnist/ and fashion-mnist/ [default: that of the run]
-    #[arg(long, value_name = "DIR")]
+    /// The file or folder of the data, if it has moved [default: that of the run]
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Show curves and decision boundary as text instead of writing files
     #[arg(long, conflicts_with_all = ["what", "format"])]

@@ -38,26 +38,32 @@ pub struct Args {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// The weights of the end of training, or those of its best epoch
-    #[arg(long, value_enum, default_value = "final")]
+    #[arg(long, value_enum, default_value = "final", hide_possible_values = true, value_name = "final|best")]
     weights: Which,
     /// Give the columns of the input, too, before the answers
     #[arg(long)]
     keep: bool,
 }
 
+/// Of which moment of training.
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Which {
+pub(crate) enum Which {
     Final,
     Best,
 }
 
+impl Which {
+    pub(crate) fn weights(self) -> Weights {
+        match self {
+            Which::Final => Weights::Final,
+            Which::Best => Weights::Best,
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let weights = match args.weights {
-        Which::Final => Weights::Final,
-        Which::Best => Weights::Best,
-    };
-    let model = RunDir::open(&args.run)?.model(weights)?;
+    let model = RunDir::open(&args.run)?.model(args.weights.weights())?;
     let format = Format::choose(args.format, args.output.as_deref())?;
     let mut writer = Writer::new(format, args.output.as_deref());
     let result = match model.signature.as_ref().map(|signature| &signature.input) {

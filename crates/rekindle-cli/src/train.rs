@@ -9,8 +9,9 @@ use rekindle::train::{
 };
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::time::Instant;
 
-mod changes;
+pub(crate) mod changes;
 mod find_lr;
 
 use changes::Changes;
@@ -39,7 +40,8 @@ pub struct Args {
     #[arg(long, default_value = "auto", value_name = "auto|cpu", value_parser = device)]
     device: String,
     /// Go on with a run that was stopped, or train it for more epochs in all
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "output"])]
+    #[arg(long, value_name = "RUN", 
+        conflicts_with_all = ["recipe", "output", "seed", "batch_size", "lr", "max_time", "set"])]
     resume: Option<PathBuf>,
     /// The run's directory, which must not exist [default: the next runs/NAME-001]
     #[arg(long, value_name = "DIR")]
@@ -53,9 +55,9 @@ pub struct Args {
         conflicts_with_all = ["resume", "fast_dev_run"])]
     overfit_batches: Option<u32>,
     /// Try learning rates from 1e-7 to 10 instead of training, and draw the losses
-    #[arg(long, value_name = "FILE.png", num_args = 0..=1, default_missing_value = "", require_equals = true,
+    #[arg(long, value_name = "FILE.png", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["resume", "output", "fast_dev_run", "overfit_batches"])]
-    find_lr: Option<PathBuf>,
+    find_lr: Option<Option<PathBuf>>,
     /// Show curves and decision boundary as text at the end
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     show: bool,
@@ -78,21 +80,36 @@ fn device(name: &str) -> Result<String, String> {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(picture) = &args.find_lr {
-        return find_lr::run(Training::new(&recipe(args)?.0, None)?, picture, args.json);
+        return find_lr::run(Training::new(&recipe(args)?.0, None)?, picture.as_deref(), args.json);
     }
-    let (run, training) = begin(args)?;
-    let result = train(args, &run, training);
+    let begun = begin(args)?;
+    let path = begun.run.path().to_path_buf();
+    let result = train(args, begun);
     if args.fast_dev_run.is_some() {
         // Nothing of it is worth keeping, well or not.
-        _ = std::fs::remove_dir_all(run.path());
+        _ = std::fs::remove_dir_all(path);
         result?;
-        say!("a fast dev run: everything works, and nothing is kept");
+        let works = "a fast dev run: everything works, and nothing is kept";
+        if args.json {
+            note(format_args!("{works}"))
+        } else {
+            say!("{works}")
+        }
         return Ok(());
     }
     result
 }
 
-fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
+/// A run that is about to train.
+struct Begun {
+    run: RunDir,
+    training: Training,
+    /// Epochs that were done before.
+    done: usize,
+}
+
+fn train(args: &Args, Begun { run, training, done }: Begun) -> Result<(), Failure> {
+    let (run, kept, start) = (&run, args.fast_dev_run.is_none(), Instant::now());
     let signals = Signals::listen().map_err(|e| Failure::failed(format!("cannot listen to signals: {e}")))?;
     let mut training = watched(args, training).observer(signals.clone());
     let rows = training.fit()?;
@@ -101,14 +118,15 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
     let complete = rows.last().is_some_and(|row| row.epoch == trained.recipe.epochs);
     if let Some(code) = signals.exit_code().filter(|_| !complete) {
         let resume = format!("rekindle train --resume {}", run.path().display());
-        return Err(Failure {
-            message: format!("stopped by a signal; everything is kept; go on with `{resume}`"),
-            code,
-        });
+        let message = match kept {
+            true => format!("stopped by a signal; everything is kept; go on with `{resume}`"),
+            false => "stopped by a signal".into(),
+        };
+        return Err(Failure { message, code });
     }
     // A run that was killed after its last epoch is only judged.
-    if !args.json && !args.quiet && !complete && !rows.is_empty() {
-        say!("{}", why_it_ended(&rows, &trained.recipe));
+    if !args.json && !args.quiet && !complete && done < trained.recipe.epochs {
+        say!("{}", why_it_ended(&rows, done, start.elapsed().as_secs_f64(), &trained.recipe));
     }
     let judged = judge(&trained.recipe, &trained.net, &trained.data)?;
     let drawn = pictures::draw(run, &judged, &trained.net, &trained.data, &pictures::Choice::default())?;
@@ -119,35 +137,39 @@ fn train(args: &Args, run: &RunDir, training: Training) -> Result<(), Failure> {
         if args.show {
             say!("{}", pictures::text::of_run(run, &trained.net, &trained.data, &terminal())?);
         }
-        say!("{}", pictures::listed(run, &drawn));
+        if kept {
+            say!("{}", pictures::listed(run, &drawn));
+        }
     }
-    if args.json {
+    if args.json && kept {
         // Beside the lines of JSON, which hold epochs and nothing else.
         note(format_args!("run {}", run.path().display()));
-    } else {
+    } else if !args.json {
         let seconds = rows.last().map_or(0.0, |row| row.seconds);
         let parameters = trained.net.num_parameters();
         let judged = judged.test().headline();
-        say!("{judged}; {parameters} parameters, {seconds:.1} s; {}", run.path().display());
+        let place = if kept { format!("; {}", run.path().display()) } else { String::new() };
+        say!("{judged}; {parameters} parameters, {seconds:.1} s{place}");
     }
     Ok(())
 }
 
 /// Why there are fewer epochs than the recipe allows.
-fn why_it_ended(rows: &[EpochRow], recipe: &Recipe) -> String {
-    let (last, seconds) = rows.last().map_or((0, 0.0), |row| (row.epoch, row.seconds));
+fn why_it_ended(rows: &[EpochRow], done: usize, seconds: f64, recipe: &Recipe) -> String {
+    let last = rows.last().map_or(done, |row| row.epoch);
     let ended = format!("ended after {last} of {} epochs", recipe.epochs);
     match (recipe.max_time, &recipe.early_stopping) {
         (Some(most), _) if seconds >= most => format!("{ended}: max_time has passed"),
-        (_, Some(s)) if s.patience > 0 => {
-            format!("{ended}: the last {} were no better than those before", s.patience)
-        }
+        (_, Some(s)) if s.patience > 0 => format!(
+            "{ended}: the last {} were no better than those before; early_stopping.patience says how many may be",
+            s.patience
+        ),
         _ => ended,
     }
 }
 
 /// A new run, or one that goes on.
-fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
+fn begin(args: &Args) -> Result<Begun, Failure> {
     let epochs = args.changes.epochs.map(|n| n as usize);
     if let Some(path) = &args.resume {
         let mut run = RunDir::open(path)?;
@@ -161,7 +183,7 @@ fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
                 if resumed.batch > 0 { format!(" and {} batches", resumed.batch) } else { String::new() };
             say!("going on after {} epochs{batches}\n", resumed.epoch);
         }
-        return Ok((run, training));
+        return Ok(Begun { run, training, done: resumed.epoch });
     }
     let (recipe, name) = recipe(args)?;
     let mut training = Training::new(&recipe, None)?;
@@ -178,7 +200,7 @@ fn begin(args: &Args) -> Result<(RunDir, Training), Failure> {
         say!("");
     }
     let training = run.keep(training);
-    Ok((run, training))
+    Ok(Begun { run, training, done: 0 })
 }
 
 /// Whoever shows how the training goes. The bar comes first, because it makes room for the others.

@@ -117,6 +117,13 @@ impl ArrayInput {
         Ok(ArrayInput { values, units, ..self })
     }
 
+    /// Whether there is a mean and a deviation for each column, or none at all.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let columns = if self.mean.is_empty() { &[] } else { self.shape.as_slice() };
+        let of_columns = self.mean.len() == self.std.len() && columns.iter().all(|&n| n == self.mean.len());
+        of_columns && columns.len() <= 1 && self.units.as_ref().is_none_or(|units| !units.is_empty())
+    }
+
     /// Arrays as inputs.
     pub(crate) fn inputs(&self, x: &Numbers) -> Result<Tensor, Error> {
         let shape = x.values.shape().get(1..).unwrap_or_default();

@@ -23,7 +23,8 @@ impl Recipe {
         let wrong = |why: &str| Error::Recipe(format!("{assignment}: {why}"));
         let (key, text) = assignment.split_once('=').ok_or_else(|| wrong("write it as KEY=VALUE"))?;
         let mut all = Table::try_from(self).map_err(|e| wrong(&e.to_string()))?;
-        put(&mut all, key.trim(), text.trim()).map_err(|e| wrong(&e))?;
+        let key = parts(key.trim()).map_err(|e| wrong(&e))?;
+        put(&mut all, &key, text.trim()).map_err(|e| wrong(&e))?;
         let text = toml::to_string(&all).map_err(|e| wrong(&e.to_string()))?;
         let recipe = Recipe::from_toml(&text).map_err(|e| wrong(without_place(&e.to_string())))?;
         Ok(Recipe { file: self.file.clone(), ..recipe })
@@ -39,18 +40,32 @@ impl Recipe {
     }
 }
 
-fn put(table: &mut Table, key: &str, text: &str) -> Result<(), String> {
-    let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
-    if first.is_empty() {
-        return Err("a key is missing".into());
+/// The parts of a key, which may be quoted as in TOML: `data.columns."sepal.length"`.
+fn parts(key: &str) -> Result<Vec<String>, String> {
+    let read = toml::from_str::<Table>(&format!("{key} = 0"));
+    let mut table =
+        read.map_err(|_| format!("`{key}` is no key; write one such as data.columns.\"sepal.length\""))?;
+    let mut parts = Vec::new();
+    // Each part is the only key of its table.
+    while let Some((part, inner)) = table.into_iter().next() {
+        parts.push(part);
+        table = match inner {
+            Value::Table(inner) => inner,
+            _ => break,
+        };
     }
+    Ok(parts)
+}
+
+fn put(table: &mut Table, key: &[String], text: &str) -> Result<(), String> {
+    let Some((first, rest)) = key.split_first() else { return Err("a key is missing".into()) };
     match rest {
-        None => {
+        [] => {
             let was_text = table.get(first).is_some_and(Value::is_str);
-            table.insert(first.into(), value(text, was_text));
+            table.insert(first.clone(), value(text, was_text));
             Ok(())
         }
-        Some(rest) => match table.entry(first).or_insert_with(|| Table::new().into()) {
+        rest => match table.entry(first).or_insert_with(|| Table::new().into()) {
             Value::Table(inner) => put(inner, rest, text),
             _ => Err(format!("`{first}` has no keys of its own")),
         },
@@ -88,6 +103,10 @@ mod tests {
         assert_eq!(with("early_stopping.patience=4").unwrap().early_stopping.unwrap().patience, 4);
         let Source::Set(set) = with("data.class_names=[\"in\", \"out\"]").unwrap().data else { panic!() };
         assert_eq!(set.class_names.unwrap(), ["in", "out"]);
+        let table = "name = \"t\"\nseed = 1\nepochs = 1\nnet = [\"Linear(1, 1)\"]\nloss = \"MSELoss\"\noptimizer = \"SGD(lr=1)\"\n\n[data]\ntable = \"t.csv\"\nlabel = \"y\"\n";
+        let recipe = Recipe::from_toml(table).unwrap().assign("data.columns.\"a.b\"=ignored").unwrap();
+        let Source::Table(source) = recipe.data else { panic!() };
+        assert!(source.columns.contains_key("a.b"));
         assert_eq!(Recipe::from_toml(CIRCLES).unwrap().with_lr(0.5).unwrap().optimizer, "SGD(lr=0.5)");
     }
 
@@ -98,6 +117,7 @@ mod tests {
             with("epochz=3").err().unwrap(),
             "epochz=3: unknown field `epochz`; did you mean `epochs`?"
         );
+        assert!(with("=3").err().unwrap().starts_with("=3: `` is no key"));
         assert_eq!(with("epochs.x=3").err().unwrap(), "epochs.x=3: `epochs` has no keys of its own");
         assert_eq!(with("epochs=0").err().unwrap(), "epochs=0: epochs = 0: it must be at least 1");
         let e = with("loss=BCELos").err().unwrap();

@@ -4,6 +4,7 @@
 use crate::judge::Judgement;
 use crate::run::Trained;
 use crate::sets::Kind;
+use crate::signature::Input;
 use rekindle_nn::Parameters;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,7 +25,7 @@ pub fn model_card(trained: &Trained, judged: &Judgement, run: &Path) -> String {
                 test.to_string().trim_end()
             ),
         ),
-        ("How to use it", usage(run)),
+        ("How to use it", usage(run, &trained.data.input)),
         ("What to be careful about", cautions(trained)),
     ] {
         _ = writeln!(card, "## {title}\n\n{text}");
@@ -66,10 +67,16 @@ fn how(trained: &Trained) -> String {
     )
 }
 
-fn usage(run: &Path) -> String {
+fn usage(run: &Path, input: &Input) -> String {
     let run = run.display();
+    let new = match input {
+        Input::Numbers(_) | Input::Table(_) => "NEW.csv ",
+        #[cfg(feature = "images")]
+        Input::Images(_) => "IMAGES/ ",
+        Input::Arrays(_) => "NEW.npy ",
+    };
     format!(
-        "```sh\nrekindle predict {run} NEW.csv      # a class and the probability of each, for each row\n\
+        "```sh\nrekindle predict {run} {new}     # what it says of each sample, and how sure it is\n\
          rekindle evaluate {run}             # the figures above, again\n```\n\n\
          `model.safetensors` has the weights under PyTorch's names (`safetensors.torch.load_file`).\n"
     )

@@ -151,7 +151,7 @@ fn from_bytes(bytes: &[u8]) -> Result<StateDict, String> {
     StateDict::from_bytes(tensors)
 }
 
-fn digest(bytes: &[u8]) -> [u8; 16] {
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 16] {
     let mut digest = Md5::new();
     digest.write_all(bytes).expect("memory takes everything");
     digest.finish().0

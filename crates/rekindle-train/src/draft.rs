@@ -44,7 +44,7 @@ pub fn draft(path: &Path, labels: &[String]) -> Result<Draft, Error> {
         (Kind::Classes, _) => "CrossEntropyLoss",
     };
     let objective = &Objective::build(loss).map_err(Error::Recipe)?;
-    let how = Loading { seed: SEED, objective, folder: None, beside: None, signature: None };
+    let how = Loading { seed: SEED, objective, beside: None, signature: None };
     let data = source.load(&how)?;
     remarks.extend(data.remarks.iter().cloned());
     let outputs = if objective.is_binary() && kind == Kind::Classes { 1 } else { outputs };

@@ -5,6 +5,7 @@ use crate::layers::output_numbers;
 use crate::objective::Objective;
 use crate::part::{Data, Part};
 use crate::recipe::Recipe;
+use crate::signature::Input;
 use crate::trainer::PIECE;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Module, Parameters, Sequential};
@@ -23,6 +24,7 @@ pub(crate) fn check_fit(
     data: &Data,
 ) -> Result<(), Error> {
     last_word(recipe)?;
+    embedded(recipe, data)?;
     let outputs = one_sample(recipe, net, data)?;
     number_of_outputs(recipe, objective, &outputs, data)?;
     last_batch(recipe, net, &data.train)?;
@@ -58,6 +60,22 @@ fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, 
         })?;
     }
     Ok(x)
+}
+
+/// Whether columns that are indices of categories are embedded: as numbers they would say nothing.
+fn embedded(recipe: &Recipe, data: &Data) -> Result<(), Error> {
+    let Input::Table(encoder) = &data.input else { return Ok(()) };
+    let (columns, sizes): (Vec<usize>, Vec<usize>) = encoder.embeddings().into_iter().unzip();
+    if columns.is_empty() || recipe.net.iter().any(|layer| layer.trim_start().starts_with("EmbedColumns")) {
+        return Ok(());
+    }
+    let names = encoder.feature_names();
+    let named: Vec<&str> = columns.iter().map(|&c| names[c].as_str()).collect();
+    let dims: Vec<usize> = sizes.iter().map(|size| size.div_ceil(2).min(16)).collect();
+    Err(Error::Recipe(format!(
+        "net: {} of the data is the index of a category; begin the net with \"EmbedColumns({columns:?}, {sizes:?}, {dims:?})\"",
+        named.join(", ")
+    )))
 }
 
 /// Whether the net's last layer gives what the loss reads: logits, probabilities or their logarithms.
@@ -128,7 +146,7 @@ fn last_batch(recipe: &Recipe, net: &Sequential, train: &Part) -> Result<(), Err
 }
 
 /// All targets of a part, against outputs that any loss takes: halves.
-fn targets(objective: &Objective, outputs: &Tensor, part: &Part) -> Result<(), String> {
+pub(crate) fn targets(objective: &Objective, outputs: &Tensor, part: &Part) -> Result<(), String> {
     let mut shape = outputs.shape().to_vec();
     for start in (0..part.len()).step_by(PIECE) {
         shape[0] = PIECE.min(part.len() - start);

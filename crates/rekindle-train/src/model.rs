@@ -9,7 +9,7 @@ use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::signature::{Input, Signature, in_units};
 use crate::source::{Source, load_for};
-use crate::trainer::outputs_of;
+use crate::trainer::{Trial, outputs_of};
 use rekindle_data::table::Table;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Parameters, Sequential, StateDict};
@@ -57,8 +57,23 @@ impl Model {
     ///
     /// # Errors
     /// As [`load`](crate::load).
-    pub fn data(&self, folder: Option<&Path>) -> Result<Data, Error> {
-        load_for(&self.recipe, folder, self.signature.as_ref())
+    pub fn data(&self, elsewhere: Option<&Path>) -> Result<Data, Error> {
+        let source = self.recipe.data.elsewhere(elsewhere);
+        let mut data = load_for(&self.recipe, &source, self.signature.as_ref())?;
+        if let Some(batches) = self.recipe.overfit_batches {
+            data.leave(Trial::Overfit(batches), self.recipe.batch_size);
+        }
+        Ok(data)
+    }
+
+    /// Other data than that of its recipe to judge it on: all samples of a file or folder, as test data. Built-in images are read from
+    /// there with their training images.
+    ///
+    /// # Errors
+    /// As [`load`](crate::load), and if the recipe's data is made, so that there is nothing to read.
+    pub fn data_of(&self, path: &Path) -> Result<Data, Error> {
+        let source = self.recipe.data.tested_on(path).map_err(|e| Error::Recipe(format!("--data: {e}")))?;
+        load_for(&self.recipe, &source, self.signature.as_ref())
     }
 
     fn signature(&self) -> Result<&Signature, Error> {
@@ -77,7 +92,7 @@ impl Model {
             Input::Numbers(shape) => numbers(table, shape),
             Input::Arrays(input) => {
                 let values = numbers(table, &input.shape)?;
-                input.inputs(&Numbers { values, bytes: false })
+                guarded(|| input.inputs(&Numbers { values, bytes: false }))
             }
             #[cfg(feature = "images")]
             Input::Images(_) => Err(Error::Recipe(format!(
@@ -104,7 +119,7 @@ impl Model {
         let x = Numbers::read(path, name, &["x", "X", "x_test", "data", "images"])?;
         let named = |e: Error| e.at(path.display());
         match &self.signature()?.input {
-            Input::Arrays(input) => input.inputs(&x).map_err(named),
+            Input::Arrays(input) => guarded(|| input.inputs(&x)).map_err(named),
             Input::Numbers(shape) if x.values.shape().get(1..) == Some(shape) => Ok(x.values.float()),
             other => Err(named(Error::Recipe(format!(
                 "an array of the shape {:?}; the model takes {}",
@@ -131,8 +146,12 @@ impl Model {
     /// # Errors
     /// If they do not fit the net, or an output is not finite.
     pub fn ask(&self, x: &Tensor) -> Result<Prediction, Error> {
+        guarded(|| self.answers(x))
+    }
+
+    fn answers(&self, x: &Tensor) -> Result<Prediction, Error> {
         let signature = self.signature()?;
-        let outputs = guarded(|| Ok(outputs_of(&self.net, x)))?;
+        let outputs = outputs_of(&self.net, x);
         if !is_finite(&outputs) {
             return Err(Error::Recipe(
                 "an output of the net is not finite; are the inputs like those of the training data?".into(),

@@ -1,5 +1,6 @@
 //! Inputs and targets, and the parts of the data that a run has.
 
+use crate::checkpoint::digest;
 use crate::sets::Kind;
 use crate::signature::{Input, Signature};
 use crate::source::Source;
@@ -179,6 +180,21 @@ impl Part {
         }
     }
 
+    /// What tells this data from other data: a digest of all targets and of the inputs of 10,000 samples, evenly spaced.
+    pub(crate) fn fingerprint(&self) -> [u8; 16] {
+        const MOST: usize = 10_000;
+        let some = self.pick(&spaced(self.len(), MOST));
+        let mut bytes = Vec::new();
+        for t in [&self.y, &some.x()] {
+            bytes.extend(t.shape().iter().flat_map(|n| n.to_le_bytes()));
+            match t.dtype() {
+                DType::F32 => bytes.extend(t.data::<f32>().iter().flat_map(|v| v.to_le_bytes())),
+                _ => bytes.extend(t.to_f64_vec().iter().flat_map(|v| v.to_le_bytes())),
+            }
+        }
+        digest(&bytes)
+    }
+
     /// How many samples each class has.
     pub fn class_counts(&self, classes: usize) -> Vec<usize> {
         let mut counts = vec![0; classes];
@@ -265,10 +281,11 @@ pub struct Data {
 }
 
 impl Data {
-    /// The parts with their names, in the order in which they are reported.
+    /// The parts that have samples, with their names, in the order in which they are reported.
     pub fn parts(&self) -> impl Iterator<Item = (&'static str, &Part)> {
         let validation = self.validation.as_ref().map(|part| ("validation", part));
-        [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
+        let all = [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)]);
+        all.filter(|(_, part)| !part.is_empty())
     }
 
     /// What a model that learned from this data must know to be asked again.

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// The longest recipe file that is read.
 const MOST_BYTES: u64 = 1 << 20;
+/// More passes over data than anybody waits for, and few enough to count updates of.
+const MOST_EPOCHS: usize = 1_000_000_000;
 
 /// A training run, complete and repeatable. See `recipes/` for one of each kind.
 ///
@@ -288,6 +290,7 @@ impl Recipe {
             (self.accumulate == 0, "accumulate = 0", "an update needs at least one batch"),
             (self.clip_grad_norm.is_some_and(|v| !positive(v)), "clip_grad_norm", "it must be above 0"),
             (self.max_time.is_some_and(|v| !positive(v)), "max_time", "it must be above 0 seconds"),
+            (self.epochs > MOST_EPOCHS, "epochs", "no training has more than 1,000,000,000"),
             (self.overfit_batches == Some(0), "overfit_batches = 0", "it must be at least 1"),
             (
                 !(0.0..=1e9).contains(&self.checkpoint_seconds),

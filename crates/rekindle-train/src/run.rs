@@ -83,6 +83,10 @@ impl Training {
             recipe.check_values().map_err(Error::Recipe)?;
             let data = load(recipe, folder)?;
             let recipe = recipe.with_class_weights(&data)?;
+            let mut data = data;
+            if let Some(batches) = recipe.overfit_batches {
+                data.leave(Trial::Overfit(batches), recipe.batch_size);
+            }
             let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
             random::manual_seed(recipe.seed);
             let net = build_net(&recipe.net).map_err(Error::Recipe)?;
@@ -96,12 +100,7 @@ impl Training {
                 .metrics(figures)
                 .units(data.input.units());
             let recipe = Recipe { data: data.source.clone(), ..recipe };
-            let (trainer, trial) = (recipe.options(trainer, scheduler), recipe.overfit_batches);
-            let training = Training { trainer, recipe, data };
-            Ok(match trial {
-                Some(batches) => training.overfit_batches(batches),
-                None => training,
-            })
+            Ok(Training { trainer: recipe.options(trainer, scheduler), recipe, data })
         };
         guarded(prepare).map_err(|e| recipe.named(e))
     }
@@ -138,25 +137,7 @@ impl Training {
     pub fn fast_dev_run(mut self, batches: usize) -> Self {
         self.recipe.epochs = 1;
         self.trainer = self.trainer.epochs(1);
-        self.little(Trial::FastDevRun(batches.max(1)))
-    }
-
-    /// Trains on the first so many batches over and over; see [`Trainer::overfit_batches`].
-    pub fn overfit_batches(mut self, batches: usize) -> Self {
-        self.recipe.overfit_batches = Some(batches.max(1));
-        self.trainer = self.trainer.shuffle(false);
-        self.little(Trial::Overfit(batches.max(1)))
-    }
-
-    /// Leaves what a trial needs of the data.
-    fn little(mut self, trial: Trial) -> Self {
-        let Data { train, validation, test, .. } = &self.data;
-        let parts = Parts { train, validation: validation.as_ref(), test: Some(test) };
-        if let Some((train, validation, Some(test))) =
-            trial.of(parts, self.recipe.batch_size).map(Little::into_parts)
-        {
-            (self.data.train, self.data.validation, self.data.test) = (train, validation, test);
-        }
+        self.data.leave(Trial::FastDevRun(batches.max(1)), self.recipe.batch_size);
         self
     }
 
@@ -171,6 +152,13 @@ impl Training {
     /// Goes on from a checkpoint.
     pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
         self.trainer = self.trainer.resume(checkpoint);
+        self
+    }
+
+    /// Goes on from a checkpoint of a training for another number of epochs. A schedule that follows the length of the run goes on
+    /// as if it had had the new length from the beginning.
+    pub fn resume_at_length(mut self, checkpoint: Checkpoint) -> Self {
+        self.trainer = self.trainer.resume(checkpoint).other_length();
         self
     }
 
@@ -196,6 +184,17 @@ impl Training {
     }
 }
 
+impl Data {
+    /// Leaves what a trial needs.
+    pub(crate) fn leave(&mut self, trial: Trial, batch_size: Option<usize>) {
+        let Data { train, validation, test, .. } = &*self;
+        let parts = Parts { train, validation: validation.as_ref(), test: Some(test) };
+        if let Some((train, validation, Some(test))) = trial.of(parts, batch_size).map(Little::into_parts) {
+            (self.train, self.validation, self.test) = (train, validation, test);
+        }
+    }
+}
+
 impl Recipe {
     /// The schedule of the learning rate, if there is one.
     fn scheduler(&self, samples: usize, optimizer: &mut dyn Optimizer) -> Result<Option<Scheduler>, Error> {
@@ -209,7 +208,8 @@ impl Recipe {
     fn options(&self, trainer: Trainer<Sequential>, scheduler: Option<Scheduler>) -> Trainer<Sequential> {
         let mut trainer = trainer.epochs(self.epochs).report(self.report.clone()).accumulate(self.accumulate);
         if let Some(samples) = self.batch_size {
-            trainer = trainer.batch_size(samples).shuffle(self.shuffle);
+            // What is learned by heart comes in order.
+            trainer = trainer.batch_size(samples).shuffle(self.shuffle && self.overfit_batches.is_none());
         }
         if let Some(scheduler) = scheduler {
             trainer = trainer.schedule(scheduler);

@@ -13,13 +13,14 @@
 
 use crate::card::model_card;
 use crate::checkpoint::{CHECKPOINTS, Checkpoint, remove_remains};
-use crate::error::Error;
+use crate::error::{Error, guarded};
 use crate::judge::Judgement;
 use crate::model::Model;
 use crate::observer::{BestWeights, CsvLog, JsonLog};
+use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::run::{Trained, Training};
-use rekindle_nn::{Parameters, replace_file};
+use rekindle_nn::{Parameters, replace_file, sync_directory};
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -47,6 +48,9 @@ impl Weights {
 
 /// Written when a run is finished; when the first one is there, everything is.
 const REPORTS: [&str; 3] = ["report.json", "report.txt", "model-card.md"];
+
+/// What is not true of a run that goes on: its reports, and the weights that it had ended with.
+const STALE: [&str; 4] = [REPORTS[0], REPORTS[1], REPORTS[2], "model.safetensors"];
 
 /// Where a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +100,10 @@ impl RunDir {
     fn make(path: &Path) -> Result<Option<RunDir>, Error> {
         match fs::create_dir(path) {
             Ok(()) => {
+                // The name of the run is as lasting as what is in it.
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                sync_directory(parent.unwrap_or(Path::new(".")))
+                    .map_err(|e| wrong(path, format!("cannot make the directory: {e}")))?;
                 let mut run = RunDir { path: path.to_path_buf(), locked: None };
                 run.lock()?;
                 Ok(Some(run))
@@ -168,6 +176,11 @@ impl RunDir {
         Recipe::from_file(&self.config())
     }
 
+    /// Whether its training has ended and was judged.
+    pub fn is_finished(&self) -> bool {
+        self.path.join(REPORTS[0]).exists()
+    }
+
     /// The model of the run, with the weights of its end or of its best epoch.
     ///
     /// # Errors
@@ -181,6 +194,12 @@ impl RunDir {
             ));
         }
         Model::new(self.recipe()?, &path)
+    }
+
+    /// Whether this is the data that the run was trained on, as far as its checkpoint can tell.
+    pub fn was_trained_on(&self, data: &Data) -> bool {
+        let newest = Checkpoint::newest(&self.checkpoints()).ok().flatten();
+        newest.is_none_or(|checkpoint| guarded(|| checkpoint.must_be_of(&data.train)).is_ok())
     }
 
     /// Writes the final weights, with what has to be known about their data.
@@ -217,28 +236,34 @@ impl RunDir {
     ) -> Result<(Training, Resumed), Error> {
         self.lock()?;
         let mut recipe = self.recipe()?;
-        recipe.epochs = epochs.unwrap_or(recipe.epochs);
+        let before = recipe.epochs;
+        recipe.epochs = epochs.unwrap_or(before);
         let checkpoint = Checkpoint::newest(&self.checkpoints())?;
         let (done, batch) = checkpoint.as_ref().map_or((0, 0), |c| (c.epoch(), c.batch()));
         // A run that was killed after its last checkpoint is judged yet.
         let going_on = done < recipe.epochs;
-        if done > recipe.epochs || (!going_on && self.path.join(REPORTS[0]).exists()) {
+        if done > recipe.epochs || (!going_on && self.is_finished()) {
             let cure = format!("nothing to resume: {done} epochs are done; give --epochs with more in all");
             return Err(wrong(&self.path, cure));
         }
         let training = Training::new(&recipe, folder)?;
+        // Before anything of the run is changed.
+        if let Some(checkpoint) = &checkpoint {
+            guarded(|| checkpoint.must_be_of(&training.data().train)).map_err(|e| recipe.named(e))?;
+        }
         self.save_recipe(training.recipe())?;
         self.forget(|epoch| epoch > done || (going_on && !recipe.report.keeps(epoch)))?;
         self.remove_what_is_not_true_any_more()?;
         let warning = checkpoint.as_ref().and_then(|c| c.warning().map(String::from));
         let training = match checkpoint {
+            Some(checkpoint) if recipe.epochs != before => training.resume_at_length(checkpoint),
             Some(checkpoint) => training.resume(checkpoint),
             None => training,
         };
         Ok((self.keep(training), Resumed { epoch: done, batch, warning }))
     }
 
-    /// The reports are not about the net that is trained on; temporary files are what a killed process left.
+    /// The reports and the final weights are not those of the net that is trained on; temporary files are what a killed process left.
     fn remove_what_is_not_true_any_more(&self) -> Result<(), Error> {
         let names =
             ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report", "model-card"];
@@ -250,7 +275,7 @@ impl RunDir {
                     .map_err(|e| wrong(folder, format!("cannot remove temporary files: {e}")))?;
             }
         }
-        for report in REPORTS.map(|name| self.path.join(name)) {
+        for report in STALE.map(|name| self.path.join(name)) {
             match fs::remove_file(&report) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {
                     return Err(wrong(&report, format!("cannot remove: {e}")));

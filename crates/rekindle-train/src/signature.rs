@@ -85,6 +85,18 @@ impl Input {
         }
     }
 
+    /// Whether there is a number for each column or channel that needs one. (An encoder has looked at itself.)
+    fn is_consistent(&self) -> bool {
+        match self {
+            Input::Numbers(_) | Input::Table(_) => true,
+            #[cfg(feature = "images")]
+            Input::Images(ImageInput { spec, mean, std, .. }) => {
+                [mean, std].iter().all(|values| values.is_empty() || values.len() == spec.channels)
+            }
+            Input::Arrays(input) => input.is_consistent(),
+        }
+    }
+
     /// What it is, in a few words.
     pub fn describe(&self) -> String {
         match self {
@@ -137,7 +149,13 @@ impl Signature {
     /// One line, if it is something else.
     pub fn read_from(weights: &StateDict) -> Result<Option<Signature>, String> {
         let text = weights.metadata(KEY);
-        let read = |text| serde_json::from_str(text).map_err(|e| format!("damaged signature: {e}"));
+        let read = |text| {
+            let signature: Signature =
+                serde_json::from_str(text).map_err(|e| format!("damaged signature: {e}"))?;
+            let fits = signature.input.is_consistent();
+            fits.then_some(signature)
+                .ok_or_else(|| "damaged signature: its numbers do not go together".into())
+        };
         text.map(read).transpose()
     }
 }
@@ -152,4 +170,40 @@ pub(crate) fn in_units(x: &Tensor, units: Units) -> Tensor {
     let row = |values: Vec<f64>| Tensor::from_vec(values, units.len());
     let (mean, std) = units.iter().copied().unzip();
     x * row(std) + row(mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_do_not_go_together_are_a_damaged_signature() {
+        let read = |input: &str| {
+            let mut weights = StateDict::new();
+            weights.set_metadata(KEY, format!("{{\"kind\":\"classes\",\"classes\":[],\"input\":{input}}}"));
+            Signature::read_from(&weights).map(|signature| signature.is_some())
+        };
+        let arrays = |mean: &str, units: &str| {
+            read(&format!(
+                "{{\"arrays\":{{\"shape\":[2],\"pixels\":false,\"flatten\":false,\"mean\":{mean},\"std\":[1,1],\"values\":[],\"units\":{units}}}}}"
+            ))
+        };
+        assert_eq!(arrays("[0,0]", "null"), Ok(true));
+        let refused = |read: Result<bool, String>| read.is_err_and(|e| e.starts_with("damaged signature"));
+        assert!(
+            refused(arrays("[0,0,0]", "null"))
+                && refused(arrays("[0]", "null"))
+                && refused(arrays("[0,0]", "[]"))
+        );
+        #[cfg(feature = "images")]
+        {
+            let images = |channels: u32, mean: &str| {
+                read(&format!(
+                    "{{\"images\":{{\"spec\":{{\"channels\":{channels},\"size\":[2,2]}},\"mean\":{mean},\"std\":[],\"flatten\":false}}}}"
+                ))
+            };
+            assert_eq!(images(3, "[0,0,0]"), Ok(true));
+            assert!(refused(images(2, "[]")) && refused(images(3, "[0]")));
+        }
+    }
 }

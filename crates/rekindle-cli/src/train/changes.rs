@@ -11,22 +11,22 @@ pub struct Changes {
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Use another seed than the recipe's
-    #[arg(long, allow_negative_numbers = true, conflicts_with = "resume")]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<i64>,
     /// Train for another number of epochs
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: Option<u32>,
     /// Samples in a mini-batch; they are shuffled if the recipe had full batches
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: Option<u32>,
     /// Another learning rate
-    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// End with the epoch in which so many seconds have passed
-    #[arg(long, value_name = "SECONDS", conflicts_with = "resume")]
+    #[arg(long, value_name = "SECONDS")]
     max_time: Option<f64>,
     /// Another value for any key of the recipe, such as data.noise=0.1; repeatable
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 

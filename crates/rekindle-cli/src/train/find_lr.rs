@@ -8,7 +8,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// Sweeps the learning rate, shows what the loss does, and draws it into a file, if one is named.
-pub fn run(mut training: Training, picture: &Path, json: bool) -> Result<(), Failure> {
+pub fn run(mut training: Training, picture: Option<&Path>, json: bool) -> Result<(), Failure> {
     let found = training.find_lr()?;
     let pairs = found.rates.iter().zip(&found.losses);
     let points: Vec<(f64, f64)> = pairs.map(|(rate, loss)| (rate.log10(), *loss)).collect();
@@ -24,7 +24,7 @@ pub fn run(mut training: Training, picture: &Path, json: bool) -> Result<(), Fai
             say!("{} learning rates from {first:.1e} to {last:.1e}", found.rates.len());
         }
     }
-    if !picture.as_os_str().is_empty() {
+    if let Some(picture) = picture {
         let plot =
             plot::curves(&[("smoothed loss", &points)], "loss").x_label(label).title("Learning-rate finder");
         plot.save(picture)

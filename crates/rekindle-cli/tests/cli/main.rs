@@ -3,11 +3,13 @@
 mod combinations;
 mod datasets;
 mod faults;
+mod other_data;
 mod own_data;
 mod pages;
 mod resume;
 mod runs;
 mod train;
+mod trials;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

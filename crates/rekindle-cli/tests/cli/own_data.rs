@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 impl Folder {
     /// Writes a file into the folder.
-    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub fn put(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.0.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -23,7 +23,7 @@ impl Folder {
 }
 
 /// A data set of the repository.
-fn real(name: &str) -> String {
+pub fn real(name: &str) -> String {
     let path = format!("{}/../../data/{name}.csv", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
 }
@@ -326,6 +326,13 @@ fn a_folder_of_images_is_learned_and_new_images_are_asked_about() {
     );
     let judged = succeeds(&folder.rekindle(&["evaluate", "run", "--json"]));
     assert_eq!(judged.trim(), folder.read("run/report.json").trim());
+    for (set, message) in [
+        ("data.channels=2", "2 channels; 1 is grey, 3 is colour"),
+        ("data.size=[0, 12]", "a size of 0 x 12; rows and columns go from 1 to 4096"),
+        ("data.size=[100000000000, 100000000000]", "rows and columns go from 1 to 4096"),
+    ] {
+        fails_with(&folder.rekindle(&["train", "photos.toml", "--set", set]), 1, message);
+    }
     folder.put("photos/dark/broken.png", b"\x89PNG\r\n\x1a\n and no more");
     fails_with(&folder.rekindle(&["train", "photos.toml"]), 1, "photos/dark/broken.png: a damaged image");
     fails_with(

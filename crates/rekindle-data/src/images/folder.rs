@@ -180,9 +180,6 @@ impl Seen {
         let refuse =
             |problem: String, remedy| Err(Error::Missing { message: format!("{problem}; {remedy}") });
         let channels = channels.unwrap_or(if self.grey { 1 } else { 3 });
-        if channels != 1 && channels != 3 {
-            return refuse(format!("{channels} channels"), "1 is grey, 3 is colour");
-        }
         let mut sizes = self.sizes.keys();
         let size = match (size, sizes.next(), sizes.next()) {
             (Some(size), ..) | (None, Some(&size), None) => size,
@@ -192,14 +189,7 @@ impl Seen {
             }
             (None, None, _) => return refuse("no images".into(), "put some there"),
         };
-        let most = 1 << 12;
-        if size.iter().any(|&n| n == 0 || n > most) {
-            return refuse(
-                format!("a size of {} x {}", size[0], size[1]),
-                "rows and columns go from 1 to 4096",
-            );
-        }
-        Ok(ImageSpec { channels, size })
+        ImageSpec::new(channels, size)
     }
 }
 

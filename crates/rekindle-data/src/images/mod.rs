@@ -17,12 +17,13 @@ mod folder;
 pub use decode::decode_image;
 pub use folder::{ImageFolder, Seen};
 
+use crate::error::{Error, Result};
 use rekindle_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What every image of a set is turned into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Unchecked")]
 pub struct ImageSpec {
     /// 1: grey, 3: red, green and blue.
     pub channels: usize,
@@ -30,7 +31,47 @@ pub struct ImageSpec {
     pub size: [usize; 2],
 }
 
+/// A specification as it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    channels: usize,
+    size: [usize; 2],
+}
+
+impl TryFrom<Unchecked> for ImageSpec {
+    type Error = Error;
+
+    fn try_from(Unchecked { channels, size }: Unchecked) -> Result<Self> {
+        ImageSpec::new(channels, size)
+    }
+}
+
 impl ImageSpec {
+    /// Images of so many channels, rows and columns.
+    ///
+    /// # Errors
+    /// If there are not one or three channels, or not 1 to 4096 rows and columns.
+    ///
+    /// ```
+    /// use rekindle_data::images::ImageSpec;
+    /// assert!(ImageSpec::new(2, [28, 28]).is_err() && ImageSpec::new(3, [28, 28]).is_ok());
+    /// ```
+    pub fn new(channels: usize, size: [usize; 2]) -> Result<Self> {
+        const MOST: usize = 1 << 12;
+        let refuse = |message: String| Err(Error::Missing { message });
+        if channels != 1 && channels != 3 {
+            return refuse(format!("{channels} channels; 1 is grey, 3 is colour"));
+        }
+        if size.iter().any(|side| !(1..=MOST).contains(side)) {
+            return refuse(format!(
+                "a size of {} x {}; rows and columns go from 1 to {MOST}",
+                size[0], size[1]
+            ));
+        }
+        Ok(ImageSpec { channels, size })
+    }
+
     /// The bytes of an image.
     pub fn len(&self) -> usize {
         self.channels * self.size[0] * self.size[1]

@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub present: usize,
     pub missing: usize,
     pub numbers: usize,
+    /// A number is written as codes are, with a zero before it: `01067`.
+    codes: bool,
     /// All numbers are whole.
     pub whole: bool,
     smallest: f64,
@@ -85,6 +87,7 @@ impl Facts {
             present: 0,
             missing: 0,
             numbers: 0,
+            codes: false,
             whole: true,
             smallest: f64::INFINITY,
             largest: f64::NEG_INFINITY,
@@ -145,6 +148,7 @@ impl Facts {
         match parse_number(cell) {
             Ok(number) => {
                 self.numbers += 1;
+                self.codes |= matches!(cell.trim().as_bytes(), [b'0', b'0'..=b'9', ..]);
                 self.whole &= number.fract() == 0.0;
                 self.smallest = self.smallest.min(number);
                 self.largest = self.largest.max(number);
@@ -209,7 +213,10 @@ impl Facts {
                 Kind::Ignored,
                 format!("numbers that name the rows, from {} to {}", self.smallest, self.largest),
             ),
-            () if 2 * (self.numbers + self.meant_as_numbers) > self.present => (Kind::Numeric, self.range()),
+            // Postcodes and the like: 01067 is no amount.
+            () if 2 * (self.numbers + self.meant_as_numbers) > self.present && !self.codes => {
+                (Kind::Numeric, self.range())
+            }
             () if all(self.dates) => (Kind::Date, self.dates()),
             () if more => {
                 let most = self.texts.counts.len();

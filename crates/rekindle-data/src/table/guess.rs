@@ -20,7 +20,7 @@ impl Schema {
     /// | none, or all the same | ignored |
     /// | words for true and false | boolean |
     /// | whole numbers, all different, that count the rows (10 or more) or whose column is named `id`, `index` or `.._id` | ignored |
-    /// | mostly numbers, also in forms that encoding will refuse (`1,5`, `inf`) | numeric |
+    /// | mostly numbers, also in forms that encoding will refuse (`1,5`, `inf`) | numeric; with zeros before them (`01067`) they are codes, and so texts |
     /// | ISO dates | date |
     /// | texts, all different in 10 or more rows; more than 50 that are most rows' own; more than 1000 | ignored |
     /// | other texts | categorical |

@@ -239,7 +239,7 @@ impl<'a> Learner<'a> {
             (TargetKind::Classes, _) => {
                 let learned = sorted_names(self.names.iter().map(String::as_str));
                 if let [only] = &learned[..] {
-                    let what = format!("all {} are {}", counted(self.rows, "row"), shown(only));
+                    let what = format!("all {} are {}", counted(self.rows, "training row"), shown(only));
                     return self.complain_of_target(what, "a classifier needs at least two classes");
                 }
                 if let Some(absent) = names.iter().find(|&name| !self.names.contains(name)) {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::history::EpochRow;
 use rekindle_nn::Parameters;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Adds a line to a CSV file after each epoch, under a line of names if the file is new.
@@ -39,6 +39,10 @@ impl Observer for CsvLog {
         }
         append(&self.path, &lines)
     }
+
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        sync(&self.path)
+    }
 }
 
 /// Adds an object to a file of JSON lines after each epoch.
@@ -63,12 +67,26 @@ impl Observer for JsonLog {
     fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
         append(&self.path, &(row.json() + "\n"))
     }
+
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        sync(&self.path)
+    }
 }
 
 fn append(path: &Path, text: &str) -> Result<Flow, Error> {
     let file = OpenOptions::new().create(true).append(true).open(path);
-    match file.and_then(|mut file| file.write_all(text.as_bytes())) {
-        Ok(()) => Ok(Flow::Continue),
-        Err(e) => Err(Error::Run { path: path.into(), reason: format!("cannot write: {e}") }),
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map(|()| Flow::Continue).map_err(|e| unwritten(path, e))
+}
+
+fn sync(path: &Path) -> Result<(), Error> {
+    match OpenOptions::new().append(true).open(path) {
+        Ok(file) => file.sync_data().map_err(|e| unwritten(path, e)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()), // No epoch was written yet.
+        Err(e) => Err(unwritten(path, e)),
     }
+}
+
+fn unwritten(path: &Path, e: io::Error) -> Error {
+    Error::Run { path: path.into(), reason: format!("cannot write: {e}") }
 }

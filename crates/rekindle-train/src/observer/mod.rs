@@ -81,6 +81,14 @@ pub trait Observer {
         Ok(Flow::Continue)
     }
 
+    /// A checkpoint is about to be written, from which training may go on: what was written of the epochs before it must be on the disk.
+    ///
+    /// # Errors
+    /// If it is not; then the checkpoint is not written, and training ends.
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Training has ended, well or not.
     ///
     /// # Errors

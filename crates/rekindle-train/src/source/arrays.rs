@@ -224,6 +224,11 @@ impl Reads for ArraysSource {
         Ok(())
     }
 
+    fn test_on(&mut self, path: &Path) -> Result<(), String> {
+        (self.test_arrays, self.split) = (None, self.split.all_test());
+        self.locate(path)
+    }
+
     fn about(&self) -> String {
         format!("the arrays in {}", self.arrays.display())
     }

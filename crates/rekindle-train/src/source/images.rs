@@ -45,9 +45,13 @@ pub struct ImagesSource {
 }
 
 impl ImagesSource {
-    fn spec(&self, seen: &Seen) -> Result<ImageSpec, Error> {
-        let named = |e: rekindle_data::Error| Error::Recipe(format!("{}: {e}", self.images.display()));
-        seen.spec(self.channels, self.size).map_err(named)
+    /// What is declared, and for the rest what all images are, which are looked at only then.
+    fn spec(&self, seen: impl FnOnce() -> Result<Seen, Error>) -> Result<ImageSpec, Error> {
+        let spec = match (self.channels, self.size) {
+            (Some(channels), Some(size)) => ImageSpec::new(channels, size),
+            _ => seen()?.spec(self.channels, self.size),
+        };
+        spec.map_err(|e| Error::Recipe(format!("{}: {e}", self.images.display())))
     }
 
     /// What images are turned into: as a model knows it, or as the first folder says.
@@ -55,10 +59,7 @@ impl ImagesSource {
         if let Some(Signature { input: Input::Images(input), .. }) = signature {
             return Ok(input.clone());
         }
-        let spec = match (self.channels, self.size) {
-            (Some(channels), Some(size)) => ImageSpec { channels, size },
-            _ => self.spec(&folder.seen()?)?,
-        };
+        let spec = self.spec(|| Ok(folder.seen()?))?;
         for (key, values) in [("mean", &self.mean), ("std", &self.std)] {
             if !values.is_empty() && values.len() != spec.channels {
                 let (given, channels) = (values.len(), spec.channels);
@@ -128,6 +129,11 @@ impl Reads for ImagesSource {
         Ok(())
     }
 
+    fn test_on(&mut self, path: &Path) -> Result<(), String> {
+        (self.test_images, self.split) = (None, self.split.all_test());
+        self.locate(path)
+    }
+
     fn about(&self) -> String {
         format!("the images in {}", self.images.display())
     }
@@ -170,7 +176,7 @@ pub(super) fn sketch(path: &Path) -> Result<Sketch, Error> {
         }
     };
     let source = ImagesSource { images, test_images, size, ..ImagesSource::default() };
-    let spec = source.spec(&seen)?;
+    let spec = source.spec(|| Ok(seen))?;
     let source = ImagesSource { size: Some(spec.size), channels: Some(spec.channels), ..source };
     let about = source.page(&folder);
     let outputs = folder.classes().len();

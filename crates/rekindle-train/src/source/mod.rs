@@ -50,6 +50,11 @@ pub(crate) trait Reads {
     /// Takes the data from another file or folder.
     fn locate(&mut self, path: &Path) -> Result<(), String>;
 
+    /// Takes all samples of another file or folder to test with, and none to train on. Image sets come with test images.
+    fn test_on(&mut self, path: &Path) -> Result<(), String> {
+        self.locate(path)
+    }
+
     /// What it is, in a line.
     fn about(&self) -> String;
 }
@@ -59,8 +64,6 @@ pub(crate) struct Loading<'a> {
     /// The seed of the recipe.
     pub seed: i64,
     pub objective: &'a Objective,
-    /// Where image files are, if it is not where the source says.
-    pub folder: Option<&'a Path>,
     /// The folder of the recipe's file, where files are looked for, too.
     pub beside: Option<&'a Path>,
     /// What a trained model knows about the data. It is not learned again.
@@ -153,6 +156,26 @@ impl Source {
         self.reads_mut().locate(path)
     }
 
+    /// The same, from another file or folder if there is one.
+    pub(crate) fn elsewhere(&self, path: Option<&Path>) -> Source {
+        let mut source = self.clone();
+        if let Some(path) = path {
+            // Data that is made is the same everywhere.
+            _ = source.locate(path);
+        }
+        source
+    }
+
+    /// All samples of another file or folder, to test with.
+    ///
+    /// # Errors
+    /// If the data is made, so that there is nothing to read.
+    pub(crate) fn tested_on(&self, path: &Path) -> Result<Source, String> {
+        let mut source = self.clone();
+        source.reads_mut().test_on(path)?;
+        Ok(source)
+    }
+
     /// What it is, in a line.
     pub fn about(&self) -> String {
         self.reads().about()
@@ -167,8 +190,8 @@ impl Source {
     }
 }
 
-/// Loads or makes the data of a recipe. Image files are looked for in `folder`, else in that of the recipe, as
-/// [`rekindle_data::Root`] says.
+/// Loads or makes the data of a recipe, from another file or folder than the recipe says if there is one. (Data that is made is
+/// the same everywhere.) Built-in images are looked for as [`rekindle_data::Root`] says.
 ///
 /// ```
 /// use rekindle_train::{CIRCLES, Recipe, load};
@@ -180,21 +203,21 @@ impl Source {
 ///
 /// # Errors
 /// If files are missing or damaged, or a class does not exist or has no samples.
-pub fn load(recipe: &Recipe, folder: Option<&Path>) -> Result<Data, Error> {
-    load_for(recipe, folder, None)
+pub fn load(recipe: &Recipe, elsewhere: Option<&Path>) -> Result<Data, Error> {
+    load_for(recipe, &recipe.data.elsewhere(elsewhere), None)
 }
 
 /// [`load`] for a trained model, which has learned already what is learned from training data before a net is.
 pub(crate) fn load_for(
     recipe: &Recipe,
-    folder: Option<&Path>,
+    source: &Source,
     signature: Option<&Signature>,
 ) -> Result<Data, Error> {
     let objective = &Objective::build(&recipe.loss).map_err(Error::Recipe)?;
     recipe.data.check(objective).map_err(Error::Recipe)?;
     let beside = recipe.file.as_deref().and_then(Path::parent);
-    let how = Loading { seed: recipe.seed, objective, folder, beside, signature };
-    let mut data = recipe.data.load(&how)?;
+    let how = Loading { seed: recipe.seed, objective, beside, signature };
+    let mut data = source.load(&how)?;
     data.remark_on_balance();
     Ok(data)
 }

@@ -298,7 +298,7 @@ fn in_two(source: &SetSource, (x, y): Drawn, order: Order) -> Result<(Drawn, Dra
 }
 
 fn image_data(set: ImageSet, choice: &SetSource, how: &Loading) -> Result<Data, Error> {
-    let root = Root::from(how.folder.or(choice.folder.as_deref()));
+    let root = Root::from(choice.folder.as_deref());
     let folder = root.folder().map(Path::to_path_buf);
     let source = set.open(root);
     let part =

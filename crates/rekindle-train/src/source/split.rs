@@ -56,6 +56,11 @@ impl SplitSizes {
         Ok(())
     }
 
+    /// All samples test.
+    pub(super) fn all_test(&self) -> SplitSizes {
+        SplitSizes { validation: 0.0, test: 1.0, ..self.clone() }
+    }
+
     /// The same where another file tests.
     pub(super) fn without_test(&self, other: bool) -> SplitSizes {
         SplitSizes { test: if other { 0.0 } else { self.test }, ..self.clone() }
@@ -73,6 +78,9 @@ impl SplitSizes {
 
     /// Splits `n` samples, whose classes are these, if classes are learned.
     pub(super) fn split(&self, n: usize, classes: Option<&[i64]>) -> Result<Parts, Error> {
+        if self.test == 1.0 {
+            return Ok(Parts { train: Vec::new(), validation: Vec::new(), test: (0..n).collect() });
+        }
         let classes = classes.filter(|_| self.stratify);
         let (rest, test) = self.in_two(n, self.test, classes)?;
         let of_rest: Option<Vec<i64>> = classes.map(|classes| rest.iter().map(|&s| classes[s]).collect());

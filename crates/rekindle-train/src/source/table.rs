@@ -223,6 +223,11 @@ impl Reads for TableSource {
         Ok(())
     }
 
+    fn test_on(&mut self, path: &Path) -> Result<(), String> {
+        (self.test_table, self.split) = (None, self.split.all_test());
+        self.locate(path)
+    }
+
     fn about(&self) -> String {
         format!("the table {}", self.table.display())
     }

@@ -2,6 +2,7 @@
 
 use super::{Parts, Trainer};
 use crate::error::{Error, guarded};
+use crate::fit;
 use crate::history::{EpochRow, Figures};
 use crate::observer::Observer;
 use crate::part::Part;
@@ -13,9 +14,9 @@ use rekindle_tensor::{Tensor, enable_grad};
 const FEW: usize = 8;
 
 impl<N: Module> Trainer<N> {
-    /// Holds data, net, loss and observers against each other, on a few samples.
-    pub(super) fn check(&self, parts: Parts, observers: &mut [&mut dyn Observer]) -> Result<(), Error> {
-        let named = [("training", Some(parts.train)), ("validation", parts.validation)];
+    /// Holds data, net, loss, metrics and observers against each other: the net on a few samples, all targets.
+    pub(super) fn check(&mut self, parts: Parts, observers: &mut [&mut dyn Observer]) -> Result<(), Error> {
+        let named = [("training", Some(parts.train)), ("validation", parts.validation), ("test", parts.test)];
         for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
             let (n, targets) = (part.len(), part.y.shape().first().copied().unwrap_or(0));
             if n == 0 || n != targets {
@@ -28,9 +29,16 @@ impl<N: Module> Trainer<N> {
                 self.objective.loss.forward(&outputs, &few.y);
                 Ok(outputs)
             });
-            let outputs = outputs.map_err(|e| e.at(format_args!("the {name} data")))?;
+            let named = |e: Error| e.at(format_args!("the {name} data"));
+            let outputs = outputs.map_err(named)?;
             self.last_operation(&outputs)?;
             self.outputs_for_classes(&outputs, part)?;
+            if outputs.dim() > 0 {
+                fit::targets(&self.objective, &outputs.detach(), part)
+                    .map_err(|e| named(Error::Recipe(e)))?;
+            }
+            guarded(|| Ok(self.measure(parts, &outputs.detach(), &few)))
+                .map_err(|e| e.at(format_args!("the metrics on the {name} data")))?;
         }
         let row = self.row_to_come(parts);
         observers.iter_mut().try_for_each(|observer| observer.begin(&row))

@@ -58,7 +58,11 @@ impl<N: Module> Trainer<N> {
         };
         let (weights, state) = (copy(self.net.state_dict()), copy(self.optimizer.state_dict()));
         let (generator, steps) = (with_default(|g| g.clone()), self.steps);
+        // Every step has its own rate and is an update.
+        let (scheduler, accumulate) =
+            (self.scheduler.take(), std::mem::replace(&mut self.options.accumulate, 1));
         let found = guarded(|| self.sweep(train));
+        (self.scheduler, self.options.accumulate) = (scheduler, accumulate);
         with_default(|g| *g = generator);
         self.steps = steps;
         self.net.zero_grad();

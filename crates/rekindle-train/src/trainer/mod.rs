@@ -82,6 +82,8 @@ pub struct Trainer<N> {
     steps: usize,
     checkpoints: Option<Checkpoints>,
     resume: Option<Checkpoint>,
+    /// Of the training data, while checkpoints are written; see [`Part::fingerprint`].
+    fingerprint: Option<[u8; 16]>,
 }
 
 /// A forward pass whose output is finite, or the name of what is not.
@@ -95,6 +97,8 @@ struct Options {
     clip_grad_norm: Option<f64>,
     accumulate: usize,
     max_time: Option<Duration>,
+    /// Whether a checkpoint is gone on with for another number of epochs than before.
+    other_length: bool,
     class_names: Vec<String>,
     trial: Trial,
     /// Those of standardised targets.
@@ -135,13 +139,14 @@ impl<N: Module> Trainer<N> {
             clip_grad_norm: None,
             accumulate: 1,
             max_time: None,
+            other_length: false,
             class_names: Vec::new(),
             trial: Trial::No,
             units: None,
         };
         let watch = Watch::new(&net);
         let (scheduler, observers, metrics) = (None, Vec::new(), Vec::new());
-        let (steps, checkpoints, resume) = (0, None, None);
+        let (steps, checkpoints, resume, fingerprint) = (0, None, None, None);
         Trainer {
             net,
             objective,
@@ -155,6 +160,7 @@ impl<N: Module> Trainer<N> {
             steps,
             checkpoints,
             resume,
+            fingerprint,
         }
     }
 
@@ -264,6 +270,12 @@ impl<N: Module> Trainer<N> {
         self
     }
 
+    /// Says that the checkpoint to go on from is of another number of epochs, which schedules may follow.
+    pub(crate) fn other_length(mut self) -> Self {
+        self.options.other_length = true;
+        self
+    }
+
     /// Measures one more figure after each epoch, on the validation data, or on the test data where there is none. Its name in
     /// rows and logs is `val_` (or `test_`) and its own.
     ///
@@ -350,8 +362,12 @@ impl<N: Module> Trainer<N> {
             all.push(other);
         }
         let checked = self.check(parts, &mut all);
+        if self.checkpoints.is_some() {
+            self.fingerprint = guarded(|| Ok(parts.train.fingerprint())).ok();
+        }
         let result = checked.and_then(|()| match self.resume.take() {
-            Some(checkpoint) => self.restore(&checkpoint, &mut all),
+            Some(checkpoint) => guarded(|| checkpoint.must_be_of(parts.train))
+                .and_then(|()| self.restore(&checkpoint, &mut all)),
             None => Ok(Place::new()),
         });
         let begun = result.is_ok();

@@ -150,7 +150,12 @@ impl<N: Module> Trainer<N> {
         for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
             for start in (0..part.len()).step_by(PIECE) {
                 let x = part.inputs(start, PIECE.min(part.len() - start));
-                finite(|| format!("the {name} data"), &x).map_err(|tensor| self.stop(1, 1, tensor))?;
+                let which = || {
+                    let bad = (0..x.size(0)).find(|&i| !is_finite(&x.narrow(0, i, 1))).unwrap_or(0) + start;
+                    let place = part.place(bad).map_or(String::new(), |place| format!(", {place}"));
+                    format!("sample {} of the {name} data{place}", bad + 1)
+                };
+                finite(which, &x).map_err(|tensor| self.stop(1, 1, tensor))?;
             }
             finite(|| format!("the {name} targets"), &part.y).map_err(|tensor| self.stop(1, 1, tensor))?;
         }
@@ -212,7 +217,11 @@ impl<N: Module> Trainer<N> {
         self.watch.gradients()?;
         if update {
             if let Some(norm) = self.options.clip_grad_norm {
-                clip_grad_norm_(&self.net.parameters(), norm);
+                let before = clip_grad_norm_(&self.net.parameters(), norm);
+                if !before.is_finite() {
+                    // It would clip every gradient to nothing.
+                    return Err("the norm of the gradients".into());
+                }
             }
             self.optimizer.step();
             self.optimizer.zero_grad();

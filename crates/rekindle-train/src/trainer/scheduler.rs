@@ -6,6 +6,7 @@ use crate::observer::Monitor;
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::optim::lr_scheduler::{LRScheduler, ReduceLROnPlateau};
 use rekindle_nn::{StateDict, StateDictError};
+use rekindle_tensor::Tensor;
 
 /// A schedule of the learning rate, and when it steps.
 pub(crate) enum Scheduler {
@@ -37,6 +38,23 @@ impl Scheduler {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Takes the steps that were taken again, from the rates that it began with, because its length may follow that of the run, and
+    /// most rates are computed from the one before.
+    pub(super) fn catch_up(
+        &mut self,
+        first: &[f64],
+        optimizer: &mut dyn Optimizer,
+    ) -> Result<(), StateDictError> {
+        let (Scheduler::Epoch(scheduler) | Scheduler::Step(scheduler)) = self else { return Ok(()) };
+        let mut state = scheduler.state_dict();
+        let steps = state.get("last_epoch").map_or(0, |t| t.item::<i64>());
+        state.insert("last_epoch", Tensor::full([], 0i64));
+        scheduler.load_state_dict(&state)?;
+        optimizer.param_groups_mut().iter_mut().zip(first).for_each(|(group, &lr)| group.lr = lr);
+        (0..steps).for_each(|_| scheduler.step(optimizer));
         Ok(())
     }
 

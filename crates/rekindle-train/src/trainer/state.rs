@@ -6,10 +6,27 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::history::Sums;
 use crate::observer::Flow;
+use crate::part::Part;
 use rekindle_nn::{Module, StateDict, StateDictError};
 use rekindle_tensor::random::with_default;
 use rekindle_tensor::{DType, Tensor};
 use std::time::Duration;
+
+/// What [`Part::fingerprint`](crate::Part) of the training data is called.
+const FINGERPRINT: &str = "data.fingerprint";
+
+impl Checkpoint {
+    /// That it is of a training on this data, as far as can be told.
+    pub(crate) fn must_be_of(&self, train: &Part) -> Result<(), Error> {
+        let known = self.state().get(FINGERPRINT).filter(|t| t.dtype() == DType::I64).map(bytes);
+        if known.is_none_or(|known| known == train.fingerprint()) {
+            return Ok(());
+        }
+        Err(Error::Recipe(
+            "the training data is not that of the checkpoint; bring the files back as they were, or train anew".into(),
+        ))
+    }
+}
 
 impl<N: Module> Trainer<N> {
     /// The names: `model.0.weight`, `optimizer.state.0.exp_avg`, `scheduler.last_epoch`, `gradient.0.weight` (only between two
@@ -40,6 +57,9 @@ impl<N: Module> Trainer<N> {
         all.insert("place.loss", Tensor::full_of([], sums.loss, DType::F64));
         // The only entry that differs between two runs of the same recipe.
         all.insert("place.seconds", Tensor::full_of([], place.elapsed().as_secs_f64(), DType::F64));
+        if let Some(fingerprint) = &self.fingerprint {
+            all.insert(FINGERPRINT, words(fingerprint));
+        }
         all.insert("generator.now", words(&with_default(|g| g.get_state())));
         all.insert("generator.dawn", words(if place.batch > 0 { &place.dawn } else { &[] }));
         Checkpoint::new(all)
@@ -52,9 +72,14 @@ impl<N: Module> Trainer<N> {
             Error::Recipe(format!("the checkpoint's {what} does not fit: {e}"))
         };
         self.net.load_state_dict(&all.under("model")).map_err(|e| wrong("model", e))?;
+        let first: Vec<f64> = self.optimizer.param_groups().iter().map(|group| group.lr).collect();
         self.optimizer.load_state_dict(&all.under("optimizer")).map_err(|e| wrong("optimizer", e))?;
         if let Some(scheduler) = &mut self.scheduler {
-            scheduler.load_state_dict(&all.under("scheduler")).map_err(|e| wrong("scheduler", e))?;
+            let state = all.under("scheduler");
+            scheduler.load_state_dict(&state).map_err(|e| wrong("scheduler", e))?;
+            if self.options.other_length {
+                scheduler.catch_up(&first, &mut *self.optimizer).map_err(|e| wrong("scheduler", e))?;
+            }
         }
         for (name, parameter) in self.net.named_parameters() {
             parameter.set_grad(all.get(&format!("gradient.{name}")).cloned());
@@ -107,6 +132,7 @@ impl<N: Module> Trainer<N> {
         if self.checkpoints.is_none() {
             return Ok(());
         }
+        observers.iter_mut().try_for_each(|observer| observer.checkpoint())?;
         let state = self.state(place, observers);
         self.checkpoints.as_mut().map_or(Ok(()), |checkpoints| checkpoints.write(&state))
     }

@@ -2,12 +2,13 @@
 
 use rekindle_data::synthetic::{make_blobs, make_moons};
 use rekindle_data::{DataLoader, TensorDataset};
-use rekindle_nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, Loss, MSELoss};
-use rekindle_nn::optim::lr_scheduler::StepLR;
+use rekindle_nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, Loss, MSELoss};
+use rekindle_nn::optim::lr_scheduler::{OneCycleLR, StepLR};
 use rekindle_nn::optim::{Adam, Optimizer, SGD, clip_grad_norm_};
 use rekindle_nn::{Dropout, Linear, Module, Parameters, ReLU, Sequential, Sigmoid, Softmax, sequential};
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
 use rekindle_tensor::{Tensor, no_grad, tensor};
+use rekindle_train::metrics::MeanSquaredError;
 use rekindle_train::{EarlyStopping, EpochRow, Error, Flow, Observer, Part, Step, Trainer};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -192,8 +193,11 @@ fn what_does_not_fit_is_said_before_anything_is_trained() {
     assert!(e.starts_with("the training data: "), "{e}");
     let e = with(Part::new(Tensor::zeros([4, 2]), Tensor::zeros([3, 1])));
     assert_eq!(e, "the training data: 4 samples with 3 targets");
+    let classes = |y: Tensor| refused(sequential![Linear::new(2, 3)], CrossEntropyLoss::new(), y);
+    let e = classes(tensor([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 7]));
+    assert!(e.starts_with("the training data: cross_entropy: Target 7 is out of bounds. (row 11"), "{e}");
     let e = with(Part::new(tensor([[f32::NAN, 0.0]]), Tensor::zeros([1, 1])));
-    assert!(e.starts_with("epoch 1, step 1: the train data is not finite"), "{e}");
+    assert!(e.starts_with("epoch 1, step 1: sample 1 of the train data is not finite"), "{e}");
 }
 
 trait CloneForTest {
@@ -236,7 +240,7 @@ fn predictions_are_classes_and_probabilities_or_numbers() {
 
 /// What a trainer says of a net, a loss and targets before it trains.
 fn refused(net: Sequential, loss: impl Loss + 'static, y: Tensor) -> String {
-    let part = Part::new(Tensor::ones([6, 2]), y);
+    let part = Part::new(Tensor::ones([y.size(0), 2]), y);
     let before = weights(&net);
     let optimizer = SGD::new(net.parameters(), 0.1);
     let mut trainer = Trainer::new(net, loss, optimizer).epochs(1);
@@ -324,4 +328,43 @@ fn the_learning_rate_finder_leaves_everything_as_it_was() {
     manual_seed(7);
     assert_eq!(plain.fit(&moons(0), None).unwrap()[0].train.loss, rows[0].train.loss, "the draws, too");
     assert_eq!(rows[0].lr, 0.25);
+}
+
+#[test]
+fn gradients_whose_norm_is_no_number_are_not_clipped_to_nothing() {
+    manual_seed(0);
+    let net = sequential![Linear::new(1, 1)];
+    let before = weights(&net);
+    let optimizer = SGD::new(net.parameters(), 0.1);
+    let mut trainer = Trainer::new(net, L1Loss::new(), optimizer).epochs(1).clip_grad_norm(1.0);
+    let part = Part::new(tensor([[1e25], [1e25]]), tensor([[0.0], [0.0]]));
+    let e = trainer.fit(&part, None).unwrap_err().to_string();
+    assert!(e.starts_with("epoch 1, step 1: the norm of the gradients is not finite"), "{e}");
+    assert_eq!(weights(&trainer.net), before);
+}
+
+#[test]
+fn metrics_that_cannot_be_measured_are_found_before_anything_is_trained() {
+    manual_seed(0);
+    let net = sequential![Linear::new(2, 3)];
+    let optimizer = SGD::new(net.parameters(), 0.1);
+    let part = Part::new(Tensor::ones([6, 2]), tensor([0, 1, 2, 0, 1, 2]));
+    let mut trainer = Trainer::new(net, CrossEntropyLoss::new(), optimizer).metric(MeanSquaredError::new());
+    let e = trainer.fit(&part, Some(&part)).unwrap_err().to_string();
+    assert!(e.starts_with("the metrics on the training data: "), "{e}");
+}
+
+#[test]
+fn the_learning_rate_finder_steps_no_schedule() {
+    let ours = net();
+    let mut optimizer = SGD::new(ours.parameters(), 0.25);
+    let schedule = OneCycleLR::new(&mut optimizer, 1.0, 5);
+    let mut trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer)
+        .batch_size(20)
+        .epochs(1)
+        .accumulate(2)
+        .scheduler_per_step(schedule);
+    let rates = trainer.find_lr(&moons(0)).unwrap().rates;
+    assert!(rates.len() > 5, "more steps than the cycle has");
+    assert_eq!(trainer.fit(&moons(0), None).unwrap()[0].step, 4, "updates of 8 batches");
 }

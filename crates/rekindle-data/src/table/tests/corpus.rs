@@ -51,7 +51,7 @@ const LEARNING: [(&str, &str); 18] = [
     ("a,label\n1,2\n", "t.csv: there is no column `y`; there are a, label"),
     ("a,y\n1,\n2,\n", "t.csv: column `y`: every label is missing; fill the column in"),
     ("a,y\n1,p\n2,\n3,q\n", "t.csv: line 3, column `y`: the label is missing; fill it in, or choose `drop` for missing cells"),
-    ("a,y\n1,p\n2,p\n", "t.csv: column `y`: all 2 rows are `p`; a classifier needs at least two classes"),
+    ("a,y\n1,p\n2,p\n", "t.csv: column `y`: all 2 training rows are `p`; a classifier needs at least two classes"),
     ("a,y\n1,p\n", "t.csv: no columns to learn from; declare a kind for at least one column that is ignored"),
     ("y,a\np,1\nq,1\n", "t.csv: no columns to learn from; declare a kind for at least one column that is ignored"),
     ("y\np\nq\n", "t.csv: no columns to learn from; declare a kind for at least one column that is ignored"),
