@@ -5,6 +5,7 @@ mod datasets;
 mod faults;
 mod own_data;
 mod pages;
+mod predict;
 mod resume;
 mod runs;
 mod train;

@@ -6,14 +6,14 @@ use std::process::{Command, Output, Stdio};
 
 impl Folder {
     /// Writes a file into the folder.
-    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub fn put(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.0.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// `init`, `check` and `train` of a file in the folder; the last line of the training.
-    fn learn(&self, file: &str, label: &str, args: &[&str]) -> String {
+    pub fn learn(&self, file: &str, label: &str, args: &[&str]) -> String {
         let recipe = succeeds(&self.rekindle(&["init", file, "--label", label]));
         self.put("recipe.toml", recipe);
         succeeds(&self.rekindle(&["check", "recipe.toml"]));
@@ -476,7 +476,7 @@ fn categories_can_be_embedded_and_a_small_memory_changes_nothing() {
 
 /// The most memory that the program held at once, in bytes, and its output.
 #[cfg(target_os = "linux")]
-fn peak(folder: &Folder, args: &[&str]) -> (u64, std::process::Output) {
+pub fn peak(folder: &Folder, args: &[&str]) -> (u64, std::process::Output) {
     use std::process::{Command, Stdio};
     let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
     command.args(args).current_dir(&folder.0).stdout(Stdio::piped()).stderr(Stdio::piped());
