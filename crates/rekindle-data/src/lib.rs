@@ -31,7 +31,7 @@ pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};
 pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, cache_folder, fashion_mnist, mnist};
-pub use npy::{NpyArray, read_npy};
+pub use npy::{NpyArray, npy_len, read_npy};
 pub use npz::Npz;
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;

@@ -6,8 +6,8 @@ use rekindle_data::cache_folder;
 use rekindle_data::table::{CsvOptions, Encoder, Samples, Schema, Table, TableReader};
 use rekindle_tensor::Tensor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 /// An amount of memory, written as `"500 MB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,16 @@ impl Memory {
     }
 }
 
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = UNITS.iter().find(|(_, bytes)| self.0.is_multiple_of(*bytes)).unwrap_or(&UNITS[3]);
+        write!(f, "{} {}", self.0 / unit.1, unit.0)
+    }
+}
+
 impl Serialize for Memory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let unit = UNITS.iter().find(|(_, bytes)| self.0.is_multiple_of(*bytes)).unwrap_or(&UNITS[3]);
-        serializer.serialize_str(&format!("{} {}", self.0 / unit.1, unit.0))
+        serializer.collect_str(self)
     }
 }
 
