@@ -16,6 +16,8 @@ mod npy;
 mod npz;
 #[cfg(feature = "download")]
 mod progress;
+#[cfg(any(feature = "images", feature = "parquet"))]
+mod quiet;
 pub mod sampler;
 mod spill;
 pub mod split;
@@ -35,4 +37,4 @@ pub use npy::{NpyArray, npy_len, read_npy};
 pub use npz::Npz;
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;
-pub use spill::{SpillWriter, SpilledDataset, SpilledRows};
+pub use spill::{SpillWriter, SpilledRows};
