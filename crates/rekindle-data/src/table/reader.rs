@@ -155,7 +155,8 @@ impl TableReader {
         }
         let table = self.read_piece(usize::MAX, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         let table = table.ok_or_else(|| self.no_rows())?;
-        Ok(self.read_piece(1, usize::MAX)?.is_none().then_some(table))
+        let all = table.memory() as u64 <= bytes && self.read_piece(1, usize::MAX)?.is_none();
+        Ok(all.then_some(table))
     }
 
     /// The columns, without rows.
