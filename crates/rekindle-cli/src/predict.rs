@@ -65,7 +65,7 @@ impl Which {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let model = RunDir::open(&args.run)?.model(args.weights.weights())?;
     let format = Format::choose(args.format, args.output.as_deref())?;
-    let mut writer = Writer::new(format, args.output.as_deref());
+    let mut writer = Writer::new(format, args.output.as_deref())?;
     let result = match model.signature.as_ref().map(|signature| &signature.input) {
         Some(Input::Images(_)) => images(args, &model, &mut writer),
         Some(_) if Model::is_arrays(&args.file) => arrays(args, &model, &mut writer),
@@ -77,11 +77,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn rows(args: &Args, model: &Model, writer: &mut Writer) -> Result<(), Failure> {
     let mut reader = open(&args.file, model)?;
+    let mut none = true;
     while let Some(table) = reader.read_rows(PIECE).map_err(Failure::data)? {
         let prediction = model.ask(&model.rows(&table)?)?;
         writer.write(args.keep.then_some(&table), &prediction)?;
+        none = false;
     }
-    Ok(())
+    if none { Err(Failure::data(reader.no_rows())) } else { Ok(()) }
 }
 
 /// A row for each sample of an array.

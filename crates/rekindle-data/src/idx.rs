@@ -50,16 +50,17 @@ impl IdxArray {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let (file, length) = open_regular(path)?;
-        let mut file = BufReader::with_capacity(1 << 16, file);
-        let gzipped = file.fill_buf().map_err(Error::io(path))?.starts_with(&GZIP_MAGIC);
-        if gzipped {
-            let most = length.saturating_mul(MAX_GZIP_RATIO);
-            Source { reader: MultiGzDecoder::new(file), path, offset: 0, most, gzipped }.read_array()
-        } else {
-            Source { reader: file, path, offset: 0, most: length, gzipped }.read_array()
-        }
+        Source::open(path.as_ref())?.read_array()
+    }
+
+    /// How many numbers the array in an IDX file has. Only its header is read, and held against the length of the file.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), as far as the header shows it.
+    pub fn len_in(path: impl AsRef<Path>) -> Result<u64> {
+        let mut source = Source::open(path.as_ref())?;
+        let shape = source.read_header()?;
+        source.declared_bytes(&shape)
     }
 }
 
@@ -71,6 +72,19 @@ struct Source<'a, R> {
     /// No more bytes than this can come.
     most: u64,
     gzipped: bool,
+}
+
+impl<'a> Source<'a, Box<dyn Read>> {
+    fn open(path: &'a Path) -> Result<Self> {
+        let (file, length) = open_regular(path)?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let gzipped = file.fill_buf().map_err(Error::io(path))?.starts_with(&GZIP_MAGIC);
+        let (reader, most): (Box<dyn Read>, _) = match gzipped {
+            true => (Box::new(MultiGzDecoder::new(file)), length.saturating_mul(MAX_GZIP_RATIO)),
+            false => (Box::new(file), length),
+        };
+        Ok(Source { reader, path, offset: 0, most, gzipped })
+    }
 }
 
 impl<R: Read> Source<'_, R> {

@@ -16,6 +16,8 @@ mod npy;
 mod npz;
 #[cfg(feature = "download")]
 mod progress;
+#[cfg(any(feature = "images", feature = "parquet"))]
+mod quiet;
 pub mod sampler;
 mod spill;
 pub mod split;
@@ -31,8 +33,8 @@ pub use idx::IdxArray;
 pub use loader::{Batches, DataLoader};
 pub use md5::{Digest, Md5};
 pub use mnist::{ImageSet, ImageSource, LabelledImages, Root, cache_folder, fashion_mnist, mnist};
-pub use npy::{NpyArray, read_npy};
+pub use npy::{NpyArray, npy_len, read_npy};
 pub use npz::Npz;
 #[cfg(feature = "download")]
 pub use progress::TerminalProgress;
-pub use spill::{SpillWriter, SpilledDataset, SpilledRows};
+pub use spill::{SpillWriter, SpilledRows};

@@ -176,6 +176,16 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<NpyArray> {
     Source { reader: BufReader::new(file), path, offset: 0, length: Length::There(length) }.read_array()
 }
 
+/// How many numbers the array in an NPY file has. Only its header is read, and held against the length of the file.
+///
+/// # Errors
+/// As [`NpyArray::read`], as far as the header shows it.
+pub fn npy_len(path: impl AsRef<Path>) -> Result<u64> {
+    let path = path.as_ref();
+    let (file, length) = open_regular(path)?;
+    Source { reader: BufReader::new(file), path, offset: 0, length: Length::There(length) }.read_len()
+}
+
 /// How many bytes a reader can give.
 #[derive(Clone, Copy)]
 pub(crate) enum Length {
@@ -231,6 +241,12 @@ impl<R: Read> Source<'_, R> {
             data = row_major(&data, &shape, dtype.size);
         }
         Ok(NpyArray { shape, dtype, data })
+    }
+
+    /// How many elements the header declares, if so many can be there.
+    pub(crate) fn read_len(&mut self) -> Result<u64> {
+        let Header { dtype, shape, .. } = self.read_header()?;
+        Ok(self.declared_bytes(&shape, dtype.size)? / dtype.size as u64)
     }
 
     fn read_header(&mut self) -> Result<Header> {

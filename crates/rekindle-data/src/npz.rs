@@ -124,6 +124,28 @@ impl Npz {
     /// # Ok::<(), rekindle_data::Error>(())
     /// ```
     pub fn array(&self, name: &str) -> Result<NpyArray> {
+        let (archive, member, begin) = self.find(name)?;
+        archive.unpack(member, begin, name)
+    }
+
+    /// How many numbers an array has. Only its header is unpacked, and held against the sizes in the directory.
+    ///
+    /// # Errors
+    /// As [`array`](Self::array), as far as the header shows it.
+    ///
+    /// ```
+    /// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/npy");
+    /// let digits = rekindle_data::Npz::open(format!("{folder}/digits.npz"))?;
+    /// assert_eq!(digits.array_len("images")?, 12);
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn array_len(&self, name: &str) -> Result<u64> {
+        let (archive, member, begin) = self.find(name)?;
+        archive.unpack_len(member, begin)
+    }
+
+    /// The file, the entry of an array, and where its bytes begin.
+    fn find(&self, name: &str) -> Result<(Archive<'_>, &Member, u64)> {
         let Some(member) = self.members.iter().find(|member| member.array_name() == Some(name)) else {
             let names: Vec<String> = self.names().into_iter().map(String::from).collect();
             let message = format!("{}: no array `{name}`; {}", self.path.display(), nearest(name, &names));
@@ -132,7 +154,7 @@ impl Npz {
         let (file, length) = open_regular(&self.path)?;
         let mut archive = Archive { file, length, path: &self.path };
         let begin = archive.begin_of_data(member, self.packed_end)?;
-        archive.unpack(member, begin, name)
+        Ok((archive, member, begin))
     }
 }
 
@@ -293,6 +315,18 @@ impl Archive<'_> {
             return Err(complaint(path, member.entry + 16, problem, FETCH_AGAIN));
         }
         Ok(array)
+    }
+
+    /// The number of elements of a member whose bytes begin at `begin`.
+    fn unpack_len(self, member: &Member, begin: u64) -> Result<u64> {
+        let Self { mut file, path, .. } = self;
+        file.seek(SeekFrom::Start(begin)).map_err(Error::io(path))?;
+        let packed = BufReader::new(file).take(member.packed);
+        let (reader, length): (Box<dyn Read>, _) = match member.method {
+            0 => (Box::new(packed), Length::There(member.unpacked)),
+            _ => (Box::new(DeflateDecoder::new(packed)), Length::Unpacked(member.unpacked)),
+        };
+        Source { reader, path, offset: 0, length }.read_len()
     }
 
     /// `count` bytes from `at`, which have to lie in the file.

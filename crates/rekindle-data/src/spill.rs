@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use rekindle_tensor::{Tensor, mistake};
 
-use crate::dataset::Dataset;
-
 /// The bytes of an f32.
 const BYTES: usize = 4;
 
@@ -135,66 +133,6 @@ impl SpilledRows {
     fn tensor(&self, bytes: &[u8], rows: usize) -> Tensor {
         let numbers = bytes.chunks_exact(BYTES).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         Tensor::from_vec(numbers.collect(), [rows, self.width])
-    }
-}
-
-/// Samples whose inputs are on disk and whose targets are in memory. Its batches are those of a
-/// [`TensorDataset`](crate::TensorDataset) of the same rows, byte for byte.
-///
-/// ```
-/// use rekindle_data::{DataLoader, SpillWriter, SpilledDataset};
-/// use rekindle_tensor::tensor;
-///
-/// let mut writer = SpillWriter::create(std::env::temp_dir(), 1)?;
-/// writer.push(&[0.5, 1.5, 2.5])?;
-/// let samples = SpilledDataset::new(writer.finish()?, tensor([0, 1, 0]));
-/// let loader = DataLoader::new(samples).batch_size(2);
-/// let (x, y) = loader.iter().next().unwrap();
-/// assert_eq!((x.to_vec::<f32>(), y.to_vec::<i64>()), (vec![0.5, 1.5], vec![0, 1]));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub struct SpilledDataset {
-    x: SpilledRows,
-    y: Tensor,
-}
-
-impl SpilledDataset {
-    /// The samples `(x[i], y[i])`.
-    ///
-    /// # Panics
-    /// If `x` and `y` do not have the same number of rows. Later: if the file cannot be read, as a mistake that
-    /// [`rekindle_tensor::check`] turns into an error.
-    #[track_caller]
-    pub fn new(x: SpilledRows, y: Tensor) -> Self {
-        if y.shape().first() != Some(&x.len()) {
-            mistake!("spilled_dataset: x has {} rows, but y has the shape {:?}", x.len(), y.shape());
-        }
-        Self { x, y: y.contiguous() }
-    }
-}
-
-/// What was read. A data set has no errors to return.
-fn read(rows: io::Result<Tensor>) -> Tensor {
-    rows.unwrap_or_else(|error| {
-        mistake!(
-            "spilled rows: the temporary file of the features cannot be read: {error}; check its disk and run again"
-        )
-    })
-}
-
-impl Dataset for SpilledDataset {
-    fn len(&self) -> usize {
-        self.x.len()
-    }
-    fn get(&self, index: usize) -> (Tensor, Tensor) {
-        (read(self.x.rows(&[index])).select(0, 0), self.y.select(0, index as isize))
-    }
-    fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
-        let rows = Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
-        (read(self.x.rows(indices)), self.y.index_select(0, &rows))
-    }
-    fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
-        (read(self.x.range(range.clone())), self.y.narrow(0, range.start, range.len()))
     }
 }
 

@@ -310,26 +310,86 @@ enum Step {
 
 /// Asks `may` before each step, so that tests can make any of them fail.
 fn replace(path: &Path, bytes: &[u8], may: impl Fn(Step) -> io::Result<()>) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?;
-    let mut temporary = name.to_os_string();
-    // The number tells apart threads that save to one path at the same time.
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    temporary.push(format!(".{}-{count}.tmp", std::process::id()));
-    let temporary = path.with_file_name(temporary);
-    let write = || {
-        may(Step::Create)?;
-        let mut file = File::create(&temporary)?;
-        may(Step::Write)?;
-        file.write_all(bytes)?;
+    may(Step::Create)?;
+    let mut file = Replacement::create(path)?;
+    may(Step::Write)?;
+    file.write_all(bytes)?;
+    file.finish_if(may)
+}
+
+/// What is to take the place of a file, as [`replace_file`] does it, written piece by piece: it lies beside the file under a temporary
+/// name. If it is dropped before it is finished, it goes, and the file stays as it was.
+///
+/// ```
+/// use rekindle_nn::Replacement;
+/// use std::io::Write;
+/// let path = std::env::temp_dir().join(format!("rekindle-replacement-{}", std::process::id()));
+/// let mut file = Replacement::create(&path)?;
+/// file.write_all(b"piece by ")?;
+/// file.write_all(b"piece")?;
+/// assert!(!path.exists());
+/// file.finish()?;
+/// assert_eq!(std::fs::read(&path)?, b"piece by piece");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Replacement {
+    file: File,
+    path: PathBuf,
+    /// Where it is written, until it has its name.
+    temporary: Option<PathBuf>,
+}
+
+impl Replacement {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// If none can be made in the folder.
+    pub fn create(path: &Path) -> io::Result<Replacement> {
+        let name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?;
+        let mut temporary = name.to_os_string();
+        // The number tells apart threads that save to one path at the same time.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        temporary.push(format!(".{}-{count}.tmp", std::process::id()));
+        let temporary = path.with_file_name(temporary);
+        Ok(Replacement { file: File::create(&temporary)?, path: path.into(), temporary: Some(temporary) })
+    }
+
+    /// Puts it in place of the file.
+    ///
+    /// # Errors
+    /// If it cannot be written to the disk or named; an older file is intact then.
+    pub fn finish(self) -> io::Result<()> {
+        self.finish_if(|_| Ok(()))
+    }
+
+    fn finish_if(mut self, may: impl Fn(Step) -> io::Result<()>) -> io::Result<()> {
         may(Step::Sync)?;
-        file.sync_all()?;
+        self.file.sync_all()?;
         may(Step::Rename)?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| _ = fs::remove_file(&temporary))?;
-    may(Step::SyncDirectory)?;
-    sync_directory(path)
+        if let Some(temporary) = &self.temporary {
+            fs::rename(temporary, &self.path)?;
+        }
+        self.temporary = None;
+        may(Step::SyncDirectory)?;
+        sync_directory(&self.path)
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        self.temporary.iter().for_each(|temporary| _ = fs::remove_file(temporary));
+    }
 }
 
 /// Makes the name of a new file or directory last through a power failure, where directories can be opened.

@@ -36,7 +36,7 @@ mod summary;
 mod text;
 mod visit;
 
-pub use file::{FileError, replace_file, sync_directory};
+pub use file::{FileError, Replacement, replace_file, sync_directory};
 pub use layers::*;
 pub use loss::*;
 pub use module::{IncompatibleKeys, Module, Parameters};

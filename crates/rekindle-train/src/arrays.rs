@@ -2,24 +2,37 @@
 
 use crate::error::Error;
 use crate::part::select;
-use rekindle_data::{IdxArray, Npz, read_npy};
+use crate::source::Memory;
+use rekindle_data::{IdxArray, NpyArray, Npz, npy_len, read_npy};
 use rekindle_tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// The memory of a number: in the file, as it is read, as an input, and in the part that it falls to.
+const NUMBER_BYTES: u64 = 16;
+
 /// An array of a file.
 pub(crate) struct Numbers {
-    /// F32, F64 or I64.
+    /// F32 (bytes, too), F64 or I64.
     pub values: Tensor,
     /// Whether they are bytes, which in images are brightness from 0 to 255.
     pub bytes: bool,
 }
 
 impl Numbers {
-    /// The array of a file: NPY, IDX (gzipped or not), or of an NPZ file the one of this name, else the first of the usual names.
-    pub fn read(path: &Path, name: Option<&str>, usual: &[&str]) -> Result<Numbers, Error> {
+    /// The array of a file: NPY, IDX (gzipped or not), or of an NPZ file the one of this name, else the first of the usual names. One that
+    /// would take more than this memory is refused before any of it is read.
+    pub fn read(path: &Path, name: Option<&str>, usual: &[&str], memory: Memory) -> Result<Numbers, Error> {
+        let fits = |numbers: u64| match numbers.saturating_mul(NUMBER_BYTES) {
+            bytes if bytes <= memory.0 => Ok(()),
+            bytes => Err(Error::Recipe(format!(
+                "{}: {numbers} numbers need about {} MB of memory, and data.memory allows {memory}; raise it, or save fewer of them",
+                path.display(),
+                bytes.div_ceil(1_000_000)
+            ))),
+        };
         match &first_bytes(path) {
             begin if begin.starts_with(b"PK") => {
                 let file = Npz::open(path)?;
@@ -29,19 +42,37 @@ impl Numbers {
                     let what = format!("no array is called {}; there are {names}; name one", usual[0]);
                     return Err(Error::Recipe(format!("{}: {what} with data.{}", path.display(), usual[0])));
                 };
-                let array = file.array(name)?;
-                Ok(Numbers { bytes: array.as_u8().is_some(), values: array.to_tensor() })
+                fits(file.array_len(name)?)?;
+                Ok(Numbers::of(&file.array(name)?))
             }
             begin if begin.starts_with(b"\x93NUMPY") => {
-                let array = read_npy(path)?;
-                Ok(Numbers { bytes: array.as_u8().is_some(), values: array.to_tensor() })
+                fits(npy_len(path)?)?;
+                Ok(Numbers::of(&read_npy(path)?))
             }
             _ => {
+                fits(IdxArray::len_in(path)?)?;
                 let array = IdxArray::read(path)?;
-                let values = array.data.iter().map(|&byte| i64::from(byte)).collect();
-                Ok(Numbers { bytes: true, values: Tensor::from_vec(values, array.shape) })
+                Ok(Numbers::of_bytes(&array.data, &array.shape))
             }
         }
+    }
+
+    fn of(array: &NpyArray) -> Numbers {
+        match array.as_u8() {
+            Some(bytes) => Numbers::of_bytes(bytes, &array.shape),
+            None => Numbers { values: array.to_tensor(), bytes: false },
+        }
+    }
+
+    /// F32 has all bytes, and takes half the memory of I64.
+    fn of_bytes(bytes: &[u8], shape: &[usize]) -> Numbers {
+        let values = bytes.iter().map(|&byte| f32::from(byte)).collect();
+        Numbers { values: Tensor::from_vec(values, shape), bytes: true }
+    }
+
+    /// The same as targets, of which bytes are whole numbers.
+    pub fn targets(self) -> Tensor {
+        if self.bytes { self.values.to(DType::I64) } else { self.values }
     }
 }
 
@@ -172,4 +203,42 @@ fn moments(x: &Tensor) -> (Vec<f64>, Vec<f64>) {
     let centred = &x - &mean;
     let std = (&centred * &centred).mean_dim(0, false).sqrt();
     (mean.to_vec::<f64>(), std.to_vec::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn an_array_that_memory_does_not_hold_is_refused_before_it_is_read() {
+        let path = std::env::temp_dir().join(format!("rekindle-huge-{}.npy", std::process::id()));
+        let read =
+            |memory| Numbers::read(&path, None, &["x"], memory).map(|x| x.values).map_err(|e| e.to_string());
+        let put = |header: &[u8], length: u64| {
+            let mut file = File::create(&path).unwrap();
+            file.write_all(header).unwrap();
+            // A hole: nothing is on the disk.
+            file.set_len(header.len() as u64 + length).unwrap();
+        };
+        let text = "{'descr': '|u1', 'fortran_order': False, 'shape': (40000000, 100)}";
+        put(
+            &[b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes()].concat(),
+            4_000_000_000,
+        );
+        let expected = format!(
+            "{}: 4000000000 numbers need about 64000 MB of memory, and data.memory allows 4 GB; raise it, or save fewer of them",
+            path.display()
+        );
+        assert_eq!(read(Memory::default()).unwrap_err(), expected);
+        put(&[0, 0, 8, 2, 0, 0, 0, 10, 0, 0, 0, 10], 100);
+        let error = read(Memory(1599)).unwrap_err();
+        assert!(
+            error.contains("100 numbers need about 1 MB of memory, and data.memory allows 1599 B; "),
+            "{error}"
+        );
+        let zeros = read(Memory(1600)).unwrap();
+        assert_eq!((zeros.shape(), zeros.dtype()), (&[10, 10][..], DType::F32));
+        std::fs::remove_file(&path).unwrap();
+    }
 }

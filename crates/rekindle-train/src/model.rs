@@ -8,7 +8,7 @@ use crate::objective::Objective;
 use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::signature::{Input, Signature, in_units};
-use crate::source::{Source, load_for};
+use crate::source::{Memory, Source, load_for};
 use crate::trainer::{Trial, outputs_of};
 use rekindle_data::table::Table;
 use rekindle_nn::loss::Decision;
@@ -112,11 +112,11 @@ impl Model {
     /// # Errors
     /// If it cannot be read, or samples have another shape than in training.
     pub fn arrays(&self, path: &Path) -> Result<Tensor, Error> {
-        let name = match &self.recipe.data {
-            Source::Arrays(source) => source.x.as_deref(),
-            _ => None,
+        let (name, memory) = match &self.recipe.data {
+            Source::Arrays(source) => (source.x.as_deref(), source.memory.unwrap_or_default()),
+            _ => (None, Memory::default()),
         };
-        let x = Numbers::read(path, name, &["x", "X", "x_test", "data", "images"])?;
+        let x = Numbers::read(path, name, &["x", "X", "x_test", "data", "images"], memory)?;
         let named = |e: Error| e.at(path.display());
         match &self.signature()?.input {
             Input::Arrays(input) => guarded(|| input.inputs(&x)).map_err(named),

@@ -2,11 +2,12 @@
 
 use crate::Failure;
 use crate::output::Stdout;
-use rekindle::data::table::{ParquetColumn, Table};
-use rekindle::nn::replace_file;
+use rekindle::data::Error;
+use rekindle::data::table::{ParquetColumn, ParquetWriter, Table};
+use rekindle::nn::Replacement;
 use rekindle::train::Prediction;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
 /// A format of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,53 +39,133 @@ impl Format {
     }
 }
 
-/// Writes answers: as they come to standard output, or in the end into a file. Parquet can only be written in the end.
+/// So many rows are a row group of a Parquet file.
+const GROUP: usize = 1 << 16;
+
+/// Where answers go: to standard output, or into a file that has its name when it is whole.
+enum Sink {
+    Stdout,
+    File(Replacement),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Stdout => Stdout.write(bytes),
+            Sink::File(file) => file.write(bytes),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Stdout => Stdout.flush(),
+            Sink::File(file) => file.flush(),
+        }
+    }
+}
+
+/// The file before and after the columns are known.
+enum Output {
+    Lines(Sink),
+    Parquet(Box<ParquetWriter<Sink>>),
+}
+
+/// Writes answers as they come.
 pub struct Writer {
     format: Format,
-    file: Option<PathBuf>,
-    bytes: Vec<u8>,
+    /// What they are called in messages.
+    name: String,
+    /// None after an error.
+    output: Option<Output>,
+    /// Rows that are not a row group yet.
     columns: Vec<(String, ParquetColumn)>,
     begun: bool,
 }
 
 impl Writer {
     /// Into a file, or to standard output.
-    pub fn new(format: Format, file: Option<&Path>) -> Writer {
-        let file = file.map(Path::to_path_buf);
-        Writer { format, file, bytes: Vec::new(), columns: Vec::new(), begun: false }
+    pub fn new(format: Format, file: Option<&Path>) -> Result<Writer, Failure> {
+        let name = file.map_or("the answers".into(), |path| path.display().to_string());
+        let sink = match file {
+            None => Sink::Stdout,
+            Some(path) => Sink::File(Replacement::create(path).map_err(|e| failed(&name, e))?),
+        };
+        Ok(Writer { format, name, output: Some(Output::Lines(sink)), columns: Vec::new(), begun: false })
     }
 
     /// Adds the answers of some samples, behind the rows that they are about, if these are wanted.
     pub fn write(&mut self, rows: Option<&Table>, prediction: &Prediction) -> Result<(), Failure> {
-        let answers = Answers::new(rows, prediction);
         let first = !std::mem::replace(&mut self.begun, true);
-        match self.format {
-            Format::Csv => self.bytes.extend(answers.csv(first)?),
-            Format::Json => self.bytes.extend(answers.json()),
-            Format::Parquet if first => self.columns = answers.columns(),
-            Format::Parquet => self.columns.iter_mut().zip(answers.columns()).for_each(append),
+        if let Some(rows) = rows.filter(|_| first) {
+            no_clash(rows, prediction)?;
         }
-        if self.file.is_none() {
-            Stdout.write_all(&std::mem::take(&mut self.bytes)).expect("it takes everything");
+        let answers = Answers::new(rows, prediction);
+        let bytes = match self.format {
+            Format::Csv => answers.csv(first)?,
+            Format::Json => answers.json(),
+            Format::Parquet if self.columns.is_empty() => {
+                self.columns = answers.columns();
+                return Ok(());
+            }
+            Format::Parquet => {
+                self.columns.iter_mut().zip(answers.columns()).for_each(append);
+                let full = self.columns.first().is_some_and(|(_, column)| column.len() >= GROUP);
+                return if full { self.write_group() } else { Ok(()) };
+            }
+        };
+        match &mut self.output {
+            Some(Output::Lines(sink)) => sink.write_all(&bytes).map_err(|e| failed(&self.name, e)),
+            _ => Ok(()),
         }
+    }
+
+    /// Writes the rows that are there as a row group.
+    fn write_group(&mut self) -> Result<(), Failure> {
+        let columns = std::mem::take(&mut self.columns);
+        let named: Vec<(&str, ParquetColumn)> =
+            columns.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
+        let write = |output| {
+            let mut writer = match output {
+                Output::Lines(sink) => Box::new(ParquetWriter::new(sink, &named)?),
+                Output::Parquet(writer) => writer,
+            };
+            writer.write(&named).map(|()| Output::Parquet(writer))
+        };
+        self.output = self.output.take().map(write).transpose().map_err(|e| failed(&self.name, e))?;
         Ok(())
     }
 
-    /// Writes what has to be written in the end.
+    /// Writes what has to be written in the end; then a file has its name.
     pub fn finish(mut self) -> Result<(), Failure> {
-        let failed = |e: std::io::Error| {
-            let name = self.file.as_ref().map_or("the answers".into(), |path| path.display().to_string());
-            Failure::failed(format!("{name}: cannot write: {e}"))
+        if !self.columns.is_empty() {
+            self.write_group()?;
+        }
+        let sink = match self.output {
+            Some(Output::Lines(sink)) => sink,
+            Some(Output::Parquet(writer)) => writer.finish().map_err(|e| failed(&self.name, e))?,
+            None => return Ok(()),
         };
-        if self.format == Format::Parquet {
-            let named: Vec<(&str, ParquetColumn)> =
-                self.columns.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
-            Table::write_parquet(&mut self.bytes, &named).map_err(failed)?;
+        match sink {
+            Sink::Stdout => Ok(()),
+            Sink::File(file) => file.finish().map_err(|e| failed(&self.name, e)),
         }
-        match &self.file {
-            Some(path) => replace_file(path, &self.bytes).map_err(failed),
-            None => Stdout.write_all(&self.bytes).map_err(failed),
-        }
+    }
+}
+
+fn failed(name: &str, e: io::Error) -> Failure {
+    Failure::failed(format!("{name}: cannot write: {e}"))
+}
+
+/// Columns that are kept are not called as the answers are.
+fn no_clash(kept: &Table, prediction: &Prediction) -> Result<(), Failure> {
+    match prediction.columns().into_iter().find(|name| kept.columns().contains(name)) {
+        None => Ok(()),
+        Some(column) => Err(Failure::data(Error::Table {
+            name: kept.name().into(),
+            place: None,
+            column: Some(column),
+            problem: "--keep gives it, and the answers have a column of this name".into(),
+            remedy: "rename it, or leave out --keep".into(),
+        })),
     }
 }
 

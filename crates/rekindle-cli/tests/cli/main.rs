@@ -6,6 +6,7 @@ mod faults;
 mod other_data;
 mod own_data;
 mod pages;
+mod predict;
 mod resume;
 mod runs;
 mod train;

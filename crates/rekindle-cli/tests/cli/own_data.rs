@@ -13,7 +13,7 @@ impl Folder {
     }
 
     /// `init`, `check` and `train` of a file in the folder; the last line of the training.
-    fn learn(&self, file: &str, label: &str, args: &[&str]) -> String {
+    pub fn learn(&self, file: &str, label: &str, args: &[&str]) -> String {
         let recipe = succeeds(&self.rekindle(&["init", file, "--label", label]));
         self.put("recipe.toml", recipe);
         succeeds(&self.rekindle(&["check", "recipe.toml"]));
@@ -483,7 +483,7 @@ fn categories_can_be_embedded_and_a_small_memory_changes_nothing() {
 
 /// The most memory that the program held at once, in bytes, and its output.
 #[cfg(target_os = "linux")]
-fn peak(folder: &Folder, args: &[&str]) -> (u64, std::process::Output) {
+pub fn peak(folder: &Folder, args: &[&str]) -> (u64, std::process::Output) {
     use std::process::{Command, Stdio};
     let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
     command.args(args).current_dir(&folder.0).stdout(Stdio::piped()).stderr(Stdio::piped());

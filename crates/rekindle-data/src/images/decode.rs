@@ -2,10 +2,10 @@
 
 use super::{ImageSpec, Pixels};
 use crate::error::{Error, Result};
+use crate::quiet::quiet;
 use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// The most rows or columns of an image: a file of 333 bytes can declare 65500 x 65500.
@@ -103,9 +103,8 @@ fn is_whole_jpeg(bytes: &[u8]) -> bool {
 
 /// A decoder that panics has found a file that it cannot read; that is no reason to end the program.
 fn guarded<T>(path: &Path, f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
-        Err(wrong(path, "a damaged image", "save it again, or take it out of the folder"))
-    })
+    quiet(f)
+        .unwrap_or_else(|| Err(wrong(path, "a damaged image", "save it again, or take it out of the folder")))
 }
 
 fn damaged(path: &Path, e: &image::ImageError) -> Error {

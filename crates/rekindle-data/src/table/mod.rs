@@ -54,7 +54,7 @@ pub use cell::{DATE_PARTS, MISSING_WORDS};
 pub use encode::Encoded;
 pub use fit::{ColumnEncoder, Encoder, Learned};
 #[cfg(feature = "parquet")]
-pub use parquet::ParquetColumn;
+pub use parquet::{ParquetColumn, ParquetWriter};
 pub use read::{CsvOptions, CsvReader, Header};
 pub use reader::{Format, TableReader};
 pub use samples::Samples;
@@ -67,6 +67,8 @@ const MAX_CATEGORIES: usize = 1000;
 const MAX_EMBEDDED: usize = 100_000;
 /// More classes or labels than this are an error.
 const MAX_CLASSES: usize = 10_000;
+/// The memory that a cell takes beside its text: where it ends, its number, and its number in the part that it falls to.
+const CELL_BYTES: usize = 16;
 /// So many rows are read column by column: cells of a column lie apart, and those of so many rows stay in the cache.
 const ROWS_AT_ONCE: usize = 256;
 
@@ -164,6 +166,11 @@ impl Table {
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.lines.len()
+    }
+
+    /// The memory that the rows take, also as numbers.
+    fn memory(&self) -> usize {
+        self.text.len() + self.ends.len() * CELL_BYTES
     }
 
     /// Whether there are no rows.

@@ -1,13 +1,13 @@
 //! Tables from CSV files and their relatives.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use super::cell::{parse_date, parse_number};
 use super::records::{Record, Records};
 use super::{Table, delimiter, problem, ragged};
 use crate::error::{Error, Place, Result};
+use crate::file::open_regular;
 
 /// Whether the first line names the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,11 +118,11 @@ impl<R: Read> CsvReader<R> {
         self.read_piece(rows, usize::MAX)
     }
 
-    /// [`read_rows`](Self::read_rows) until there is so much text.
+    /// [`read_rows`](Self::read_rows) until they take so much memory.
     pub(super) fn read_piece(&mut self, rows: usize, bytes: usize) -> Result<Option<Table>> {
         let mut table = self.empty.clone();
         let mut record = Record::default();
-        while table.len() < rows && table.text.len() < bytes {
+        while table.len() < rows && table.memory() < bytes {
             if let Some(first) = self.pending.take() {
                 record = first;
             } else if !self.records.read(&mut record)? {
@@ -184,7 +184,7 @@ impl Table {
     /// ```
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_reader(open_regular(path)?, &path.display().to_string(), options)
+        Self::from_reader(open_regular(path)?.0, &path.display().to_string(), options)
     }
 
     /// [`read_csv`](Self::read_csv) from anything; `name` stands for the file in messages.
@@ -207,14 +207,6 @@ impl Table {
 /// A table without rows.
 pub(super) fn only_a_header(name: &str) -> Error {
     problem(name, 1, "a header, but no rows", "write at least one row below it")
-}
-
-/// A file that can be read to its end: opening a pipe or a device could wait for ever.
-pub(super) fn open_regular(path: &Path) -> Result<File> {
-    if !fs::metadata(path).map_err(Error::io(path))?.is_file() {
-        return Err(Error::io(path)(io::Error::other("not a regular file")));
-    }
-    File::open(path).map_err(Error::io(path))
 }
 
 /// Whether a cell of the first line is no name.

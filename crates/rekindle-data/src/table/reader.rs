@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
-use super::read::{only_a_header, open_regular};
+use super::read::only_a_header;
 use super::{CsvOptions, CsvReader, Table};
 use crate::error::{Error, Result};
+use crate::file::open_regular;
 
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetReader;
@@ -15,7 +16,7 @@ use super::parquet::ParquetReader;
 const PARQUET: &[u8; 4] = b"PAR1";
 /// Whole tables are read in pieces of so many rows.
 pub(super) const PIECE_ROWS: usize = 1 << 14;
-/// A piece ends when it has so much text, however few rows these are.
+/// A piece ends when it takes so much memory, however few rows these are.
 const PIECE_BYTES: usize = 1 << 26;
 
 /// How a table is written down.
@@ -49,6 +50,8 @@ pub enum Format {
 pub struct TableReader {
     name: String,
     source: Source,
+    /// The memory that all rows will take, as far as that is known before they are read.
+    expected: u64,
 }
 
 enum Source {
@@ -66,16 +69,16 @@ impl TableReader {
     /// no cell can hold; if it is text and [`CsvReader::new`] complains.
     pub fn open(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = open_regular(path)?;
+        let (mut file, length) = open_regular(path)?;
         let name = path.display().to_string();
         let begin = first_bytes(&mut file).map_err(Error::io(path))?;
         file.rewind().map_err(Error::io(path))?;
-        let source = if begin == PARQUET {
-            open_parquet(file, &name)?
-        } else {
-            open_text(Box::new(file), &name, options)?
-        };
-        Ok(Self { name, source })
+        if begin == PARQUET {
+            let (source, expected) = open_parquet(file, &name)?;
+            return Ok(Self { name, source, expected });
+        }
+        let source = open_text(Box::new(file), &name, options)?;
+        Ok(Self { name, source, expected: length })
     }
 
     /// Begins to read text from anything, such as the standard input; `name` stands for the file in messages.
@@ -99,7 +102,7 @@ impl TableReader {
             return Err(complain(name, what, "save it and name the file"));
         }
         let source = open_text(Box::new(io::Cursor::new(begin).chain(reader)), name, options)?;
-        Ok(Self { name: name.into(), source })
+        Ok(Self { name: name.into(), source, expected: 0 })
     }
 
     /// The file, or what stands for it.
@@ -121,13 +124,39 @@ impl TableReader {
         self.empty().columns()
     }
 
-    /// The next rows, at most `rows`; `None` after the last. Rows with more than 64 MiB of text come in smaller pieces.
+    /// The next rows, at most `rows`; `None` after the last. Rows that take more than 64 MiB of memory come in smaller pieces.
     ///
     /// # Errors
     /// As [`CsvReader::read_rows`]; if the file is Parquet, where its pages are damaged. After an error there is nothing more to
     /// read.
     pub fn read_rows(&mut self, rows: usize) -> Result<Option<Table>> {
         self.read_piece(rows, PIECE_BYTES)
+    }
+
+    /// All rows that are left, if they take no more memory than this: for each cell its text, its place and the numbers that are made of it.
+    /// `None` if they take more; then nobody knows how far was read, and the file has to be opened again.
+    ///
+    /// # Errors
+    /// As [`read_rows`](Self::read_rows), and if there are no rows.
+    ///
+    /// ```
+    /// use rekindle_data::table::{CsvOptions, TableReader};
+    ///
+    /// let read = |bytes| {
+    ///     TableReader::from_reader("x,y\n1,2\n3,4\n".as_bytes(), "stdin", &CsvOptions::default())?.read_within(bytes)
+    /// };
+    /// assert_eq!(read(1000)?.map(|table| table.len()), Some(2));
+    /// assert!(read(50)?.is_none());
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn read_within(&mut self, bytes: u64) -> Result<Option<Table>> {
+        if self.expected > bytes {
+            return Ok(None);
+        }
+        let table = self.read_piece(usize::MAX, usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        let table = table.ok_or_else(|| self.no_rows())?;
+        let all = table.memory() as u64 <= bytes && self.read_piece(1, usize::MAX)?.is_none();
+        Ok(all.then_some(table))
     }
 
     /// The columns, without rows.
@@ -149,7 +178,8 @@ impl TableReader {
         if rows == 0 { Err(self.no_rows()) } else { Ok(rows) }
     }
 
-    fn no_rows(&self) -> Error {
+    /// What is wrong with a table that has no rows.
+    pub fn no_rows(&self) -> Error {
         match self.format() {
             Format::Csv => only_a_header(&self.name),
             Format::Parquet => complain(&self.name, "columns, but no rows", "write at least one row"),
@@ -199,12 +229,14 @@ fn open_text(reader: Box<dyn Read>, name: &str, options: &CsvOptions) -> Result<
 }
 
 #[cfg(feature = "parquet")]
-fn open_parquet(file: File, name: &str) -> Result<Source> {
-    Ok(Source::Parquet(Box::new(ParquetReader::new(file, name)?)))
+fn open_parquet(file: File, name: &str) -> Result<(Source, u64)> {
+    let reader = ParquetReader::new(file, name)?;
+    let expected = reader.expected();
+    Ok((Source::Parquet(Box::new(reader)), expected))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn open_parquet(_file: File, name: &str) -> Result<Source> {
+fn open_parquet(_file: File, name: &str) -> Result<(Source, u64)> {
     let what = "a Parquet file, and this program was built without Parquet";
     Err(complain(name, what, "build it with the feature `parquet`, or export the table as CSV"))
 }

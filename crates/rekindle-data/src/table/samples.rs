@@ -9,6 +9,8 @@ use crate::error::Result;
 /// The rows of a table that a net may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Samples {
+    /// How many rows the table has.
+    pub all: usize,
     /// The rows, without those that missing cells leave out.
     pub rows: Vec<usize>,
     /// The class of each, numbered in the order of sorted names, if classes are learned.
@@ -73,6 +75,7 @@ struct Sampler<'a> {
     schema: &'a Schema,
     inputs: Vec<usize>,
     targets: Vec<usize>,
+    all: usize,
     rows: Vec<usize>,
     /// If classes are learned: that of each row, numbered as they come.
     classes: Option<Vec<i64>>,
@@ -86,7 +89,7 @@ impl<'a> Sampler<'a> {
             Some(Target { kind: TargetKind::Classes, .. }) => Some(Vec::new()),
             _ => None,
         };
-        Ok(Self { schema, inputs, targets, rows: Vec::new(), classes, numbers: HashMap::new() })
+        Ok(Self { schema, inputs, targets, all: 0, rows: Vec::new(), classes, numbers: HashMap::new() })
     }
 
     /// Takes the next rows in, of which the first has this number.
@@ -109,6 +112,7 @@ impl<'a> Sampler<'a> {
                 return Err(table.complain_of(column, what, "is this the right column?"));
             }
         }
+        self.all = first + table.len();
         self.rows.extend(rows.iter().map(|row| first + row));
         Ok(())
     }
@@ -118,6 +122,6 @@ impl<'a> Sampler<'a> {
         let sorted: BTreeMap<i64, i64> = names.iter().map(|name| self.numbers[name]).zip(0..).collect();
         let mut classes = self.classes;
         classes.iter_mut().flatten().for_each(|class| *class = sorted[class]);
-        Samples { rows: self.rows, classes }
+        Samples { all: self.all, rows: self.rows, classes }
     }
 }

@@ -6,7 +6,7 @@ use rekindle_tensor::Tensor;
 
 use super::{Encoder, TableReader, TargetKind};
 use crate::error::{Error, Result};
-use crate::spill::{SpillWriter, SpilledDataset, SpilledRows};
+use crate::spill::{SpillWriter, SpilledRows};
 
 /// A table as tensors, of which the features are on disk.
 pub struct Spilled {
@@ -16,13 +16,6 @@ pub struct Spilled {
     pub y: Tensor,
     /// The row of the table that each sample is: all of them, unless rows with missing cells are left out.
     pub rows: Vec<usize>,
-}
-
-impl Spilled {
-    /// The samples, for a [`DataLoader`](crate::DataLoader). Divide them with [`Subset`](crate::Subset).
-    pub fn dataset(self) -> SpilledDataset {
-        SpilledDataset::new(self.x, self.y)
-    }
 }
 
 /// Targets, as they come.

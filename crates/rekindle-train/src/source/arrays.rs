@@ -1,6 +1,6 @@
 //! Arrays of numbers of the user's (NPZ, NPY, IDX) as the data of a recipe.
 
-use super::{Loading, Reads, Sketch, Source, SplitSizes, Targets, absolute, as_targets, find, suits};
+use super::{Loading, Memory, Reads, Sketch, Source, SplitSizes, Targets, absolute, as_targets, find, suits};
 use crate::arrays::{ArrayInput, Numbers, is_npz};
 use crate::draft::quoted;
 use crate::error::Error;
@@ -50,6 +50,9 @@ pub struct ArraysSource {
     /// Whether each column of inputs `[n, columns]` is standardised, by the mean and the deviation of the training samples.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub standardize: bool,
+    /// The memory that each array may take, such as `"500 MB"`; a larger one is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
     /// Which samples validate and test.
     #[serde(default)]
     pub split: SplitSizes,
@@ -68,11 +71,12 @@ struct Taught {
 impl ArraysSource {
     /// The inputs and the targets of a pair of files.
     fn read(&self, arrays: &Path, labels: Option<&Path>) -> Result<(Numbers, Tensor), Error> {
-        let x = Numbers::read(arrays, self.x.as_deref(), &["x", "X", "x_train", "data", "images"])?;
+        let memory = self.memory.unwrap_or_default();
+        let x = Numbers::read(arrays, self.x.as_deref(), &["x", "X", "x_train", "data", "images"], memory)?;
         let names = ["y", "Y", "y_train", "labels", "targets"];
         let y = match labels {
-            Some(path) => Numbers::read(path, self.y.as_deref(), &names)?,
-            None if is_npz(arrays) => Numbers::read(arrays, self.y.as_deref(), &names)?,
+            Some(path) => Numbers::read(path, self.y.as_deref(), &names, memory)?,
+            None if is_npz(arrays) => Numbers::read(arrays, self.y.as_deref(), &names, memory)?,
             None => {
                 let what = "it holds one array; name the file of the targets with data.labels";
                 return Err(Error::Recipe(format!("{}: {what}", arrays.display())));
@@ -83,7 +87,7 @@ impl ArraysSource {
             let what = format!("{n} inputs with {m} targets; there must be as many");
             return Err(Error::Recipe(format!("{}: {what}", arrays.display())));
         }
-        Ok((x, y.values))
+        Ok((x, y.targets()))
     }
 
     /// What targets are, as it is declared, or as they look. `known` are the numbers of classes that a model knows.
@@ -136,6 +140,23 @@ impl ArraysSource {
             names: self.names(values.clone())?,
             values,
         })
+    }
+
+    /// The same source with nothing left to the data. `at` says where a file is.
+    fn resolved(&self, at: &dyn Fn(&Path) -> PathBuf, kind: Kind) -> ArraysSource {
+        let there = |path: &Option<PathBuf>| path.as_deref().map(|path| absolute(&at(path)));
+        ArraysSource {
+            arrays: absolute(&at(&self.arrays)),
+            labels: there(&self.labels),
+            test_arrays: there(&self.test_arrays),
+            test_labels: there(&self.test_labels),
+            task: Some(match kind {
+                Kind::Classes => TargetKind::Classes,
+                Kind::Labels => TargetKind::Labels,
+                Kind::Numbers => TargetKind::Numbers,
+            }),
+            ..self.clone()
+        }
     }
 
     fn names(&self, values: Vec<i64>) -> Result<Vec<String>, Error> {
@@ -193,19 +214,6 @@ impl Reads for ArraysSource {
             }
         };
         let validation = (!parts.validation.is_empty()).then(|| all.pick(&parts.validation));
-        let there = |path: &Option<PathBuf>| path.as_deref().map(|path| absolute(&at(path)));
-        let source = ArraysSource {
-            arrays: absolute(&path),
-            labels: there(&self.labels),
-            test_arrays: there(&self.test_arrays),
-            test_labels: there(&self.test_labels),
-            task: Some(match kind {
-                Kind::Classes => TargetKind::Classes,
-                Kind::Labels => TargetKind::Labels,
-                Kind::Numbers => TargetKind::Numbers,
-            }),
-            ..self.clone()
-        };
         Ok(Data {
             train: all.pick(&parts.train),
             validation,
@@ -214,7 +222,7 @@ impl Reads for ArraysSource {
             classes: names,
             image: input.image(),
             input: Input::Arrays(input),
-            source: Source::Arrays(source),
+            source: Source::Arrays(self.resolved(&at, kind)),
             remarks: Vec::new(),
         })
     }
@@ -226,6 +234,10 @@ impl Reads for ArraysSource {
 
     fn test_on(&mut self, path: &Path) -> Result<(), String> {
         (self.test_arrays, self.split) = (None, self.split.all_test());
+        if self.labels.is_some() && !is_npz(path) {
+            return Err("it needs inputs and targets; give an NPZ file with both".into());
+        }
+        self.labels = None;
         self.locate(path)
     }
 

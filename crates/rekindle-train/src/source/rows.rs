@@ -3,16 +3,11 @@
 use crate::error::Error;
 use crate::part::{Part, Place};
 use rekindle_data::cache_folder;
-use rekindle_data::table::{CsvOptions, Encoder, Format, Samples, Schema, Table, TableReader};
+use rekindle_data::table::{CsvOptions, Encoder, Samples, Schema, Table, TableReader};
 use rekindle_tensor::Tensor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fs;
 use std::path::{Path, PathBuf};
-
-/// How many times the size of its file a table takes in memory: text, places of cells, and the encoded rows.
-const TIMES: u64 = 4;
-/// Parquet is compressed.
-const TIMES_COMPRESSED: u64 = 20;
+use std::{fmt, fs};
 
 /// An amount of memory, written as `"500 MB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +32,16 @@ impl Memory {
     }
 }
 
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = UNITS.iter().find(|(_, bytes)| self.0.is_multiple_of(*bytes)).unwrap_or(&UNITS[3]);
+        write!(f, "{} {}", self.0 / unit.1, unit.0)
+    }
+}
+
 impl Serialize for Memory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let unit = UNITS.iter().find(|(_, bytes)| self.0.is_multiple_of(*bytes)).unwrap_or(&UNITS[3]);
-        serializer.serialize_str(&format!("{} {}", self.0 / unit.1, unit.0))
+        serializer.collect_str(self)
     }
 }
 
@@ -67,14 +68,7 @@ impl Rows {
     /// The rows of a file: in memory, if they take no more than this.
     pub fn open(path: &Path, options: CsvOptions, memory: Memory) -> Result<Rows, Error> {
         let mut rows = Rows { path: path.into(), options, table: None };
-        let times = match rows.reader()?.format() {
-            Format::Csv => TIMES,
-            Format::Parquet => TIMES_COMPRESSED,
-        };
-        let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if bytes.saturating_mul(times) <= memory.0 {
-            rows.table = Some(Table::read(path, &options)?);
-        }
+        rows.table = rows.reader()?.read_within(memory.0)?;
         Ok(rows)
     }
 
@@ -137,20 +131,22 @@ impl Rows {
     }
 
     /// What is worth knowing: rows that missing cells leave out, and where the rows are.
-    pub fn remarks(&self, schema: &Schema, kept: usize) -> Vec<String> {
-        match &self.table {
-            None => vec![format!(
+    pub fn remarks(&self, schema: &Schema, samples: &Samples) -> Vec<String> {
+        let (all, kept) = (samples.all, samples.rows.len());
+        let dropped = (all > kept).then(|| {
+            format!(
+                "{} of {all} rows are left out, because cells are missing (data.missing = {})",
+                all - kept,
+                serde_json::to_string(&schema.missing).unwrap_or_default()
+            )
+        });
+        let on_disk = self.table.is_none().then(|| {
+            format!(
                 "{}: larger than data.memory allows; it is trained on from the disk, and 100,000 samples of a part are judged at most",
                 self.path.display()
-            )],
-            Some(table) if table.len() > kept => vec![format!(
-                "{} of {} rows are left out, because cells are missing (data.missing = {})",
-                table.len() - kept,
-                table.len(),
-                serde_json::to_string(&schema.missing).unwrap_or_default()
-            )],
-            Some(_) => Vec::new(),
-        }
+            )
+        });
+        on_disk.into_iter().chain(dropped).collect()
     }
 }
 
@@ -175,7 +171,7 @@ mod tests {
         let text = format!(
             "name = \"t\"\nseed = 1\nepochs = 3\nnet = [\"Linear(5, 8)\", \"ReLU\", \"Linear(8, 3)\"]\n\
              loss = \"CrossEntropyLoss\"\noptimizer = \"Adam(lr=0.01)\"\nbatch_size = 16\nshuffle = true\n\
-             [data]\ntable = \"{}\"\nlabel = \"class\"\nmemory = \"{memory}\"\n",
+             [data]\ntable = \"{}\"\nlabel = \"class\"\nmissing = \"drop\"\nmemory = \"{memory}\"\n",
             folder.join("t.csv").display()
         );
         let run = RunDir::create(Some(&folder.join(memory)), "t").unwrap();
@@ -200,7 +196,7 @@ mod tests {
         let row = |i: usize| {
             format!(
                 "{},{},{},{}\n",
-                i % 17,
+                if i % 50 == 7 { String::new() } else { (i % 17).to_string() },
                 (i * 7) % 13,
                 ["a", "b", "c"][i % 3],
                 ["x", "y", "z"][(i / 5) % 3]
@@ -210,6 +206,8 @@ mod tests {
         std::fs::write(folder.join("t.csv"), format!("n,m,letter,class\n{rows}")).unwrap();
         let (in_memory, on_disk) = (run(&folder, "10 MB"), run(&folder, "5 KB"));
         assert!(on_disk.2[1].contains("it is trained on from the disk"), "{:?}", on_disk.2);
+        let dropped = "10 of 500 rows are left out, because cells are missing (data.missing = \"drop\")";
+        assert_eq!((in_memory.2[1].as_str(), on_disk.2[2].as_str()), (dropped, dropped));
         assert_eq!((&in_memory.0, &in_memory.1, &in_memory.2[0]), (&on_disk.0, &on_disk.1, &on_disk.2[0]));
         std::fs::remove_dir_all(folder).unwrap();
     }

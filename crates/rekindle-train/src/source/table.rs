@@ -181,11 +181,12 @@ impl Reads for TableSource {
         let rows = Rows::open(&path, self.options(), self.memory.unwrap_or_default())?;
         let schema = self.schema(&rows)?;
         // A large table has many rows: what is kept for each of them goes as soon as it can.
-        let Samples { rows: kept, classes } = rows.samples(&schema)?;
+        let samples = rows.samples(&schema)?;
+        let remarks = rows.remarks(&schema, &samples);
+        let Samples { rows: kept, classes, .. } = samples;
         let sizes = self.split.without_test(self.test_table.is_some());
         let parts = sizes.split(kept.len(), classes.as_deref())?;
         drop(classes);
-        let remarks = rows.remarks(&schema, kept.len());
         let encoder = match how.signature {
             Some(Signature { input: Input::Table(encoder), .. }) => (**encoder).clone(),
             _ => rows.fit(&schema, &parts.train.iter().map(|&sample| kept[sample]).collect::<Vec<_>>())?,

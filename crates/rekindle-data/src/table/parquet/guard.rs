@@ -4,12 +4,10 @@
 //! makes an error of both: [`guarded`] catches its panics, [`Pages`] lets it read nothing that is not there, and every page is
 //! looked at before memory is taken for it.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
@@ -18,33 +16,16 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::thrift::{INTEGER, Thrift};
+use crate::quiet::quiet;
 
 /// The most bytes of all pages that are held at once.
 const MAX_PAGES: u64 = 1 << 30;
 /// The memory of one value of a dictionary.
 const DICTIONARY_VALUE: u64 = 48;
 
-thread_local! {
-    /// Whether panics of this thread are expected and not printed.
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `f`; a panic in it is a damaged file and prints nothing.
+/// Runs `f`; a panic in it is a damaged file and prints nothing. An error ends the reading.
 pub(super) fn guarded<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = take_hook();
-        set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                before(info);
-            }
-        }));
-    });
-    let before = QUIET.replace(true);
-    // What panicked is not used again: an error ends the reading.
-    let result = catch_unwind(AssertUnwindSafe(f));
-    QUIET.set(before);
-    result.unwrap_or_else(|_| Err(ParquetError::General("its bytes contradict each other".into())))
+    quiet(f).unwrap_or_else(|| Err(ParquetError::General("its bytes contradict each other".into())))
 }
 
 /// What all columns hold together.
@@ -235,6 +216,5 @@ mod tests {
     fn a_panic_is_an_error() {
         let error = guarded::<()>(|| panic!("from the crate")).unwrap_err().to_string();
         assert!(error.ends_with("its bytes contradict each other"), "{error}");
-        assert!(!QUIET.get());
     }
 }

@@ -16,18 +16,19 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::Table;
 use super::cell::shown;
 use super::records::{MAX_COLUMNS, MAX_RECORD};
+use super::{CELL_BYTES, Table};
 use crate::error::{Error, Place, Result};
 use cells::{Cells, Meaning};
 use guard::{Budget, Checked, Pages, guarded, smallest};
 use thrift::{BINARY, INTEGER, LIST, STRUCT, Thrift};
 
-pub use write::ParquetColumn;
+pub use write::{ParquetColumn, ParquetWriter};
 
-/// So many rows are decoded at once.
+/// So many rows are decoded at once, but of wide tables no more cells than these.
 const BATCH: usize = 1024;
+const BATCH_CELLS: usize = 1 << 20;
 /// The longest description of a file.
 const MAX_FOOTER: u64 = 1 << 25;
 /// A row group of so many cells may have a byte.
@@ -84,10 +85,20 @@ impl ParquetReader {
         &self.empty
     }
 
-    /// The next rows, at most so many and until there is so much text.
+    /// The memory that all rows are expected to take. (It is more if a text stands in many rows and once in the file.)
+    pub fn expected(&self) -> u64 {
+        let groups = self.metadata.row_groups().iter().map(|group| {
+            let cells = (group.num_rows() as u64).saturating_mul(self.meanings.len() as u64);
+            let pages = group.columns().iter().map(|chunk| chunk.uncompressed_size().max(0) as u64);
+            pages.fold(cells.saturating_mul(CELL_BYTES as u64), u64::saturating_add)
+        });
+        groups.fold(0, u64::saturating_add)
+    }
+
+    /// The next rows, at most so many and until they take so much memory.
     pub fn read_piece(&mut self, rows: usize, bytes: usize) -> Result<Option<Table>> {
         let mut table = self.empty.clone();
-        while table.len() < rows && table.text.len() < bytes {
+        while table.len() < rows && table.memory() < bytes {
             if self.decoded == 0 && !self.decode()? {
                 break;
             }
@@ -124,7 +135,7 @@ impl ParquetReader {
             self.left = self.metadata.row_group(self.group).num_rows() as usize;
             self.group += 1;
         }
-        let rows = self.left.min(BATCH);
+        let rows = self.left.min(BATCH).min(BATCH_CELLS / self.cells.len().max(1)).max(1);
         for (column, cells) in self.cells.iter_mut().enumerate() {
             guarded(|| cells.fill(rows)).map_err(|error| {
                 complain(&self.empty.name, Some(self.row + 1), Some(&self.empty.columns[column]), error)

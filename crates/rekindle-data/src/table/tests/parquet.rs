@@ -238,3 +238,38 @@ fn descriptions_that_claim_too_much_take_no_memory() {
     assert!(file.complaint(&described(&[])).is_some());
     assert!(file.complaint(b"PAR1PAR1").is_some());
 }
+
+#[test]
+fn rows_that_a_small_file_repeats_are_counted_before_they_are_read() {
+    let file = Temporary::new("repeats.parquet");
+    let within = |columns: &[(&str, ParquetColumn)], bytes| {
+        Table::write_parquet(fs::File::create(&file.0).unwrap(), columns).unwrap();
+        assert!(fs::metadata(&file.0).unwrap().len() < 200_000);
+        let mut reader = TableReader::open(&file.0, &CsvOptions::default()).unwrap();
+        let (table, read) = (reader.read_within(bytes).unwrap(), reader.read_rows(1).unwrap());
+        (table.map(|table| table.len()), read.map(|row| row.lines[0]))
+    };
+    // Half a million rows of two cells in a few hundred bytes.
+    let ones = || ParquetColumn::Integers(vec![1; 500_000]);
+    let columns = [("a", ones()), ("b", ones())];
+    assert_eq!(within(&columns, 10_000_000), (None, Some(1)), "nothing was read");
+    assert_eq!(within(&columns, 20_000_000), (Some(500_000), None));
+    // A text that stands in the file once shows its size only in the rows.
+    let texts = [("t", ParquetColumn::Text(vec!["long ".repeat(20_000); 1000]))];
+    let (table, read) = within(&texts, 10_000_000);
+    assert!(table.is_none() && (100..105).contains(&read.unwrap()), "{read:?}");
+}
+
+#[test]
+fn pieces_of_many_small_cells_are_short() {
+    let file = Temporary::new("wide.parquet");
+    let names: Vec<String> = (0..2000).map(|i| format!("c{i}")).collect();
+    let columns: Vec<_> =
+        names.iter().map(|name| (name.as_str(), ParquetColumn::Integers(vec![1; 4000]))).collect();
+    Table::write_parquet(fs::File::create(&file.0).unwrap(), &columns).unwrap();
+    let mut reader = TableReader::open(&file.0, &CsvOptions::default()).unwrap();
+    let sizes: Vec<usize> =
+        std::iter::from_fn(|| reader.read_rows(usize::MAX).unwrap()).map(|piece| piece.len()).collect();
+    // A cell takes 17 bytes, a piece 64 MiB.
+    assert_eq!(sizes, [1974, 1974, 52]);
+}
