@@ -3,8 +3,10 @@
 use crate::Failure;
 use crate::output::say;
 use crate::train::changes::Changes;
-use rekindle::nn::summary;
-use rekindle::train::{Kind, Recipe, Training};
+use rekindle::nn::{Parameters, summary};
+use rekindle::train::{Kind, Part, Recipe, Training};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Hold a recipe, its data, net and loss against each other without training
 #[derive(clap::Args)]
@@ -20,12 +22,19 @@ pub struct Args {
     recipe: String,
     #[command(flatten)]
     changes: Changes,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let recipe = args.changes.apply(Recipe::find(&args.recipe)?.0)?;
     let training = Training::new(&recipe, None)?;
+    if args.json {
+        say!("{}", as_json(&training));
+        return Ok(());
+    }
     let data = training.data();
     say!("{}", recipe.name);
     say!("data       {}", recipe.data.about());
@@ -43,6 +52,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     data.remarks.iter().for_each(|remark| say!("remark: {remark}"));
     say!("ready: `rekindle train {}`", args.recipe);
     Ok(())
+}
+
+fn as_json(training: &Training) -> Value {
+    let data = training.data();
+    let of = |part: &Part| {
+        let counts = (data.kind == Kind::Classes).then(|| part.class_counts(data.classes.len()));
+        json!({"samples": part.len(), "shape": part.sample_shape(), "classes": counts})
+    };
+    let parts: BTreeMap<&str, Value> = data.parts().map(|(name, part)| (name, of(part))).collect();
+    json!({
+        "name": training.recipe().name, "parts": parts, "classes": data.classes, "remarks": data.remarks,
+        "parameters": training.net().num_parameters(),
+    })
 }
 
 /// How many samples of each class there are.

@@ -71,6 +71,17 @@ fn an_index_of_categories_that_is_not_embedded_is_refused_with_the_layer_that_do
 }
 
 #[test]
+fn what_is_checked_is_told_to_machines_too() {
+    let text = succeeds(&iris().rekindle(&["check", "iris.toml", "--json"]));
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        told["parts"]["train"],
+        serde_json::json!({"samples": 90, "shape": [4], "classes": [30, 30, 30]})
+    );
+    assert_eq!((told["parameters"].as_u64(), told["remarks"].as_array().map(Vec::len)), (Some(259), Some(0)));
+}
+
+#[test]
 fn a_run_that_was_stopped_is_not_finished() {
     let folder = Folder::new();
     succeeds(&folder.rekindle(&["train", "circles", "--epochs", "1", "--quiet", "--output", "run"]));
