@@ -20,6 +20,7 @@
 // The derive names this crate from outside.
 extern crate self as rekindle_nn;
 
+mod captured;
 mod draws;
 mod file;
 pub mod functional;
@@ -36,6 +37,7 @@ mod summary;
 mod text;
 mod visit;
 
+pub use captured::Captured;
 pub use file::{FileError, Replacement, replace_file, sync_directory};
 pub use layers::*;
 pub use loss::*;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Node {
     /// The position in the order of creation.
     seq: u64,
-    op: Box<dyn Op>,
+    op: Arc<dyn Op>,
     metas: SmallVec<[Meta; 3]>,
     edges: SmallVec<[Edge; 3]>,
     /// Emptied by a backward pass that does not retain the graph.
@@ -105,7 +105,7 @@ fn switch_grad(on: bool) -> Restore {
 impl Node {
     /// Records an operation that has just been computed.
     pub(crate) fn record(
-        op: Box<dyn Op>,
+        op: Arc<dyn Op>,
         inputs: &[&Tensor],
         metas: SmallVec<[Meta; 3]>,
         out: &Output,

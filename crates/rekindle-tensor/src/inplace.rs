@@ -5,6 +5,7 @@ use crate::autograd::{grad_enabled, no_grad};
 use crate::dtype::{Element, Scalar, match_dtype};
 use crate::op::mistake;
 use crate::operand::{Operand, promoted};
+use crate::plan;
 use crate::storage::Storage;
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -46,6 +47,9 @@ impl Tensor {
     #[track_caller]
     pub fn with_data_mut<T: Element, R>(&self, f: impl FnOnce(&mut [T]) -> R) -> R {
         self.check_writable("with_data_mut");
+        if plan::is_recording() {
+            plan::refuse("a tensor is changed in place");
+        }
         if self.dtype() != T::DTYPE {
             mistake!("with_data_mut: the tensor holds {}, not {}", self.dtype(), T::DTYPE);
         }

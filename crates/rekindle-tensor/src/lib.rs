@@ -21,6 +21,7 @@ mod layout;
 mod op;
 mod operand;
 pub mod ops;
+pub mod plan;
 pub mod random;
 mod random_tensors;
 mod shape;

@@ -2,12 +2,14 @@
 
 use crate::autograd::{self, Node};
 use crate::dtype::DType;
+use crate::plan::{self, LossStage, Stage};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 /// `panic!` for mistakes of the caller: a shape, type or argument that does not fit. Inside [`check`] it becomes an error.
 ///
@@ -158,6 +160,21 @@ pub trait Op: Debug + Send + Sync + 'static {
     /// The gradients of the inputs. Nothing that is called here is recorded.
     fn backward(&self, ctx: &Context<'_>) -> Grads;
 
+    /// How a plan runs it on some rows; none if only an eager step can. See [`plan`](crate::plan).
+    fn stage(&self, _inputs: &[Meta], _out: &Meta) -> Option<Box<dyn Stage>> {
+        None
+    }
+
+    /// How a plan runs it as the loss at the end of a step.
+    fn loss_stage(&self, _inputs: &[Meta]) -> Option<Box<dyn LossStage>> {
+        None
+    }
+
+    /// Whether it changes nothing but the shape of each row, so that a plan has nothing to do.
+    fn keeps_rows(&self) -> bool {
+        false
+    }
+
     /// What the backward pass wants to see again; the less, the less memory a graph holds.
     fn keeps(&self) -> Keeps {
         Keeps::Inputs
@@ -177,8 +194,10 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
     };
     let record =
         autograd::grad_enabled() && meta.dtype.is_float() && inputs.iter().any(|x| x.requires_grad());
-    let out =
-        if record { autograd::no_grad(|| op.forward(inputs, &meta)) } else { op.forward(inputs, &meta) };
+    let taped = plan::is_recording();
+    let forward =
+        || if record { autograd::no_grad(|| op.forward(inputs, &meta)) } else { op.forward(inputs, &meta) };
+    let out = if taped { plan::silent(forward) } else { forward() };
     if out.value.shape() != &meta.shape[..] || out.value.dtype() != meta.dtype {
         let (op, got) = (op.name(), Meta::of(&out.value));
         mistake!(
@@ -190,11 +209,19 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
         );
     }
     if !record {
+        if taped {
+            plan::recorded(Arc::new(op), inputs, metas, &out.value);
+        }
         return out.value;
     }
-    let node = Node::record(Box::new(op), inputs, metas, &out);
+    let (op, known) = (Arc::new(op), taped.then(|| metas.clone()));
+    let node = Node::record(op.clone(), inputs, metas, &out);
     let t = out.value;
-    Tensor::with_node(t.0.storage.clone(), t.0.layout.clone(), t.dtype(), Some(node))
+    let value = Tensor::with_node(t.0.storage.clone(), t.0.layout.clone(), t.dtype(), Some(node));
+    if let Some(metas) = known {
+        plan::recorded(op, inputs, metas, &value);
+    }
+    value
 }
 
 thread_local! {

@@ -5,6 +5,7 @@ use crate::display;
 use crate::dtype::{DType, Element, Scalar, match_dtype};
 use crate::layout::Layout;
 use crate::op::mistake;
+use crate::plan;
 use crate::shape::Shape;
 use crate::storage::{Buffer, Storage, lock};
 use std::fmt;
@@ -320,6 +321,9 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn data<T: Element>(&self) -> Data<T> {
+        if plan::is_recording() {
+            plan::read(self);
+        }
         let buffer = self.0.storage.snapshot();
         let Some(all) = T::slice(&buffer) else {
             mistake!("data: the tensor holds {}, not {}; convert with .to(..)", self.dtype(), T::DTYPE);

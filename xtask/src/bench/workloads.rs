@@ -4,7 +4,7 @@ use rekindle::data;
 use rekindle::nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, Loss};
 use rekindle::nn::optim::{Adam, Optimizer, SGD};
 use rekindle::nn::{
-    Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, Parameters, ReLU, Sequential, sequential,
+    Captured, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, Parameters, ReLU, Sequential, sequential,
 };
 use rekindle::{Tensor, manual_seed, no_grad};
 use std::path::Path;
@@ -147,9 +147,15 @@ fn training(
     mut next: impl FnMut() -> (Tensor, Tensor) + 'static,
 ) -> Step {
     net.train();
+    let mut captured = Captured::new();
+    let eager = std::env::var_os("REKINDLE_EAGER").is_some();
     Box::new(move || {
         let (x, y) = next();
-        loss.forward(&net.forward(&x), &y).backward();
+        if eager {
+            loss.forward(&net.forward(&x), &y).backward();
+        } else {
+            captured.backward(&net, &loss, &x, &y);
+        }
         optimizer.step();
         optimizer.zero_grad();
     })

@@ -19,6 +19,7 @@ use crate::dispatch;
 use crate::real::Real;
 use pack::Matrix;
 use product::{Product, Target};
+use std::ops::Range;
 use tile::Kernels;
 
 /// `c = a b + bias` with `a` of shape `[m, k]`, `b` of shape `[k, n]`, and `c` of shape `[m, n]`.
@@ -106,6 +107,16 @@ fn inner_block(rest: usize) -> usize {
         385.. => rest.div_ceil(2),
         _ => rest,
     }
+}
+
+/// The parts of an inner range of `k` whose sums are made by themselves and added in their order.
+///
+/// ```
+/// let blocks: Vec<_> = rekindle_kernels::gemm::inner_blocks(800).collect();
+/// assert_eq!(blocks, [0..384, 384..592, 592..800]);
+/// ```
+pub fn inner_blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
+    product::inner_blocks(0..k, k)
 }
 
 #[cfg(test)]

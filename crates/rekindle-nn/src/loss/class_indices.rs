@@ -8,6 +8,7 @@
 use super::Reduction;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, softmax};
+use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 
 /// The options of losses on class indices.
@@ -218,15 +219,19 @@ impl ClassIndices {
         s.rest * hard + s.share * (smooth.total() / divisor)
     }
 
+    /// What each sample's q is multiplied by: 0 for ignored ones.
+    fn scale<T: Real>(s: &Samples<'_, T>, g: &[T], divisor: T) -> Vec<T> {
+        let mut scale = vec![T::ZERO; s.targets.len()];
+        s.counted().for_each(|(i, _)| scale[i] = if g.len() == 1 { g[0] } else { g[i] } / divisor);
+        scale
+    }
+
     fn slopes<T: Element + Real>(&self, ctx: &Context<'_>) -> Tensor {
         let targets = ctx.input(1).data::<i64>();
         let weights = (ctx.metas.len() > 2).then(|| ctx.input(2).data::<T>());
         let s = self.samples(&ctx.metas[0].shape, &targets, weights.as_deref());
-        // What each sample's q is multiplied by: 0 for ignored ones.
-        let g = ctx.grad.data::<T>();
         let divisor = if self.reduction == Reduction::Mean { s.total_weight() } else { T::ONE };
-        let mut scale = vec![T::ZERO; s.targets.len()];
-        s.counted().for_each(|(i, _)| scale[i] = if g.len() == 1 { g[0] } else { g[i] } / divisor);
+        let scale = Self::scale(&s, &ctx.grad.data::<T>(), divisor);
         let mut dx = vec![T::ZERO; ctx.metas[0].shape.numel()];
         if self.logits {
             softmax_times_sum(&s, &ctx.saved[0].data::<T>(), &scale, &mut dx);
@@ -314,6 +319,61 @@ impl Op for ClassIndices {
         let mut grads: Grads = grads![Some(dx)];
         grads.resize(ctx.metas.len(), None);
         grads
+    }
+    fn loss_stage(&self, m: &[Meta]) -> Option<Box<dyn LossStage>> {
+        let plain = m.len() == 2 && self.logits && self.smoothing == 0.0 && self.reduction != Reduction::None;
+        let (shape, reduction, ignore_index) = (m[0].shape.clone(), self.reduction, self.ignore_index);
+        let op = ClassIndices { name: self.name, logits: true, ignore_index, smoothing: 0.0, reduction };
+        (plain && shape.len() == 2 && m[0].dtype == DType::F32)
+            .then(|| Box::new(ClassIndicesStage { op, classes: shape[1] }) as Box<dyn LossStage>)
+    }
+}
+
+/// [`ClassIndices`] of logits `[N, C]`, without weights and smoothing, in a plan.
+#[derive(Debug)]
+struct ClassIndicesStage {
+    op: ClassIndices,
+    classes: usize,
+}
+
+impl ClassIndicesStage {
+    fn samples<'a>(&self, targets: Targets<'a>) -> Samples<'a, f32> {
+        match targets {
+            Targets::Classes(t) => self.op.samples(&[t.len(), self.classes], t, None),
+            Targets::Numbers(_) => unreachable!("the shape rule wants indices"),
+        }
+    }
+}
+
+impl LossStage for ClassIndicesStage {
+    fn divisor(&self, targets: Targets<'_>, _: usize) -> f32 {
+        let s = self.samples(targets);
+        check_range(self.op.name, s.targets, self.classes, &[s.targets.len()], Some(self.op.ignore_index));
+        if self.op.reduction == Reduction::Mean { s.total_weight() } else { 1.0 }
+    }
+    fn terms(&self) -> usize {
+        1
+    }
+    fn saved(&self) -> usize {
+        self.classes
+    }
+    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]) {
+        let s = self.samples(targets);
+        softmax::log_softmax(x, saved, s.targets.len(), s.classes, 1);
+        terms.fill(0.0);
+        s.counted().for_each(|(i, y)| terms[i] = -saved[s.at(i, y)] * s.weight(y));
+    }
+    fn total(&self, terms: &[f32], targets: Targets<'_>, divisor: f32) -> f32 {
+        let s = self.samples(targets);
+        let mut sum = Cascade::new(s.targets.len());
+        s.counted().for_each(|(i, _)| sum.add(i, terms[i]));
+        sum.total() / divisor
+    }
+    fn backward(&self, _: &[f32], targets: Targets<'_>, saved: &[f32], divisor: f32, dx: &mut [f32]) {
+        let s = self.samples(targets);
+        let scale = ClassIndices::scale(&s, &[1.0], divisor);
+        softmax_times_sum(&s, saved, &scale, dx);
+        subtract(&s, &scale, dx);
     }
 }
 

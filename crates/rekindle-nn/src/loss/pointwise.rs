@@ -5,6 +5,7 @@
 use super::Reduction;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, reduce};
+use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 use std::fmt::Debug;
 
@@ -138,6 +139,61 @@ impl<F: Formula> Op for Pointwise<F> {
             DType::F64 => self.gradients::<f64>(ctx),
             _ => self.gradients::<f32>(ctx),
         }
+    }
+    fn loss_stage(&self, m: &[Meta]) -> Option<Box<dyn LossStage>> {
+        let (formula, reduction) = (self.formula, self.reduction);
+        let width = m[0].shape.get(1..)?.iter().product();
+        (reduction != Reduction::None && m[0].dtype == DType::F32)
+            .then(|| Box::new(PointwiseStage { formula, reduction, width }) as Box<dyn LossStage>)
+    }
+}
+
+/// [`Pointwise`] in a plan.
+#[derive(Debug)]
+struct PointwiseStage<F> {
+    formula: F,
+    reduction: Reduction,
+    width: usize,
+}
+
+impl<F> PointwiseStage<F> {
+    fn numbers<'a>(&self, targets: Targets<'a>) -> &'a [f32] {
+        match targets {
+            Targets::Numbers(t) => t,
+            Targets::Classes(_) => unreachable!("the shape rule wants floats"),
+        }
+    }
+}
+
+impl<F: Formula> LossStage for PointwiseStage<F> {
+    fn divisor(&self, _: Targets<'_>, outputs: usize) -> f32 {
+        <f32 as Real>::from_f64(self.reduction.divisor(outputs))
+    }
+    fn terms(&self) -> usize {
+        self.width
+    }
+    fn forward(&self, x: &[f32], targets: Targets<'_>, _: &mut [f32], terms: &mut [f32]) {
+        let f = self.formula;
+        map::binary(
+            x,
+            self.numbers(targets),
+            terms,
+            #[inline(always)]
+            move |x, t| f.value(x, t),
+        );
+    }
+    fn total(&self, terms: &[f32], _: Targets<'_>, divisor: f32) -> f32 {
+        reduce::sum(terms) / divisor
+    }
+    fn backward(&self, x: &[f32], targets: Targets<'_>, _: &[f32], divisor: f32, dx: &mut [f32]) {
+        let f = self.formula;
+        map::binary(
+            x,
+            self.numbers(targets),
+            dx,
+            #[inline(always)]
+            move |x, t| f.slope(x, t, 1.0, divisor),
+        );
     }
 }
 

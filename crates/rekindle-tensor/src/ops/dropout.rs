@@ -5,6 +5,7 @@
 use super::elementwise::{binary, filled, same_float};
 use crate::dtype::match_float;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
+use crate::plan::{Rows, Stage};
 use crate::random::dropout::dropout_stream;
 use crate::random::with_default;
 use crate::shape::{Dims, Shape};
@@ -62,6 +63,41 @@ impl Op for Dropout {
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
+    }
+    fn stage(&self, _: &[Meta], out: &Meta) -> Option<Box<dyn Stage>> {
+        let width = out.shape[1..].iter().product();
+        (!self.whole_channels).then(|| Box::new(DropoutStage { p: self.p, width }) as Box<dyn Stage>)
+    }
+}
+
+/// [`Dropout`] of single elements in a plan.
+#[derive(Debug)]
+struct DropoutStage {
+    p: f64,
+    width: usize,
+}
+
+impl DropoutStage {
+    fn times_noise(&self, x: &[f32], mask: &[bool], y: &mut [f32]) {
+        let scale = if self.p == 1.0 { 0.0 } else { 1.0 / (1.0 - self.p) as f32 };
+        map::binary(x, mask, y, move |x, keep| x * if keep { scale } else { 0.0 });
+    }
+}
+
+impl Stage for DropoutStage {
+    fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
+        self.times_noise(rows.x, rows.mask, y);
+    }
+    fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, _: &mut [Vec<f32>]) {
+        if let Some(dx) = dx {
+            self.times_noise(dy, rows.mask, dx);
+        }
+    }
+    fn draws(&self) -> usize {
+        self.width
+    }
+    fn draw(&self, mask: &mut [bool]) {
+        with_default(|g| g.dropout_mask(mask, self.p, dropout_stream()));
     }
 }
 

@@ -158,6 +158,32 @@ macro_rules! unary_float {
             fn keeps(&self) -> $crate::op::Keeps {
                 $crate::op::Keeps::$keeps
             }
+            fn stage(&self, _: &[$crate::op::Meta], _: &$crate::op::Meta) -> Option<Box<dyn $crate::plan::Stage>> {
+                Some(Box::new($Op { $($($param: self.$param),+)? }))
+            }
+        }
+
+        #[allow(unused_variables)]
+        impl $crate::plan::Stage for $Op {
+            fn forward(&self, rows: $crate::plan::Rows<'_>, y: &mut [f32]) {
+                type T = f32;
+                $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                rekindle_kernels::map::unary(rows.x, y, #[inline(always)] |$x: T| -> T { $forward });
+            }
+            fn backward(
+                &self,
+                rows: $crate::plan::Rows<'_>,
+                dy: &[f32],
+                dx: Option<&mut [f32]>,
+                _: &mut [Vec<f32>],
+            ) {
+                type T = f32;
+                $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                let kept = unary_float!(@kept_row $keeps rows);
+                if let Some(dx) = dx {
+                    rekindle_kernels::map::binary(dy, kept, dx, #[inline(always)] |$g: T, $v: T| -> T { $backward });
+                }
+            }
         }
 
         impl $crate::Tensor {
@@ -172,5 +198,7 @@ macro_rules! unary_float {
     };
     (@kept Inputs $ctx:ident) => { $ctx.input(0) };
     (@kept Output $ctx:ident) => { $ctx.output() };
+    (@kept_row Inputs $rows:ident) => { $rows.x };
+    (@kept_row Output $rows:ident) => { $rows.y };
 }
 pub(crate) use unary_float;

@@ -5,6 +5,7 @@ use super::matmul::Matrix;
 use crate::dtype::match_float;
 use crate::op::mistake;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
+use crate::plan::{Gradient, Rows, Stage};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::gemm::gemm;
@@ -60,6 +61,49 @@ impl Op for Linear {
             grads.push(bias.then(|| g.sum_dim(0, false)));
         }
         grads
+    }
+    fn stage(&self, m: &[Meta], out: &Meta) -> Option<Box<dyn Stage>> {
+        let (inputs, outputs) = (m[1].shape[1], out.shape[1]);
+        Some(Box::new(LinearStage { inputs, outputs, bias: m.len() > 2 }))
+    }
+}
+
+/// [`Linear`] in a plan.
+#[derive(Debug)]
+struct LinearStage {
+    inputs: usize,
+    outputs: usize,
+    bias: bool,
+}
+
+impl Stage for LinearStage {
+    fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
+        let &LinearStage { inputs, outputs, .. } = self;
+        let bias = rows.params.get(1).copied();
+        gemm(rows.n, outputs, inputs, rows.x, (inputs, 1), rows.params[0], (1, inputs), y, bias);
+    }
+    fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, params: &mut [Vec<f32>]) {
+        let &LinearStage { inputs, outputs, .. } = self;
+        if let Some(dx) = dx {
+            gemm(rows.n, inputs, outputs, dy, (outputs, 1), rows.params[0], (inputs, 1), dx, None);
+        }
+        let (n, dw) = (rows.n, &mut params[0]);
+        if outputs == 1 || inputs > 1 {
+            // A single output's gradients lie in a row.
+            let transposed = if outputs == 1 { (n, 1) } else { (1, outputs) };
+            gemm(outputs, inputs, n, dy, transposed, rows.x, (inputs, 1), dw, None);
+        } else {
+            // A product with a vector is summed along contiguous rows.
+            let columns: Vec<f32> = (0..outputs * n).map(|i| dy[i % n * outputs + i / n]).collect();
+            gemm(outputs, 1, n, &columns, (n, 1), rows.x, (1, 1), dw, None);
+        }
+    }
+    fn gradients(&self) -> &'static [Gradient] {
+        if self.bias { &[Gradient::OfBlocks, Gradient::SumOfRows] } else { &[Gradient::OfBlocks] }
+    }
+    /// A product with a vector is not summed in blocks.
+    fn splits(&self) -> bool {
+        self.inputs > 1
     }
 }
 

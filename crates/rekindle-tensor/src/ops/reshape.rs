@@ -38,6 +38,9 @@ impl Op for Reshape {
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
     }
+    fn keeps_rows(&self) -> bool {
+        true
+    }
 }
 
 /// Replaces one `-1` by the size that fits.

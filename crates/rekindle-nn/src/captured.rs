@@ -1,0 +1,109 @@
+//! [`Captured`]: a training step that is recorded once and replayed.
+
+use crate::loss::Loss;
+use crate::module::Module;
+use rekindle_tensor::Tensor;
+use rekindle_tensor::plan::{StepPlan, Tape, record};
+use std::mem::take;
+
+/// Shapes of batches that have plans at once; a loader has two.
+const MOST_PLANS: usize = 4;
+
+/// Forward, loss and backward of a training loop. The first two steps with a batch of some shape run eagerly and are recorded; if both did
+/// the same, and it is something that a [plan](rekindle_tensor::plan) can run, further steps of this shape replay it: the same loss
+/// and gradients, to the bit, without the graph's cost. What cannot be planned goes on running eagerly, and
+/// [`refusal`](Self::refusal) says why.
+///
+/// What is recorded is what the step does for batches of this shape. A net whose forward pass decides by other things than the shape
+/// of its input (a counter, a random number of its own) or whose mode changes needs another `Captured`, or none.
+///
+/// ```
+/// use rekindle_nn::loss::BCEWithLogitsLoss;
+/// use rekindle_nn::optim::{Optimizer, SGD};
+/// use rekindle_nn::{Captured, Linear, Parameters, ReLU, sequential};
+/// use rekindle_tensor::Tensor;
+///
+/// let net = sequential![Linear::new(2, 10), ReLU, Linear::new(10, 1)];
+/// let (x, y) = (Tensor::ones([8, 2]), Tensor::ones([8, 1]));
+/// let mut optimizer = SGD::new(net.parameters(), 0.1);
+/// let mut step = Captured::new();
+/// for _ in 0..5 {
+///     step.backward(&net, &BCEWithLogitsLoss::new(), &x, &y);
+///     optimizer.step();
+///     optimizer.zero_grad();
+/// }
+/// assert!(step.is_planned() && step.refusal().is_none());
+/// ```
+#[derive(Default)]
+pub struct Captured {
+    plans: Vec<StepPlan>,
+    /// The shapes of batches that have no plan yet, with what a step did.
+    seen: Vec<(Vec<usize>, String)>,
+    refusal: Option<String>,
+}
+
+impl Captured {
+    /// Nothing is recorded yet.
+    pub fn new() -> Captured {
+        Captured::default()
+    }
+
+    /// The loss of a batch. The gradients of the parameters are added to those that they have.
+    ///
+    /// # Panics
+    /// As the net and the loss, if the batch does not fit them.
+    #[track_caller]
+    pub fn backward(&mut self, net: &dyn Module, loss: &dyn Loss, x: &Tensor, y: &Tensor) -> f64 {
+        if let Some(plan) = self.plans.iter_mut().find(|plan| plan.fits(x, y)) {
+            return plan.run(x, y).into();
+        }
+        if self.refusal.is_some() {
+            let value = loss.forward(&net.forward(x), y);
+            value.backward();
+            return value.item();
+        }
+        let (value, tape) = record(y, || loss.forward(&net.forward(x), y));
+        if let Err(why) = self.learn(tape, x, y, &value) {
+            self.refusal = Some(why);
+        }
+        value.backward();
+        value.item()
+    }
+
+    /// Remembers what a step did, or makes a plan of it if the one before did the same.
+    fn learn(&mut self, tape: Tape, x: &Tensor, y: &Tensor, value: &Tensor) -> Result<(), String> {
+        let Some(i) = self.seen.iter().position(|(shape, _)| shape == x.shape()) else {
+            self.seen.push((x.shape().to_vec(), tape.text()));
+            return match self.seen.len() + self.plans.len() {
+                0..=MOST_PLANS => Ok(()),
+                _ => Err(format!("batches have more than {MOST_PLANS} shapes")),
+            };
+        };
+        let (_, before) = self.seen.swap_remove(i);
+        if before != tape.text() {
+            return Err("two steps did different things".into());
+        }
+        self.plans.push(StepPlan::new(tape, x, y, value)?);
+        Ok(())
+    }
+
+    /// Whether steps of some shape are replayed.
+    pub fn is_planned(&self) -> bool {
+        !self.plans.is_empty()
+    }
+
+    /// Why steps run eagerly, if that is known.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
+    }
+
+    /// What is replayed, a line for each shape of batches.
+    pub fn describe(&self) -> Vec<String> {
+        self.plans.iter().map(StepPlan::describe).collect()
+    }
+
+    /// Forgets what was recorded.
+    pub fn reset(&mut self) {
+        _ = take(self);
+    }
+}

@@ -1,0 +1,222 @@
+//! Captured steps and eager ones: the same losses, gradients and weights, to the bit.
+
+use rekindle_nn::loss::{
+    BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, Reduction, SmoothL1Loss,
+};
+use rekindle_nn::optim::{Adam, Optimizer, SGD};
+use rekindle_nn::{
+    BatchNorm1d, Captured, Dropout, ELU, Flatten, GELU, Identity, LeakyReLU, Linear, Mish, Module,
+    Parameters, ReLU, SELU, Sequential, SiLU, Sigmoid, Softplus, Tanh, sequential,
+};
+use rekindle_tensor::random::{Generator, manual_seed, with_generator};
+use rekindle_tensor::{Tensor, set_num_threads};
+
+/// Losses and final weights of some steps on batches of `sizes`, one after another.
+fn trained(
+    net: impl Fn() -> Sequential,
+    loss: &dyn Loss,
+    batch: impl Fn(usize) -> (Tensor, Tensor),
+    sizes: &[usize],
+    captured: Option<&mut Captured>,
+) -> Vec<u64> {
+    // Other tests draw at the same time, from the default generator.
+    with_generator(&mut Generator::seeded(3), || train(net, loss, batch, sizes, captured))
+}
+
+fn train(
+    net: impl Fn() -> Sequential,
+    loss: &dyn Loss,
+    batch: impl Fn(usize) -> (Tensor, Tensor),
+    sizes: &[usize],
+    captured: Option<&mut Captured>,
+) -> Vec<u64> {
+    let net = net();
+    net.train();
+    let batches: Vec<(Tensor, Tensor)> = sizes.iter().map(|&n| batch(n)).collect();
+    let mut optimizer = Adam::new(net.parameters(), 0.01);
+    let mut bits = Vec::new();
+    let mut own = Captured::new();
+    let eager = captured.is_none();
+    let captured = captured.unwrap_or(&mut own);
+    for _ in 0..5 {
+        for (x, y) in &batches {
+            let value = if eager {
+                let value = loss.forward(&net.forward(x), y);
+                value.backward();
+                value.item()
+            } else {
+                captured.backward(&net, loss, x, y)
+            };
+            bits.push(value.to_bits());
+            for p in net.parameters() {
+                bits.extend(p.grad().unwrap().to_vec::<f32>().iter().map(|v| u64::from(v.to_bits())));
+            }
+            optimizer.step();
+            optimizer.zero_grad();
+        }
+    }
+    bits
+}
+
+/// Holds captured steps against eager ones for one thread and several, at sizes around the blocks' borders.
+fn same(
+    name: &str,
+    net: impl Fn() -> Sequential,
+    loss: &dyn Loss,
+    batch: impl Fn(usize) -> (Tensor, Tensor),
+    sizes: &[usize],
+) {
+    let eager = trained(&net, loss, &batch, sizes, None);
+    for threads in [1, 2, 3] {
+        set_num_threads(threads);
+        let mut captured = Captured::new();
+        let planned = trained(&net, loss, &batch, sizes, Some(&mut captured));
+        assert_eq!(captured.refusal(), None, "{name}");
+        assert_eq!(captured.describe().len(), sizes.len(), "{name}");
+        assert!(planned == eager, "{name}, {threads} threads: the bits differ");
+    }
+}
+
+fn numbers(width: usize, outputs: usize) -> impl Fn(usize) -> (Tensor, Tensor) {
+    move |n| {
+        let x = Tensor::randn([n, width]);
+        let y = Tensor::rand([n, outputs]).round();
+        (x, y)
+    }
+}
+
+fn classes(width: usize, classes: i64) -> impl Fn(usize) -> (Tensor, Tensor) {
+    move |n| (Tensor::randn([n, width]), Tensor::randint(0, classes, [n]))
+}
+
+const SIZES: [usize; 4] = [1, 5, 385, 1153];
+
+#[test]
+fn every_loss_gives_the_bits_of_the_eager_step() {
+    let net = |outputs| move || sequential![Linear::new(6, 9), ReLU, Linear::new(9, outputs)];
+    for outputs in [1, 3] {
+        for loss in [
+            &BCEWithLogitsLoss::new() as &dyn Loss,
+            &BCEWithLogitsLoss::new().reduction(Reduction::Sum),
+            &MSELoss::new(),
+            &L1Loss::new(),
+            &SmoothL1Loss::new(),
+            &HuberLoss::new(),
+        ] {
+            same(&format!("{loss:?} of {outputs}"), net(outputs), loss, numbers(6, outputs), &SIZES);
+        }
+    }
+    same("cross entropy", net(4), &CrossEntropyLoss::new(), classes(6, 4), &SIZES);
+    let sum = CrossEntropyLoss::new().reduction(Reduction::Sum);
+    same("sum of cross entropies", net(4), &sum, classes(6, 4), &SIZES);
+    let ignoring = CrossEntropyLoss::new().ignore_index(2);
+    same("ignoring", net(4), &ignoring, classes(6, 4), &[5, 385, 1153]);
+}
+
+#[test]
+fn every_layer_with_a_stage_gives_the_bits_of_the_eager_step() {
+    let loss = BCEWithLogitsLoss::new();
+    let layers: Vec<(&str, fn() -> Box<dyn Module>)> = vec![
+        ("ReLU", || Box::new(ReLU)),
+        ("Sigmoid", || Box::new(Sigmoid)),
+        ("Tanh", || Box::new(Tanh)),
+        ("LeakyReLU", || Box::new(LeakyReLU::new(0.1))),
+        ("ELU", || Box::new(ELU::new(1.0))),
+        ("SELU", || Box::new(SELU)),
+        ("GELU", || Box::new(GELU::new())),
+        ("SiLU", || Box::new(SiLU)),
+        ("Mish", || Box::new(Mish)),
+        ("Softplus", || Box::new(Softplus::new(1.0, 20.0))),
+        ("Identity", || Box::new(Identity)),
+        ("Flatten", || Box::new(Flatten::new())),
+        ("Dropout(0.5)", || Box::new(Dropout::new(0.5))),
+        ("Dropout(0.9)", || Box::new(Dropout::new(0.9))),
+        ("Dropout(1)", || Box::new(Dropout::new(1.0))),
+    ];
+    for (name, layer) in layers {
+        let net = || Sequential::new().push(Linear::new(6, 9)).push(layer()).push(Linear::new(9, 1));
+        same(name, net, &loss, numbers(6, 1), &SIZES);
+    }
+}
+
+#[test]
+fn every_shape_of_a_linear_layer_gives_the_bits_of_the_eager_step() {
+    for (inputs, hidden, outputs) in [(1, 1, 1), (1, 5, 1), (7, 1, 3), (2, 40, 1), (130, 33, 1), (20, 17, 16)]
+    {
+        let net = || sequential![Linear::new(inputs, hidden), Tanh, Linear::new(hidden, outputs)];
+        let name = format!("{inputs}-{hidden}-{outputs}");
+        same(&name, net, &MSELoss::new(), numbers(inputs, outputs), &[2, 384, 769]);
+    }
+    let without = || sequential![Linear::new(6, 9).bias(false), ReLU, Linear::new(9, 1)];
+    same("without bias", without, &MSELoss::new(), numbers(6, 1), &SIZES);
+}
+
+#[test]
+fn what_has_no_plan_runs_eagerly_and_says_why() {
+    let run = |net: &Sequential| {
+        let (x, y) = numbers(4, 1)(10);
+        let mut captured = Captured::new();
+        (0..4).for_each(|_| _ = captured.backward(net, &MSELoss::new(), &x, &y));
+        captured.refusal().unwrap_or_default().to_string()
+    };
+    let normed = run(&sequential![Linear::new(4, 3), BatchNorm1d::new(3), Linear::new(3, 1)]);
+    assert!(!normed.is_empty(), "{normed}");
+    struct Deciding(Linear);
+    impl Parameters for Deciding {
+        fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
+            visitor.field("0", &self.0);
+        }
+    }
+    impl Module for Deciding {
+        fn forward(&self, x: &Tensor) -> Tensor {
+            let y = self.0.forward(x);
+            if y.to_vec::<f32>()[0] > 0.0 { y.relu() } else { y.tanh() }
+        }
+    }
+    let deciding = run(&sequential![Deciding(Linear::new(4, 1))]);
+    assert_eq!(deciding, "the elements of a tensor are read between operations");
+    struct Twice(Linear);
+    impl Parameters for Twice {
+        fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
+            visitor.field("0", &self.0);
+        }
+    }
+    impl Module for Twice {
+        fn forward(&self, x: &Tensor) -> Tensor {
+            self.0.forward(&self.0.forward(x))
+        }
+    }
+    assert_eq!(run(&sequential![Twice(Linear::new(4, 4)), Linear::new(4, 1)]), "a parameter is used twice");
+}
+
+#[test]
+fn gradients_are_added_to_those_that_are_there_and_those_that_are_held_stay() {
+    manual_seed(0);
+    let net = sequential![Linear::new(3, 1)];
+    let (x, y) = numbers(3, 1)(20);
+    let mut captured = Captured::new();
+    let mut step = || captured.backward(&net, &MSELoss::new(), &x, &y);
+    (0..2).for_each(|_| _ = step());
+    let weight = &net.parameters()[0];
+    weight.zero_grad();
+    step();
+    let once = weight.grad().unwrap();
+    let bits = once.to_vec::<f32>();
+    step();
+    assert_eq!(weight.grad().unwrap().to_vec::<f32>(), bits.iter().map(|v| v + v).collect::<Vec<_>>());
+    net.parameters().iter().for_each(Tensor::zero_grad);
+    SGD::new(net.parameters(), 0.1).step();
+    weight.fill_no_grad();
+    step();
+    assert_eq!(once.to_vec::<f32>(), bits, "what is held is not written");
+}
+
+trait Fill {
+    fn fill_no_grad(&self);
+}
+
+impl Fill for Tensor {
+    fn fill_no_grad(&self) {
+        rekindle_tensor::no_grad(|| _ = self.fill_(0.5));
+    }
+}

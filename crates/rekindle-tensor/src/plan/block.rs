@@ -1,0 +1,110 @@
+//! A block of rows on its way through the stages.
+
+use super::{LossStage, Rows, Stage, Targets};
+use crate::tensor::Data;
+use std::ops::Range;
+
+/// A stage with the length of its rows.
+pub(super) struct Placed {
+    pub stage: Box<dyn Stage>,
+    /// Numbers in a row of its input and of its output.
+    pub width: (usize, usize),
+    /// Whether a stage before it has parameters, so that its input needs a gradient.
+    pub needs_dx: bool,
+}
+
+/// What all blocks read.
+pub(super) struct Shared<'a> {
+    pub stages: &'a [Placed],
+    pub loss: &'a dyn LossStage,
+    pub x: &'a [f32],
+    pub targets: Targets<'a>,
+    pub divisor: f32,
+    /// Of each stage.
+    pub params: &'a [Vec<Data<f32>>],
+    /// Of each stage; of all rows.
+    pub masks: &'a [Vec<bool>],
+}
+
+/// Some rows and all that is computed of them; the memory is kept from step to step.
+pub(super) struct Block {
+    pub rows: Range<usize>,
+    /// The outputs of each stage, and their gradients.
+    pub values: Vec<Vec<f32>>,
+    pub slopes: Vec<Vec<f32>>,
+    saved: Vec<f32>,
+    pub terms: Vec<f32>,
+    /// Of each stage, of each parameter.
+    pub gradients: Vec<Vec<Vec<f32>>>,
+}
+
+impl Block {
+    pub fn new(rows: Range<usize>, stages: &[Placed], params: &[Vec<usize>], loss: &dyn LossStage) -> Block {
+        use super::Gradient::OfBlocks;
+        let n = rows.len();
+        let outputs = || stages.iter().map(|s| vec![0.0; n * s.width.1]).collect();
+        let of_stage = |(s, params): (&Placed, &Vec<usize>)| {
+            let of_param =
+                |(kind, &len): (&super::Gradient, &usize)| vec![0.0; if *kind == OfBlocks { len } else { 0 }];
+            s.stage.gradients().iter().zip(params).map(of_param).collect()
+        };
+        Block {
+            values: outputs(),
+            slopes: outputs(),
+            saved: vec![0.0; n * loss.saved()],
+            terms: vec![0.0; n * loss.terms()],
+            gradients: stages.iter().zip(params).map(of_stage).collect(),
+            rows,
+        }
+    }
+
+    /// Forward, loss, backward.
+    pub fn run(&mut self, shared: &Shared<'_>) {
+        let n = self.rows.len();
+        let part = |width: usize| self.rows.start * width..self.rows.end * width;
+        for (i, placed) in shared.stages.iter().enumerate() {
+            let (before, y) = self.values.split_at_mut(i);
+            let x = match before.last() {
+                Some(x) => x.as_slice(),
+                None => &shared.x[part(placed.width.0)],
+            };
+            with_params(&shared.params[i], |params| {
+                let mask = &shared.masks[i][part(placed.stage.draws())];
+                placed.stage.forward(Rows { n, x, y: &[], params, mask }, &mut y[0]);
+            });
+        }
+        let (Some(last), Some(slope)) = (self.values.last(), self.slopes.last_mut()) else { return };
+        let targets = match shared.targets {
+            Targets::Numbers(t) => Targets::Numbers(&t[part(last.len() / n)]),
+            Targets::Classes(t) => Targets::Classes(&t[part(1)]),
+        };
+        shared.loss.forward(last, targets, &mut self.saved, &mut self.terms);
+        shared.loss.backward(last, targets, &self.saved, shared.divisor, slope);
+        for (i, placed) in shared.stages.iter().enumerate().rev() {
+            let (before, dy) = self.slopes.split_at_mut(i);
+            let x = match i {
+                0 => &shared.x[part(placed.width.0)],
+                _ => self.values[i - 1].as_slice(),
+            };
+            let dx = before.last_mut().filter(|_| placed.needs_dx).map(Vec::as_mut_slice);
+            with_params(&shared.params[i], |params| {
+                let mask = &shared.masks[i][part(placed.stage.draws())];
+                let rows = Rows { n, x, y: &self.values[i], params, mask };
+                placed.stage.backward(rows, &dy[0], dx, &mut self.gradients[i]);
+            });
+            if !placed.needs_dx && !shared.stages[..i].is_empty() {
+                break; // Nothing before this has parameters.
+            }
+        }
+    }
+}
+
+/// Parameters as slices, without an allocation for each call.
+fn with_params<R>(params: &[Data<f32>], f: impl FnOnce(&[&[f32]]) -> R) -> R {
+    match params {
+        [] => f(&[]),
+        [a] => f(&[a]),
+        [a, b] => f(&[a, b]),
+        many => f(&many.iter().map(|p| &**p).collect::<Vec<_>>()),
+    }
+}

@@ -1,0 +1,103 @@
+//! Captured training steps: what the first step recorded, replayed on buffers that are kept.
+//!
+//! A step is recorded on a [`tape`] while it runs eagerly, and becomes a [`StepPlan`] if it is a chain of operations whose rows
+//! (samples) do not mix, ending in a loss: each of them has a [`Stage`], the loss a [`LossStage`]. A plan cuts the batch where a
+//! matrix product over the batch cuts its sum (`gemm::inner_blocks`), sends each block of rows through the whole chain (forward,
+//! loss, backward) on one thread, so that activations stay in its cache, and then adds the blocks' gradients in their order. So
+//! it does the arithmetic of the eager step in the order of the eager step: the bits are the same, for any number of threads.
+//!
+//! The idea of vectors that go through a pipeline is that of P. Boncz et al., "MonetDB/X100" (CIDR 2005).
+
+mod block;
+mod step;
+mod tape;
+
+pub use step::StepPlan;
+pub use tape::{Tape, record};
+pub(crate) use tape::{is_recording, read, recorded, refuse, silent};
+
+use std::fmt::Debug;
+
+/// Some rows of a batch, as a stage sees them.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// How many.
+    pub n: usize,
+    /// The stage's input, row-major.
+    pub x: &'a [f32],
+    /// The stage's output; empty before it is computed.
+    pub y: &'a [f32],
+    /// The stage's parameters, row-major.
+    pub params: &'a [&'a [f32]],
+    /// What was drawn for these rows.
+    pub mask: &'a [bool],
+}
+
+/// How the gradient of a parameter comes from those of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gradient {
+    /// Each block of rows gives its own, written by [`Stage::backward`]; they are added in the order of the blocks.
+    OfBlocks,
+    /// The sum of the output's gradients over all rows.
+    SumOfRows,
+}
+
+/// How a plan runs one operation on some rows. Its arithmetic is that of the operation's `forward` and `backward`, to the bit.
+pub trait Stage: Debug + Send + Sync {
+    /// The output of the rows, which overwrites `y`.
+    fn forward(&self, rows: Rows<'_>, y: &mut [f32]);
+
+    /// The gradients for that of the output: of the input, if anybody needs it, and of those parameters whose gradient is
+    /// [`Gradient::OfBlocks`]. All are overwritten.
+    fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, params: &mut [Vec<f32>]);
+
+    /// Of each parameter. By default there are none.
+    fn gradients(&self) -> &'static [Gradient] {
+        &[]
+    }
+
+    /// Whether gradients may be made block by block.
+    fn splits(&self) -> bool {
+        true
+    }
+
+    /// How many truth values are drawn for each row.
+    fn draws(&self) -> usize {
+        0
+    }
+
+    /// Draws for all rows.
+    fn draw(&self, _mask: &mut [bool]) {}
+}
+
+/// Targets of some rows.
+#[derive(Clone, Copy)]
+pub enum Targets<'a> {
+    /// Numbers, as many as outputs.
+    Numbers(&'a [f32]),
+    /// One class for each row.
+    Classes(&'a [i64]),
+}
+
+/// How a plan runs a loss on some rows: the gradient that arrives is 1.
+pub trait LossStage: Debug + Send + Sync {
+    /// What the sum of the terms and all gradients are divided by, from all targets.
+    fn divisor(&self, targets: Targets<'_>, outputs: usize) -> f32;
+
+    /// The loss's terms in a row.
+    fn terms(&self) -> usize;
+
+    /// Numbers in a row that the backward pass sees again.
+    fn saved(&self) -> usize {
+        0
+    }
+
+    /// The terms of some rows.
+    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]);
+
+    /// The loss from the terms of all rows.
+    fn total(&self, terms: &[f32], targets: Targets<'_>, divisor: f32) -> f32;
+
+    /// The gradient of the input of some rows.
+    fn backward(&self, x: &[f32], targets: Targets<'_>, saved: &[f32], divisor: f32, dx: &mut [f32]);
+}
