@@ -37,6 +37,8 @@ const MOST_PLANS: usize = 4;
 #[derive(Default)]
 pub struct Captured {
     plans: Vec<StepPlan>,
+    /// The plan that ran last.
+    last: usize,
     /// The shapes of batches that have no plan yet, with what a step did.
     seen: Vec<(Vec<usize>, String)>,
     refusal: Option<String>,
@@ -54,20 +56,47 @@ impl Captured {
     /// As the net and the loss, if the batch does not fit them.
     #[track_caller]
     pub fn backward(&mut self, net: &dyn Module, loss: &dyn Loss, x: &Tensor, y: &Tensor) -> f64 {
-        if let Some(plan) = self.plans.iter_mut().find(|plan| plan.fits(x, y)) {
-            return plan.run(x, y).into();
+        if let Some(value) = self.replay(x, y) {
+            return value;
         }
-        if self.refusal.is_some() {
-            let value = loss.forward(&net.forward(x), y);
-            value.backward();
-            return value.item();
-        }
-        let (value, tape) = record(y, || loss.forward(&net.forward(x), y));
-        if let Err(why) = self.learn(tape, x, y, &value) {
-            self.refusal = Some(why);
-        }
+        let value = self.record(x, y, || loss.forward(&net.forward(x), y), |value| Some(value.clone()));
         value.backward();
         value.item()
+    }
+
+    /// The loss of a batch that there is a plan for; its outputs are [`outputs`](Self::outputs) then. None if there is no plan, or a number is
+    /// not finite or none that the loss takes: then nothing was done.
+    pub fn replay(&mut self, x: &Tensor, y: &Tensor) -> Option<f64> {
+        self.last = self.plans.iter().position(|plan| plan.fits(x, y))?;
+        self.plans[self.last].run(x, y).map(f64::from)
+    }
+
+    /// The outputs of the step that was replayed last.
+    ///
+    /// # Panics
+    /// If none was.
+    pub fn outputs(&self) -> Tensor {
+        self.plans[self.last].outputs()
+    }
+
+    /// Runs a step up to its loss, which `loss` finds in what the step gives (none if it came to no loss), and remembers what it did.
+    pub fn record<R>(
+        &mut self,
+        x: &Tensor,
+        y: &Tensor,
+        step: impl FnOnce() -> R,
+        loss: impl FnOnce(&R) -> Option<Tensor>,
+    ) -> R {
+        if self.refusal.is_some() || self.plans.iter().any(|plan| plan.fits(x, y)) {
+            return step();
+        }
+        let (result, tape) = record(y, step);
+        if let Some(value) = loss(&result)
+            && let Err(why) = self.learn(tape, x, y, &value)
+        {
+            self.refusal = Some(why);
+        }
+        result
     }
 
     /// Remembers what a step did, or makes a plan of it if the one before did the same.

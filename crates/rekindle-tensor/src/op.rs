@@ -197,7 +197,7 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
     let taped = plan::is_recording();
     let forward =
         || if record { autograd::no_grad(|| op.forward(inputs, &meta)) } else { op.forward(inputs, &meta) };
-    let out = if taped { plan::silent(forward) } else { forward() };
+    let out = if taped { plan::aside(forward) } else { forward() };
     if out.value.shape() != &meta.shape[..] || out.value.dtype() != meta.dtype {
         let (op, got) = (op.name(), Meta::of(&out.value));
         mistake!(

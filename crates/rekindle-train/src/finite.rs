@@ -2,6 +2,7 @@
 
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Parameters, Sequential};
+use rekindle_tensor::plan::aside;
 use rekindle_tensor::{DType, Tensor};
 
 /// Whether every element is a finite number. Reads the memory once, without a branch for each element.
@@ -20,7 +21,8 @@ pub(crate) fn is_finite(x: &Tensor) -> bool {
 
 /// An error that names the tensor if it is not finite.
 pub(crate) fn finite(name: impl FnOnce() -> String, x: &Tensor) -> Result<(), String> {
-    if is_finite(x) { Ok(()) } else { Err(name()) }
+    // It ends a step or changes nothing, so a record of the step need not hold it.
+    if aside(|| is_finite(x)) { Ok(()) } else { Err(name()) }
 }
 
 /// The net's output; every layer's output is checked, because a later layer may hide an infinity (the sigmoid of

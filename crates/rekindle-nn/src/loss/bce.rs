@@ -4,6 +4,7 @@ use super::pointwise::{Formula, paired, pointwise};
 use super::{Decision, Loss, Reduction, reducible};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
+use rekindle_tensor::plan::aside;
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, mistake};
 
 /// `-w (t ln x + (1 - t) ln(1 - x))` for probabilities `x`; logarithms below -100 count as -100.
@@ -51,11 +52,11 @@ impl Loss for BCELoss {
 /// Every element must lie in [0, 1]. Other types are left to the shape and type rule.
 #[track_caller]
 fn check(x: &Tensor, what: &str, name: &str, cure: &str) {
-    let outside = match x.dtype() {
+    let outside = aside(|| match x.dtype() {
         DType::F32 => outside::<f32>(x),
         DType::F64 => outside::<f64>(x),
         _ => None,
-    };
+    });
     if let Some((value, place)) = outside {
         mistake!(
             "binary_cross_entropy: {what} must be probabilities, all elements of {name} should be between 0 and 1, \
@@ -68,12 +69,17 @@ fn check(x: &Tensor, what: &str, name: &str, cure: &str) {
 fn outside<T: Element + Real>(x: &Tensor) -> Option<(String, Vec<usize>)> {
     let within = |v: T| (T::ZERO..=T::ONE).contains(&v);
     let values = x.data::<T>();
-    // The common answer in one branch-free pass; the place is looked for only if there is one.
-    if values.iter().fold(true, |ok, &v| ok & (v >= T::ZERO) & (v <= T::ONE)) {
+    // The place is looked for only if there is one.
+    if are_probabilities(&values) {
         return None;
     }
     let i = values.iter().position(|&v| !within(v))?;
     Some((values[i].to_string(), place(i, x.shape())))
+}
+
+/// In one pass without branches.
+fn are_probabilities<T: Real>(x: &[T]) -> bool {
+    x.iter().fold(true, |ok, &v| ok & (v >= T::ZERO) & (v <= T::ONE))
 }
 
 /// The index along each dimension of the `i`-th element in row-major order.
@@ -97,6 +103,9 @@ fn clamped<T: Real>(ln: T) -> T {
 impl Formula for OfProbabilities {
     const NAME: &'static str = "binary_cross_entropy";
 
+    fn takes(x: &[f32]) -> bool {
+        are_probabilities(x)
+    }
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {
         (t - T::ONE) * clamped((-x).ln_1p()) - t * clamped(x.ln())

@@ -357,11 +357,12 @@ impl LossStage for ClassIndicesStage {
     fn saved(&self) -> usize {
         self.classes
     }
-    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]) {
+    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]) -> bool {
         let s = self.samples(targets);
         softmax::log_softmax(x, saved, s.targets.len(), s.classes, 1);
         terms.fill(0.0);
         s.counted().for_each(|(i, y)| terms[i] = -saved[s.at(i, y)] * s.weight(y));
+        true
     }
     fn total(&self, terms: &[f32], targets: Targets<'_>, divisor: f32) -> f32 {
         let s = self.samples(targets);

@@ -16,6 +16,11 @@ pub(super) trait Formula: Copy + Debug + Send + Sync + 'static {
 
     fn value<T: Real>(self, x: T, t: T) -> T;
 
+    /// Whether these may be outputs or targets.
+    fn takes(_: &[f32]) -> bool {
+        true
+    }
+
     /// `g / n` times the derivative with respect to `x`.
     fn slope<T: Real>(self, x: T, t: T, g: T, n: T) -> T;
 
@@ -172,7 +177,7 @@ impl<F: Formula> LossStage for PointwiseStage<F> {
     fn terms(&self) -> usize {
         self.width
     }
-    fn forward(&self, x: &[f32], targets: Targets<'_>, _: &mut [f32], terms: &mut [f32]) {
+    fn forward(&self, x: &[f32], targets: Targets<'_>, _: &mut [f32], terms: &mut [f32]) -> bool {
         let f = self.formula;
         map::binary(
             x,
@@ -181,6 +186,7 @@ impl<F: Formula> LossStage for PointwiseStage<F> {
             #[inline(always)]
             move |x, t| f.value(x, t),
         );
+        F::takes(x) && F::takes(self.numbers(targets))
     }
     fn total(&self, terms: &[f32], _: Targets<'_>, divisor: f32) -> f32 {
         reduce::sum(terms) / divisor

@@ -78,13 +78,27 @@ struct DropoutStage {
 }
 
 impl DropoutStage {
+    fn scale(&self) -> f32 {
+        if self.p == 1.0 { 0.0 } else { 1.0 / (1.0 - self.p) as f32 }
+    }
+
     fn times_noise(&self, x: &[f32], mask: &[bool], y: &mut [f32]) {
-        let scale = if self.p == 1.0 { 0.0 } else { 1.0 / (1.0 - self.p) as f32 };
+        let scale = self.scale();
         map::binary(x, mask, y, move |x, keep| x * if keep { scale } else { 0.0 });
     }
 }
 
 impl Stage for DropoutStage {
+    fn in_place(&self) -> bool {
+        true
+    }
+    fn forward_in_place(&self, mask: &[bool], y: &mut [f32]) {
+        let scale = self.scale();
+        map::in_place2(y, mask, move |x, keep| x * if keep { scale } else { 0.0 });
+    }
+    fn backward_in_place(&self, rows: Rows<'_>, dy: &mut [f32]) {
+        self.forward_in_place(rows.mask, dy);
+    }
     fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
         self.times_noise(rows.x, rows.mask, y);
     }

@@ -184,6 +184,23 @@ macro_rules! unary_float {
                     rekindle_kernels::map::binary(dy, kept, dx, #[inline(always)] |$g: T, $v: T| -> T { $backward });
                 }
             }
+            fn in_place(&self) -> bool {
+                $crate::op::Keeps::$keeps == $crate::op::Keeps::Output
+            }
+            fn reads_output(&self) -> bool {
+                $crate::op::Keeps::$keeps == $crate::op::Keeps::Output
+            }
+            fn forward_in_place(&self, _: &[bool], y: &mut [f32]) {
+                type T = f32;
+                $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                rekindle_kernels::map::in_place1(y, #[inline(always)] |$x: T| -> T { $forward });
+            }
+            fn backward_in_place(&self, rows: $crate::plan::Rows<'_>, dy: &mut [f32]) {
+                type T = f32;
+                $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                let kept = unary_float!(@kept_row $keeps rows);
+                rekindle_kernels::map::in_place2(dy, kept, #[inline(always)] |$g: T, $v: T| -> T { $backward });
+            }
         }
 
         impl $crate::Tensor {

@@ -13,8 +13,8 @@ mod step;
 mod tape;
 
 pub use step::StepPlan;
-pub use tape::{Tape, record};
-pub(crate) use tape::{is_recording, read, recorded, refuse, silent};
+pub use tape::{Tape, aside, record};
+pub(crate) use tape::{is_recording, read, recorded, refuse};
 
 use std::fmt::Debug;
 
@@ -50,6 +50,27 @@ pub trait Stage: Debug + Send + Sync {
     /// The gradients for that of the output: of the input, if anybody needs it, and of those parameters whose gradient is
     /// [`Gradient::OfBlocks`]. All are overwritten.
     fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, params: &mut [Vec<f32>]);
+
+    /// Whether it can write its output over its input, and the gradient of the input over that of the output. A stage without
+    /// parameters may; then the other two functions are called where its input is nobody else's.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// [`forward`](Self::forward), where `y` holds the input.
+    fn forward_in_place(&self, _mask: &[bool], _y: &mut [f32]) {
+        unreachable!("{self:?} does not work in place");
+    }
+
+    /// [`backward`](Self::backward), where `dy` becomes the gradient of the input. `rows` has no input.
+    fn backward_in_place(&self, _rows: Rows<'_>, _dy: &mut [f32]) {
+        unreachable!("{self:?} does not work in place");
+    }
+
+    /// Whether the backward pass reads the output, so that nobody may write over it.
+    fn reads_output(&self) -> bool {
+        false
+    }
 
     /// Of each parameter. By default there are none.
     fn gradients(&self) -> &'static [Gradient] {
@@ -92,8 +113,8 @@ pub trait LossStage: Debug + Send + Sync {
         0
     }
 
-    /// The terms of some rows.
-    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]);
+    /// The terms of some rows. False if the loss does not take such outputs or targets; the eager step says which then.
+    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]) -> bool;
 
     /// The loss from the terms of all rows.
     fn total(&self, terms: &[f32], targets: Targets<'_>, divisor: f32) -> f32;

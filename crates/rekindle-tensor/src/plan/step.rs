@@ -7,6 +7,8 @@ use crate::autograd;
 use crate::dtype::DType;
 use crate::layout::Layout;
 use crate::op::Meta;
+use crate::random::with_default;
+use crate::shape::Shape;
 use crate::storage::{Buffer, Storage};
 use crate::tensor::{Data, Tensor};
 use rekindle_kernels::{gemm, parallel, reduce};
@@ -29,6 +31,8 @@ pub struct StepPlan {
     /// Whether blocks run beside each other.
     beside: bool,
     gathered: Vec<f32>,
+    /// The shape of the outputs.
+    out: Shape,
 }
 
 /// A parameter and the gradient that is written into it.
@@ -80,7 +84,11 @@ impl StepPlan {
             }
             let width = (at.numel() / n, entry.output.numel() / n);
             let needs_dx = params.iter().any(|own: &Vec<Parameter>| !own.is_empty());
-            stages.push(Placed { stage, width, needs_dx });
+            // The batch is the user's, so the first stage has a slot of its own.
+            let before = stages.last().map(|s: &Placed| (s.slot, s.stage.reads_output()));
+            let in_place = stage.in_place() && before.is_some_and(|(_, read)| !read);
+            let slot = before.map_or(0, |(slot, _)| slot + usize::from(!in_place));
+            stages.push(Placed { stage, width, slot, in_place, needs_dx });
             params.push(own);
             at = entry.output.clone();
         }
@@ -92,7 +100,7 @@ impl StepPlan {
             last.output.is_same(loss) && matches!(&last.inputs[..], [a, b] if a.is_same(&at) && b.is_same(y));
         let stage = last.op.loss_stage(&last.metas).filter(|_| ends && !stages.is_empty());
         let Some(loss) = stage else { return Err(format!("{} has no stage as a loss", last.op.name())) };
-        Ok(StepPlan::of(stages, params, loss, (Meta::of(x), Meta::of(y))))
+        Ok(StepPlan::of(stages, params, loss, (Meta::of(x), Meta::of(y)), at.shape_owned()))
     }
 
     fn of(
@@ -100,6 +108,7 @@ impl StepPlan {
         params: Vec<Vec<Parameter>>,
         loss: Box<dyn LossStage>,
         shapes: (Meta, Meta),
+        out: Shape,
     ) -> Self {
         let n = shapes.0.shape[0];
         let sizes: Vec<Vec<usize>> =
@@ -112,7 +121,7 @@ impl StepPlan {
         let beside = bounds.len() > 1 && partials <= MOST_PARTIALS;
         let blocks = bounds.into_iter().map(|rows| Block::new(rows, &stages, &sizes, &*loss)).collect();
         let masks = stages.iter().map(|s| vec![false; n * s.stage.draws()]).collect();
-        StepPlan { shapes, stages, loss, params, blocks, masks, beside, gathered: Vec::new() }
+        StepPlan { shapes, stages, loss, params, blocks, masks, beside, gathered: Vec::new(), out }
     }
 
     /// Whether the plan is for batches like these, and its parameters still want gradients.
@@ -133,12 +142,15 @@ impl StepPlan {
         format!("{} -> {:?}; {n} rows in {blocks} blocks, {how}", stages.join(" -> "), self.loss)
     }
 
-    /// The loss of a batch; the parameters' gradients are added to those that they have.
+    /// The loss of a batch; the parameters' gradients are added to those that they have. None if a number in it is not finite, or
+    /// is none that the loss takes: then nothing was done, and the eager step says what is wrong.
     ///
     /// # Panics
     /// If the batch is none that the plan [`fits`](Self::fits).
-    pub fn run(&mut self, x: &Tensor, y: &Tensor) -> f32 {
+    pub fn run(&mut self, x: &Tensor, y: &Tensor) -> Option<f32> {
         assert!(self.fits(x, y), "plan: the batch has another shape than the plan");
+        let draws = self.masks.iter().any(|mask| !mask.is_empty());
+        let generator = draws.then(|| with_default(|g| g.clone()));
         for (placed, mask) in self.stages.iter().zip(&mut self.masks) {
             placed.stage.draw(mask);
         }
@@ -161,13 +173,20 @@ impl StepPlan {
         gather(&self.blocks, |block| &block.terms, &mut self.gathered);
         let loss = self.loss.total(&self.gathered, targets, divisor);
         drop(params);
+        if !loss.is_finite() || self.blocks.iter().any(|block| !block.fine) {
+            if let Some(generator) = generator {
+                with_default(|g| *g = generator);
+            }
+            return None;
+        }
         self.finish();
-        loss
+        Some(loss)
     }
 
     /// The outputs for the batch of the last run.
-    pub fn outputs(&self) -> Vec<f32> {
-        self.blocks.iter().filter_map(|b| b.values.last()).flatten().copied().collect()
+    pub fn outputs(&self) -> Tensor {
+        let all = self.blocks.iter().filter_map(|b| b.values.last()).flatten().copied().collect();
+        Tensor::from_vec::<f32>(all, &self.out)
     }
 
     /// Adds up what the blocks found, and gives it to the parameters.
@@ -181,10 +200,11 @@ impl StepPlan {
                         many => add_in_order(many, |block| &block.gradients[s][p], sum),
                     }),
                     Gradient::SumOfRows => {
+                        let slot = self.stages[s].slot;
                         let dy = match &blocks[..] {
-                            [one] => &one.slopes[s],
+                            [one] => &one.slopes[slot],
                             many => {
-                                gather(many, |block| &block.slopes[s], gathered);
+                                gather(many, |block| &block.slopes[slot], gathered);
                                 &*gathered
                             }
                         };

@@ -58,8 +58,8 @@ pub(crate) fn is_recording() -> bool {
     RECORDING.get()
 }
 
-/// Runs an operation's own code, none of which is recorded.
-pub(crate) fn silent<R>(f: impl FnOnce() -> R) -> R {
+/// Runs `f` without recording what it does: an operation's own code, or a look at numbers that can end the step but not change it.
+pub fn aside<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {

@@ -24,6 +24,7 @@ use crate::part::Part;
 use crate::recipe::{Measured, Report};
 use crate::signature::Units;
 use pass::Place;
+use rekindle_nn::Captured;
 use rekindle_nn::Module;
 use rekindle_nn::loss::{Decision, Loss};
 use rekindle_nn::optim::Optimizer;
@@ -80,6 +81,7 @@ pub struct Trainer<N> {
     forward: Forward<N>,
     watch: Watch,
     steps: usize,
+    captured: Captured,
     checkpoints: Option<Checkpoints>,
     resume: Option<Checkpoint>,
     /// Of the training data, while checkpoints are written; see [`Part::fingerprint`].
@@ -158,6 +160,7 @@ impl<N: Module> Trainer<N> {
             forward,
             watch,
             steps,
+            captured: Captured::new(),
             checkpoints,
             resume,
             fingerprint,
@@ -361,6 +364,8 @@ impl<N: Module> Trainer<N> {
         if let Some(other) = other {
             all.push(other);
         }
+        // Whoever fits again may have changed the net.
+        self.captured.reset();
         let checked = self.check(parts, &mut all);
         if self.checkpoints.is_some() {
             self.fingerprint = guarded(|| Ok(parts.train.fingerprint())).ok();

@@ -205,15 +205,7 @@ impl<N: Module> Trainer<N> {
     /// Forward, loss, backward and, when enough gradients are added up, the update. What is not finite is found before it is
     /// used; its name is the error.
     pub(super) fn batch(&mut self, x: &Tensor, y: &Tensor, update: bool) -> Result<(f64, Tensor), String> {
-        let accumulate = self.options.accumulate;
-        let outputs = (self.forward)(&self.net, x)?;
-        let loss = self.objective.loss.forward(&outputs, y);
-        finite(|| "the loss".into(), &loss)?;
-        if accumulate == 1 {
-            loss.backward()
-        } else {
-            (&loss / accumulate as f64).backward()
-        }
+        let (loss, outputs) = self.gradients(x, y)?;
         self.watch.gradients()?;
         if update {
             if let Some(norm) = self.options.clip_grad_norm {
@@ -231,6 +223,30 @@ impl<N: Module> Trainer<N> {
             }
             self.steps += 1;
         }
+        Ok((loss, outputs))
+    }
+
+    /// The loss of a batch, and the outputs for it; the parameters have their gradients then. Steps that are alike are replayed; see
+    /// [`Captured`](rekindle_nn::Captured).
+    fn gradients(&mut self, x: &Tensor, y: &Tensor) -> Result<(f64, Tensor), String> {
+        let Trainer { net, objective, forward, captured, .. } = self;
+        let step = || {
+            let outputs = forward(net, x)?;
+            let loss = objective.loss.forward(&outputs, y);
+            finite(|| "the loss".into(), &loss)?;
+            Ok((loss, outputs))
+        };
+        if self.options.accumulate > 1 {
+            let (loss, outputs) = step()?;
+            (&loss / self.options.accumulate as f64).backward();
+            return Ok((loss.item(), outputs));
+        }
+        if let Some(loss) = captured.replay(x, y) {
+            return Ok((loss, captured.outputs()));
+        }
+        let of = |result: &Result<(Tensor, Tensor), String>| Some(result.as_ref().ok()?.0.clone());
+        let (loss, outputs) = captured.record(x, y, step, of)?;
+        loss.backward();
         Ok((loss.item(), outputs))
     }
 
