@@ -113,10 +113,12 @@ fn every_loss_gives_the_bits_of_the_eager_step() {
     same("ignoring", net(4), &ignoring, classes(6, 4), &[5, 385, 1153]);
 }
 
+type Layer = fn() -> Box<dyn Module>;
+
 #[test]
 fn every_layer_with_a_stage_gives_the_bits_of_the_eager_step() {
     let loss = BCEWithLogitsLoss::new();
-    let layers: Vec<(&str, fn() -> Box<dyn Module>)> = vec![
+    let layers: Vec<(&str, Layer)> = vec![
         ("ReLU", || Box::new(ReLU)),
         ("Sigmoid", || Box::new(Sigmoid)),
         ("Tanh", || Box::new(Tanh)),
