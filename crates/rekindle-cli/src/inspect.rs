@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::output::say;
 use rekindle::data::table::{CsvOptions, Schema, Table};
 use rekindle::nn::StateDict;
-use rekindle::train::{Checkpoint, RunDir, Signature};
+use rekindle::train::{Checkpoint, Recipe, RunDir, Signature, Training};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
   rekindle inspect runs/iris-001/model.safetensors        every tensor
   rekindle inspect runs/iris-001/checkpoints/last.ckpt    every tensor of a checkpoint
   rekindle inspect iris.csv                               what the columns seem to be
+  rekindle inspect iris.toml --plan                       how its training steps are executed
   rekindle inspect runs/iris-001 --json                   the same for machines")]
 pub struct Args {
     /// What to look into
@@ -22,6 +23,9 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// How the training steps of a run or a recipe are executed, and why
+    #[arg(long)]
+    plan: bool,
 }
 
 /// What was found: as JSON, and as lines for people.
@@ -32,6 +36,9 @@ struct Found {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    if args.plan {
+        return plan(args);
+    }
     let path = &args.path;
     let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
     let found = match suffix {
@@ -43,6 +50,22 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     match args.json {
         true => say!("{}", found.json),
         false => found.lines.iter().for_each(|line| say!("{line}")),
+    }
+    Ok(())
+}
+
+/// How a training step of a run, a recipe or a built-in set is executed.
+fn plan(args: &Args) -> Result<(), Failure> {
+    let recipe = match args.path.is_dir() {
+        true => RunDir::open(&args.path)?.recipe()?,
+        false => Recipe::find(&args.path.to_string_lossy())?.0,
+    };
+    let planned = Training::new(&recipe, None)?.plan()?;
+    match (&planned, args.json) {
+        (Ok(stages), true) => say!("{}", json!({"captured": true, "stages": stages})),
+        (Err(why), true) => say!("{}", json!({"captured": false, "why": why})),
+        (Ok(stages), false) => say!("captured: {}", stages.join("\n          ")),
+        (Err(why), false) => say!("eager: {why}"),
     }
     Ok(())
 }

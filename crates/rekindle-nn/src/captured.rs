@@ -9,13 +9,22 @@ use std::mem::take;
 /// Shapes of batches that have plans at once; a loader has two.
 const MOST_PLANS: usize = 4;
 
+/// A plan, and what it was made from.
+struct Known {
+    plan: StepPlan,
+    text: String,
+    /// How often it was asked for.
+    asked: u64,
+}
+
 /// Forward, loss and backward of a training loop. The first two steps with a batch of some shape run eagerly and are recorded; if both did
 /// the same, and it is something that a [plan](rekindle_tensor::plan) can run, further steps of this shape replay it: the same loss
 /// and gradients, to the bit, without the graph's cost. What cannot be planned goes on running eagerly, and
 /// [`refusal`](Self::refusal) says why.
 ///
-/// What is recorded is what the step does for batches of this shape. A net whose forward pass decides by other things than the shape
-/// of its input (a counter, a random number of its own) or whose mode changes needs another `Captured`, or none.
+/// What is recorded is what the step does for batches of this shape, in this mode. A net whose forward pass decides by other things than
+/// the shape of its input (a counter, a random number of its own) must run eagerly. Steps 1, 2, 4, 8, .. of each plan are recorded again, so
+/// that most such nets are found out: then nothing is replayed any more.
 ///
 /// ```
 /// use rekindle_nn::loss::BCEWithLogitsLoss;
@@ -36,7 +45,7 @@ const MOST_PLANS: usize = 4;
 /// ```
 #[derive(Default)]
 pub struct Captured {
-    plans: Vec<StepPlan>,
+    plans: Vec<Known>,
     /// The plan that ran last.
     last: usize,
     /// The shapes of batches that have no plan yet, with what a step did.
@@ -64,11 +73,16 @@ impl Captured {
         value.item()
     }
 
-    /// The loss of a batch that there is a plan for; its outputs are [`outputs`](Self::outputs) then. None if there is no plan, or a number is
-    /// not finite or none that the loss takes: then nothing was done.
+    /// The loss of a batch that there is a plan for; its outputs are [`outputs`](Self::outputs) then. None if there is no plan, it is to be
+    /// recorded again, or a number is not finite or none that the loss takes: then nothing was done.
     pub fn replay(&mut self, x: &Tensor, y: &Tensor) -> Option<f64> {
-        self.last = self.plans.iter().position(|plan| plan.fits(x, y))?;
-        self.plans[self.last].run(x, y).map(f64::from)
+        self.last = self.plans.iter().position(|known| known.plan.fits(x, y))?;
+        let known = &mut self.plans[self.last];
+        known.asked += 1;
+        if known.asked.is_power_of_two() {
+            return None;
+        }
+        known.plan.run(x, y).map(f64::from)
     }
 
     /// The outputs of the step that was replayed last.
@@ -76,7 +90,7 @@ impl Captured {
     /// # Panics
     /// If none was.
     pub fn outputs(&self) -> Tensor {
-        self.plans[self.last].outputs()
+        self.plans[self.last].plan.outputs()
     }
 
     /// Runs a step up to its loss, which `loss` finds in what the step gives (none if it came to no loss), and remembers what it did.
@@ -87,7 +101,7 @@ impl Captured {
         step: impl FnOnce() -> R,
         loss: impl FnOnce(&R) -> Option<Tensor>,
     ) -> R {
-        if self.refusal.is_some() || self.plans.iter().any(|plan| plan.fits(x, y)) {
+        if self.refusal.is_some() {
             return step();
         }
         let (result, tape) = record(y, step);
@@ -101,6 +115,14 @@ impl Captured {
 
     /// Remembers what a step did, or makes a plan of it if the one before did the same.
     fn learn(&mut self, tape: Tape, x: &Tensor, y: &Tensor, value: &Tensor) -> Result<(), String> {
+        const OTHERWISE: &str = "two steps did different things";
+        if let Some(known) = self.plans.iter().find(|known| known.plan.fits(x, y)) {
+            if known.text == tape.text() {
+                return Ok(());
+            }
+            self.plans.clear();
+            return Err(OTHERWISE.into());
+        }
         let Some(i) = self.seen.iter().position(|(shape, _)| shape == x.shape()) else {
             self.seen.push((x.shape().to_vec(), tape.text()));
             return match self.seen.len() + self.plans.len() {
@@ -109,10 +131,11 @@ impl Captured {
             };
         };
         let (_, before) = self.seen.swap_remove(i);
-        if before != tape.text() {
-            return Err("two steps did different things".into());
+        let text = tape.text();
+        if before != text {
+            return Err(OTHERWISE.into());
         }
-        self.plans.push(StepPlan::new(tape, x, y, value)?);
+        self.plans.push(Known { plan: StepPlan::new(tape, x, y, value)?, text, asked: 0 });
         Ok(())
     }
 
@@ -128,7 +151,7 @@ impl Captured {
 
     /// What is replayed, a line for each shape of batches.
     pub fn describe(&self) -> Vec<String> {
-        self.plans.iter().map(StepPlan::describe).collect()
+        self.plans.iter().map(|known| known.plan.describe()).collect()
     }
 
     /// Forgets what was recorded.

@@ -38,7 +38,8 @@ fn train(
     let mut own = Captured::new();
     let eager = captured.is_none();
     let captured = captured.unwrap_or(&mut own);
-    for _ in 0..5 {
+    // Some of them are recorded again.
+    for _ in 0..9 {
         for (x, y) in &batches {
             let value = if eager {
                 let value = loss.forward(&net.forward(x), y);
@@ -192,13 +193,35 @@ fn what_has_no_plan_runs_eagerly_and_says_why() {
 }
 
 #[test]
+fn a_net_that_comes_to_do_something_else_is_found_out() {
+    struct Counting(Linear, std::sync::atomic::AtomicUsize);
+    impl Parameters for Counting {
+        fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
+            visitor.field("0", &self.0);
+        }
+    }
+    impl Module for Counting {
+        fn forward(&self, x: &Tensor) -> Tensor {
+            let y = self.0.forward(x);
+            if self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 4 { y.relu() } else { y.tanh() }
+        }
+    }
+    let net = Counting(Linear::new(4, 1), 0.into());
+    let (x, y) = numbers(4, 1)(10);
+    let mut captured = Captured::new();
+    (0..20).for_each(|_| _ = captured.backward(&net, &MSELoss::new(), &x, &y));
+    assert_eq!(captured.refusal(), Some("two steps did different things"));
+    assert!(!captured.is_planned());
+}
+
+#[test]
 fn gradients_are_added_to_those_that_are_there_and_those_that_are_held_stay() {
     manual_seed(0);
     let net = sequential![Linear::new(3, 1)];
     let (x, y) = numbers(3, 1)(20);
     let mut captured = Captured::new();
     let mut step = || captured.backward(&net, &MSELoss::new(), &x, &y);
-    (0..2).for_each(|_| _ = step());
+    (0..4).for_each(|_| _ = step());
     let weight = &net.parameters()[0];
     weight.zero_grad();
     step();

@@ -149,6 +149,16 @@ impl Training {
         self.trainer.find_lr(&self.data.train).map_err(|e| self.recipe.named(e))
     }
 
+    /// How the first batch of training is run: the stages that are replayed, or why steps run eagerly. See
+    /// [`Captured`](rekindle_nn::Captured). Nothing is learned.
+    ///
+    /// # Errors
+    /// If a number is not finite.
+    pub fn plan(&mut self) -> Result<Result<Vec<String>, String>, Error> {
+        let planned = self.trainer.plan(&self.data.train);
+        planned.map_err(|e| self.recipe.named(e))
+    }
+
     /// Goes on from a checkpoint.
     pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
         self.trainer = self.trainer.resume(checkpoint);

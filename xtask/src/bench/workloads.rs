@@ -17,28 +17,41 @@ pub struct Workload {
     pub name: &'static str,
     /// Steps in a round.
     pub steps: usize,
-    pub make: fn(&Path) -> Result<Step, String>,
+    pub make: fn(&Path, Mode) -> Result<Step, String>,
+}
+
+/// How training steps are executed. Inference has one way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Recorded and replayed.
+    Captured,
+    /// Operation by operation.
+    Eager,
 }
 
 pub const WORKLOADS: &[Workload] = &[
-    Workload { name: "W1", steps: 20, make: |data| full_batch(data, 0.0) },
-    Workload { name: "W1d5", steps: 20, make: |data| full_batch(data, 0.5) },
-    Workload { name: "W1d9", steps: 20, make: |data| full_batch(data, 0.9) },
+    Workload { name: "W1", steps: 20, make: |data, mode| full_batch(data, mode, 0.0) },
+    Workload { name: "W1d5", steps: 20, make: |data, mode| full_batch(data, mode, 0.5) },
+    Workload { name: "W1d9", steps: 20, make: |data, mode| full_batch(data, mode, 0.9) },
     Workload { name: "W2", steps: 792, make: small_batches },
-    Workload { name: "W3", steps: 1000, make: |_| Ok(circles()) },
-    Workload { name: "W4", steps: 235, make: |data| fashion(data, || mlp(256, None), true) },
-    Workload { name: "W4w", steps: 16, make: |data| fashion(data, || mlp(4096, Some(0.5)), true) },
-    Workload { name: "W5", steps: 4, make: |data| fashion(data, cnn, false) },
-    Workload { name: "W6", steps: 4, make: |data| Ok(inference(cnn(), first_images(data, 1000)?)) },
+    Workload { name: "W3", steps: 1000, make: |_, mode| Ok(circles(mode)) },
+    Workload { name: "W4", steps: 235, make: |data, mode| fashion(data, mode, || mlp(256, None), true) },
+    Workload {
+        name: "W4w",
+        steps: 16,
+        make: |data, mode| fashion(data, mode, || mlp(4096, Some(0.5)), true),
+    },
+    Workload { name: "W5", steps: 4, make: |data, mode| fashion(data, mode, cnn, false) },
+    Workload { name: "W6", steps: 4, make: |data, _| Ok(inference(cnn(), first_images(data, 1000)?)) },
     Workload {
         name: "W6row",
         steps: 2000,
-        make: |data| Ok(inference(mlp(256, None), first_images(data, 1)?.reshape([1, 784]))),
+        make: |data, _| Ok(inference(mlp(256, None), first_images(data, 1)?.reshape([1, 784]))),
     },
     Workload {
         name: "W6tiny",
         steps: 2000,
-        make: |_| Ok(inference(tiny(), circle_points().0.narrow(0, 0, 1))),
+        make: |_, _| Ok(inference(tiny(), circle_points().0.narrow(0, 0, 1))),
     },
 ];
 
@@ -65,25 +78,25 @@ fn binary_net(p: f64) -> Sequential {
     }
 }
 
-fn full_batch(data: &Path, p: f64) -> Result<Step, String> {
+fn full_batch(data: &Path, mode: Mode, p: f64) -> Result<Step, String> {
     let (x, y) = zeros_and_ones(data)?;
     let net = binary_net(p);
     let optimizer = SGD::new(net.parameters(), 1e-3);
-    Ok(training(net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone())))
+    Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone())))
 }
 
-fn small_batches(data: &Path) -> Result<Step, String> {
+fn small_batches(data: &Path, mode: Mode) -> Result<Step, String> {
     let (x, y) = zeros_and_ones(data)?;
     let net = binary_net(0.5);
     let optimizer = SGD::new(net.parameters(), 1e-3);
-    Ok(training(net, BCEWithLogitsLoss::new(), optimizer, batches(x, y, 16)))
+    Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, batches(x, y, 16)))
 }
 
-fn circles() -> Step {
+fn circles(mode: Mode) -> Step {
     let (x, y) = circle_points();
     let net = tiny();
     let optimizer = SGD::new(net.parameters(), 0.1);
-    training(net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone()))
+    training(mode, net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone()))
 }
 
 /// Points of the right shape; their values do not change the time.
@@ -121,12 +134,12 @@ fn cnn() -> Sequential {
     ]
 }
 
-fn fashion(data: &Path, net: impl Fn() -> Sequential, flat: bool) -> Result<Step, String> {
+fn fashion(data: &Path, mode: Mode, net: impl Fn() -> Sequential, flat: bool) -> Result<Step, String> {
     let (x, y) = fashion_mnist(data)?;
     let x = if flat { x.flatten(1, -1) } else { x };
     let net = net();
     let optimizer = Adam::new(net.parameters(), 1e-3);
-    Ok(training(net, CrossEntropyLoss::new(), optimizer, batches(x, y, 256)))
+    Ok(training(mode, net, CrossEntropyLoss::new(), optimizer, batches(x, y, 256)))
 }
 
 /// Slices of `size` samples in order, starting over at the end.
@@ -141,6 +154,7 @@ fn batches(x: Tensor, y: Tensor, size: usize) -> impl FnMut() -> (Tensor, Tensor
 }
 
 fn training(
+    mode: Mode,
     net: Sequential,
     loss: impl Loss + 'static,
     mut optimizer: impl Optimizer + 'static,
@@ -148,10 +162,9 @@ fn training(
 ) -> Step {
     net.train();
     let mut captured = Captured::new();
-    let eager = std::env::var_os("REKINDLE_EAGER").is_some();
     Box::new(move || {
         let (x, y) = next();
-        if eager {
+        if mode == Mode::Eager {
             loss.forward(&net.forward(&x), &y).backward();
         } else {
             captured.backward(&net, &loss, &x, &y);

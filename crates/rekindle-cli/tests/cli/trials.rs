@@ -63,3 +63,20 @@ fn a_training_that_had_ended_early_says_so_when_it_is_to_go_on() {
     let output = succeeds(&folder.rekindle(&["train", "--resume", "run"]));
     assert!(output.contains("were no better than those before; early_stopping.patience says"), "{output}");
 }
+
+#[test]
+fn how_steps_are_executed_is_told() {
+    let folder = Folder::new();
+    let told = succeeds(&folder.rekindle(&["inspect", "circles", "--plan"]));
+    assert_eq!(
+        told,
+        "captured: linear -> relu -> linear -> relu -> linear -> binary_cross_entropy_with_logits; 800 rows in 3 blocks, beside each other\n"
+    );
+    let recipe = "name = \"normed\"\nseed = 1\nepochs = 1\nnet = [\"Linear(2, 4)\", \"BatchNorm1d(4)\", \"Linear(4, 1)\"]\n\
+                  loss = \"BCEWithLogitsLoss\"\noptimizer = \"SGD(lr=0.1)\"\n\n[data]\nsource = \"moons\"\n";
+    std::fs::write(folder.0.join("normed.toml"), recipe).unwrap();
+    let told = succeeds(&folder.rekindle(&["inspect", "normed.toml", "--plan", "--json"]));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["captured"], false);
+    assert!(told["why"].as_str().is_some_and(|why| !why.is_empty()), "{told}");
+}

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 /// A stage with the length of its rows.
 pub(super) struct Placed {
+    /// That of its operation.
+    pub name: &'static str,
     pub stage: Box<dyn Stage>,
     /// Numbers in a row of its input and of its output.
     pub width: (usize, usize),

@@ -33,6 +33,8 @@ pub struct StepPlan {
     gathered: Vec<f32>,
     /// The shape of the outputs.
     out: Shape,
+    /// The name of the loss.
+    name: &'static str,
 }
 
 /// A parameter and the gradient that is written into it.
@@ -88,7 +90,7 @@ impl StepPlan {
             let before = stages.last().map(|s: &Placed| (s.slot, s.stage.reads_output()));
             let in_place = stage.in_place() && before.is_some_and(|(_, read)| !read);
             let slot = before.map_or(0, |(slot, _)| slot + usize::from(!in_place));
-            stages.push(Placed { stage, width, slot, in_place, needs_dx });
+            stages.push(Placed { name, stage, width, slot, in_place, needs_dx });
             params.push(own);
             at = entry.output.clone();
         }
@@ -99,14 +101,15 @@ impl StepPlan {
         let ends =
             last.output.is_same(loss) && matches!(&last.inputs[..], [a, b] if a.is_same(&at) && b.is_same(y));
         let stage = last.op.loss_stage(&last.metas).filter(|_| ends && !stages.is_empty());
+        let name = last.op.name();
         let Some(loss) = stage else { return Err(format!("{} has no stage as a loss", last.op.name())) };
-        Ok(StepPlan::of(stages, params, loss, (Meta::of(x), Meta::of(y)), at.shape_owned()))
+        Ok(StepPlan::of(stages, params, (name, loss), (Meta::of(x), Meta::of(y)), at.shape_owned()))
     }
 
     fn of(
         stages: Vec<Placed>,
         params: Vec<Vec<Parameter>>,
-        loss: Box<dyn LossStage>,
+        (name, loss): (&'static str, Box<dyn LossStage>),
         shapes: (Meta, Meta),
         out: Shape,
     ) -> Self {
@@ -121,7 +124,7 @@ impl StepPlan {
         let beside = bounds.len() > 1 && partials <= MOST_PARTIALS;
         let blocks = bounds.into_iter().map(|rows| Block::new(rows, &stages, &sizes, &*loss)).collect();
         let masks = stages.iter().map(|s| vec![false; n * s.stage.draws()]).collect();
-        StepPlan { shapes, stages, loss, params, blocks, masks, beside, gathered: Vec::new(), out }
+        StepPlan { shapes, stages, loss, params, blocks, masks, beside, gathered: Vec::new(), out, name }
     }
 
     /// Whether the plan is for batches like these, and its parameters still want gradients.
@@ -136,10 +139,11 @@ impl StepPlan {
 
     /// The operations that run, and how the batch is cut.
     pub fn describe(&self) -> String {
-        let stages: Vec<String> = self.stages.iter().map(|s| format!("{:?}", s.stage)).collect();
+        let stages: Vec<&str> = self.stages.iter().map(|s| s.name).collect();
         let (blocks, n) = (self.blocks.len(), self.shapes.0.shape[0]);
         let how = if self.beside { "beside each other" } else { "one after another" };
-        format!("{} -> {:?}; {n} rows in {blocks} blocks, {how}", stages.join(" -> "), self.loss)
+        let how = if blocks == 1 { "one block".into() } else { format!("{blocks} blocks, {how}") };
+        format!("{} -> {}; {n} rows in {how}", stages.join(" -> "), self.name)
     }
 
     /// The loss of a batch; the parameters' gradients are added to those that they have. None if a number in it is not finite, or

@@ -102,6 +102,8 @@ struct Options {
     /// Whether a checkpoint is gone on with for another number of epochs than before.
     other_length: bool,
     class_names: Vec<String>,
+    /// Whether no step is replayed.
+    eager: bool,
     trial: Trial,
     /// Those of standardised targets.
     units: Option<Vec<(f64, f64)>>,
@@ -143,6 +145,7 @@ impl<N: Module> Trainer<N> {
             max_time: None,
             other_length: false,
             class_names: Vec::new(),
+            eager: false,
             trial: Trial::No,
             units: None,
         };
@@ -321,6 +324,12 @@ impl<N: Module> Trainer<N> {
     pub fn overfit_batches(mut self, batches: usize) -> Self {
         self.options.trial = Trial::Overfit(batches.max(1));
         self.options.shuffle = false;
+        self
+    }
+
+    /// Runs every step eagerly instead of replaying what the first ones did; see [`Captured`], which says which nets need it.
+    pub fn eager(mut self) -> Self {
+        self.options.eager = true;
         self
     }
 

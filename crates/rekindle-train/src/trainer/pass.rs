@@ -226,6 +226,33 @@ impl<N: Module> Trainer<N> {
         Ok((loss, outputs))
     }
 
+    /// How the first batch is run: what is replayed, or why it runs eagerly. Weights, buffers and the generator are afterwards as before.
+    pub(crate) fn plan(&mut self, train: &Part) -> Result<Result<Vec<String>, String>, Error> {
+        self.net.train();
+        self.captured.reset();
+        let before: Vec<(Tensor, Tensor)> =
+            self.net.named_buffers().into_iter().map(|(_, b)| (b.clone(), b.copy())).collect();
+        let generator = with_default(|g| g.clone());
+        let batches = Batches::new(self, train);
+        let steps = guarded(|| {
+            let Some((x, y)) = batches.from(0).next() else { return Ok(()) };
+            // What two steps did alike is captured.
+            for _ in 0..2 {
+                self.gradients(&x, &y).map_err(|tensor| self.stop(1, 1, tensor))?;
+                self.net.zero_grad();
+            }
+            Ok(())
+        });
+        before.iter().for_each(|(buffer, before)| _ = buffer.copy_(before));
+        with_default(|g| *g = generator);
+        steps?;
+        Ok(match self.captured.refusal() {
+            _ if self.options.accumulate > 1 => Err("gradients of several batches are accumulated".into()),
+            Some(why) => Err(why.into()),
+            None => Ok(self.captured.describe()),
+        })
+    }
+
     /// The loss of a batch, and the outputs for it; the parameters have their gradients then. Steps that are alike are replayed; see
     /// [`Captured`](rekindle_nn::Captured).
     fn gradients(&mut self, x: &Tensor, y: &Tensor) -> Result<(f64, Tensor), String> {
@@ -236,9 +263,12 @@ impl<N: Module> Trainer<N> {
             finite(|| "the loss".into(), &loss)?;
             Ok((loss, outputs))
         };
-        if self.options.accumulate > 1 {
+        if self.options.eager || self.options.accumulate > 1 {
             let (loss, outputs) = step()?;
-            (&loss / self.options.accumulate as f64).backward();
+            match self.options.accumulate {
+                1 => loss.backward(),
+                n => (&loss / n as f64).backward(),
+            }
             return Ok((loss.item(), outputs));
         }
         if let Some(loss) = captured.replay(x, y) {
