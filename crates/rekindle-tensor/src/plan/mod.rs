@@ -1,6 +1,6 @@
 //! Captured training steps: what the first step recorded, replayed on buffers that are kept.
 //!
-//! A step is recorded on a [`tape`] while it runs eagerly, and becomes a [`StepPlan`] if it is a chain of operations whose rows
+//! A step is recorded on a [`Tape`] while it runs eagerly, and becomes a [`StepPlan`] if it is a chain of operations whose rows
 //! (samples) do not mix, ending in a loss: each of them has a [`Stage`], the loss a [`LossStage`]. A plan cuts the batch where a
 //! matrix product over the batch cuts its sum (`gemm::inner_blocks`), sends each block of rows through the whole chain (forward,
 //! loss, backward) on one thread, so that activations stay in its cache, and then adds the blocks' gradients in their order. So
