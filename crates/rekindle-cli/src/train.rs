@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value = "auto", value_name = "auto|cpu", value_parser = device)]
     device: String,
     /// Go on with a run that was stopped, or train it for more epochs in all
-    #[arg(long, value_name = "RUN", 
+    #[arg(long, value_name = "RUN",
         conflicts_with_all = ["recipe", "output", "seed", "batch_size", "lr", "max_time", "set"])]
     resume: Option<PathBuf>,
     /// The run's directory, which must not exist [default: the next runs/NAME-001]

@@ -37,6 +37,18 @@ pub fn sum_rows<T: Real>(x: &[T], rows: usize, cols: usize, y: &mut [T]) {
     sum_dim(x, 1, rows, cols, y);
 }
 
+/// Whether all are finite numbers. It reads the memory once, without a branch for each element, and stops soon after one that is not.
+///
+/// ```
+/// use rekindle_kernels::reduce::all_finite;
+/// assert!(all_finite(&[0.0f32, -3e38]) && !all_finite(&[1.0, f64::NAN]));
+/// ```
+pub fn all_finite<T: Real>(x: &[T]) -> bool {
+    const BLOCK: usize = 4096;
+    // Of infinities and NaN the difference is NaN.
+    x.chunks(BLOCK).all(|block| block.iter().fold(true, |fine, &v| fine & (v - v == T::ZERO)))
+}
+
 /// `y[o][i] = sum over l of x[o][l][i]`: each row in the order of [`sum`] if `inner` is 1, else each slab in the order
 /// of [`sum_rows`].
 ///

@@ -22,7 +22,7 @@ struct Known {
 /// and gradients, to the bit, without the graph's cost. What cannot be planned goes on running eagerly, and
 /// [`refusal`](Self::refusal) says why.
 ///
-/// What is recorded is what the step does for batches of this shape, in this mode. A net whose forward pass decides by other things than
+/// One `Captured` is for one net in one mode and one loss: what is recorded is what their step does for batches of this shape. A net whose forward pass decides by other things than
 /// the shape of its input (a counter, a random number of its own) must run eagerly. Steps 1, 2, 4, 8, .. of each plan are recorded again, so
 /// that most such nets are found out: then nothing is replayed any more.
 ///

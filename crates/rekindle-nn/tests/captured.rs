@@ -9,7 +9,8 @@ use rekindle_nn::{
     Parameters, ReLU, SELU, Sequential, SiLU, Sigmoid, Softplus, Tanh, sequential,
 };
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
-use rekindle_tensor::{Tensor, set_num_threads};
+use rekindle_tensor::{Tensor, no_grad, set_num_threads};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Losses and final weights of some steps on batches of `sizes`, one after another.
 fn trained(
@@ -163,50 +164,41 @@ fn what_has_no_plan_runs_eagerly_and_says_why() {
         captured.refusal().unwrap_or_default().to_string()
     };
     let normed = run(&sequential![Linear::new(4, 3), BatchNorm1d::new(3), Linear::new(3, 1)]);
-    assert!(!normed.is_empty(), "{normed}");
-    struct Deciding(Linear);
-    impl Parameters for Deciding {
-        fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
-            visitor.field("0", &self.0);
-        }
-    }
-    impl Module for Deciding {
-        fn forward(&self, x: &Tensor) -> Tensor {
-            let y = self.0.forward(x);
-            if y.to_vec::<f32>()[0] > 0.0 { y.relu() } else { y.tanh() }
-        }
-    }
-    let deciding = run(&sequential![Deciding(Linear::new(4, 1))]);
+    assert_eq!(normed, "the elements of a tensor are read between operations");
+    let deciding = |layer: &Linear, x: &Tensor| {
+        let y = layer.forward(x);
+        if y.to_vec::<f32>()[0] > 0.0 { y.relu() } else { y.tanh() }
+    };
+    let deciding = run(&sequential![Custom(Linear::new(4, 1), deciding)]);
     assert_eq!(deciding, "the elements of a tensor are read between operations");
-    struct Twice(Linear);
-    impl Parameters for Twice {
-        fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
-            visitor.field("0", &self.0);
-        }
+    let twice = |layer: &Linear, x: &Tensor| layer.forward(&layer.forward(x));
+    let twice = run(&sequential![Custom(Linear::new(4, 4), twice), Linear::new(4, 1)]);
+    assert_eq!(twice, "a parameter is used twice");
+}
+
+/// A layer with a forward pass of its own.
+struct Custom<F>(Linear, F);
+
+impl<F> Parameters for Custom<F> {
+    fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
+        visitor.field("0", &self.0);
     }
-    impl Module for Twice {
-        fn forward(&self, x: &Tensor) -> Tensor {
-            self.0.forward(&self.0.forward(x))
-        }
+}
+
+impl<F: Fn(&Linear, &Tensor) -> Tensor + Send + Sync> Module for Custom<F> {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        (self.1)(&self.0, x)
     }
-    assert_eq!(run(&sequential![Twice(Linear::new(4, 4)), Linear::new(4, 1)]), "a parameter is used twice");
 }
 
 #[test]
 fn a_net_that_comes_to_do_something_else_is_found_out() {
-    struct Counting(Linear, std::sync::atomic::AtomicUsize);
-    impl Parameters for Counting {
-        fn visit(&self, visitor: &mut rekindle_nn::Visitor<'_>) {
-            visitor.field("0", &self.0);
-        }
-    }
-    impl Module for Counting {
-        fn forward(&self, x: &Tensor) -> Tensor {
-            let y = self.0.forward(x);
-            if self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 4 { y.relu() } else { y.tanh() }
-        }
-    }
-    let net = Counting(Linear::new(4, 1), 0.into());
+    let calls = AtomicUsize::new(0);
+    let counting = move |layer: &Linear, x: &Tensor| match calls.fetch_add(1, Ordering::Relaxed) {
+        0..4 => layer.forward(x).relu(),
+        _ => layer.forward(x).tanh(),
+    };
+    let net = Custom(Linear::new(4, 1), counting);
     let (x, y) = numbers(4, 1)(10);
     let mut captured = Captured::new();
     (0..20).for_each(|_| _ = captured.backward(&net, &MSELoss::new(), &x, &y));
@@ -231,17 +223,7 @@ fn gradients_are_added_to_those_that_are_there_and_those_that_are_held_stay() {
     assert_eq!(weight.grad().unwrap().to_vec::<f32>(), bits.iter().map(|v| v + v).collect::<Vec<_>>());
     net.parameters().iter().for_each(Tensor::zero_grad);
     SGD::new(net.parameters(), 0.1).step();
-    weight.fill_no_grad();
+    no_grad(|| _ = weight.fill_(0.5));
     step();
     assert_eq!(once.to_vec::<f32>(), bits, "what is held is not written");
-}
-
-trait Fill {
-    fn fill_no_grad(&self);
-}
-
-impl Fill for Tensor {
-    fn fill_no_grad(&self) {
-        rekindle_tensor::no_grad(|| _ = self.fill_(0.5));
-    }
 }

@@ -1,7 +1,6 @@
 //! How good a net is on each part of its data: the figures and reports of `evaluate`.
 
 use crate::error::{Error, guarded};
-use crate::finite::is_finite;
 use crate::metrics::{self, Average, ConfusionMatrix, MultiLabelCounts, ReportRow, display_width};
 use crate::objective::Objective;
 use crate::part::{Data, Part, Place};
@@ -130,7 +129,7 @@ pub(crate) fn judge_part(
     (classes, units): (&[String], Units),
 ) -> Result<Judged, Error> {
     let outputs = outputs(net, part);
-    if !is_finite(&outputs) {
+    if !outputs.all_finite() {
         return Err(Error::Recipe(format!("the output of the {name} data is not finite")));
     }
     let loss = figures(objective, &outputs, part).loss;

@@ -2,7 +2,6 @@
 
 use crate::arrays::{Numbers, is_arrays};
 use crate::error::{Error, guarded};
-use crate::finite::is_finite;
 use crate::layers::build_net;
 use crate::objective::Objective;
 use crate::part::Data;
@@ -58,7 +57,7 @@ impl Model {
     /// # Errors
     /// As [`load`](crate::load).
     pub fn data(&self, elsewhere: Option<&Path>) -> Result<Data, Error> {
-        let source = self.recipe.data.elsewhere(elsewhere);
+        let source = self.recipe.data.elsewhere(elsewhere)?;
         let mut data = load_for(&self.recipe, &source, self.signature.as_ref())?;
         if let Some(batches) = self.recipe.overfit_batches {
             data.leave(Trial::Overfit(batches), self.recipe.batch_size);
@@ -72,8 +71,7 @@ impl Model {
     /// # Errors
     /// As [`load`](crate::load), and if the recipe's data is made, so that there is nothing to read.
     pub fn data_of(&self, path: &Path) -> Result<Data, Error> {
-        let source = self.recipe.data.tested_on(path).map_err(|e| Error::Recipe(format!("--data: {e}")))?;
-        load_for(&self.recipe, &source, self.signature.as_ref())
+        load_for(&self.recipe, &self.recipe.data.tested_on(path)?, self.signature.as_ref())
     }
 
     fn signature(&self) -> Result<&Signature, Error> {
@@ -152,7 +150,7 @@ impl Model {
     fn answers(&self, x: &Tensor) -> Result<Prediction, Error> {
         let signature = self.signature()?;
         let outputs = outputs_of(&self.net, x);
-        if !is_finite(&outputs) {
+        if !outputs.all_finite() {
             return Err(Error::Recipe(
                 "an output of the net is not finite; are the inputs like those of the training data?".into(),
             ));

@@ -27,8 +27,12 @@ fn a_model_is_judged_on_all_rows_of_another_file() {
     let resume = ["train", "--resume", "run", "--epochs", "80", "--data", "nothing.csv"];
     fails_with(&folder.rekindle(&resume), 1, "nothing.csv: No such file");
     succeeds(&folder.rekindle(&["train", "circles", "--epochs", "1", "--quiet", "--output", "made"]));
-    let made = folder.rekindle(&["evaluate", "made", "--data", "other.csv"]);
-    fails_with(&made, 1, "the points of circles are made, not read");
+    let resume = ["train", "--resume", "made", "--epochs", "2", "--data", "other.csv"];
+    for command in
+        [&["evaluate", "made", "--data", "other.csv"][..], &["plot", "made", "--data", "other.csv"], &resume]
+    {
+        fails_with(&folder.rekindle(command), 1, "--data: the points of circles are made, not read");
+    }
 }
 
 #[test]
@@ -95,7 +99,11 @@ fn a_run_that_was_stopped_is_not_finished() {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rekindle"));
     let mut child =
         child.args(resume).current_dir(&folder.0).stderr(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    // It has begun when the reports of before are gone.
+    let begin = std::time::Instant::now();
+    while folder.0.join("run/report.json").exists() && begin.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(about("finished"), false);

@@ -3,8 +3,10 @@
 use super::elementwise::{no_grads, unary};
 use crate::dtype::{DType, match_float};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::plan::aside;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
+use rekindle_kernels::reduce::all_finite;
 
 #[derive(Clone, Copy, Debug)]
 enum Is {
@@ -44,6 +46,20 @@ impl Op for Is {
 }
 
 impl Tensor {
+    /// Whether all elements are finite numbers, as integers always are. A look at the numbers that is not recorded in captured steps.
+    ///
+    /// ```
+    /// # use rekindle_tensor::tensor;
+    /// assert!(tensor([1.0, 2.0]).all_finite() && !tensor([1.0, f64::INFINITY]).all_finite());
+    /// ```
+    pub fn all_finite(&self) -> bool {
+        aside(|| match self.dtype() {
+            DType::F32 => all_finite(&self.data::<f32>()),
+            DType::F64 => all_finite(&self.data::<f64>()),
+            _ => true,
+        })
+    }
+
     /// Whether each element is NaN.
     ///
     /// ```
@@ -81,4 +97,22 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::unary("isinf", |x| x.isinf()),
         Sample::unary("isfinite", |x| x.isfinite()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Tensor, tensor};
+
+    #[test]
+    fn one_bad_element_of_many_is_found() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in [0, 4095, 4096, 9999] {
+                let mut values = vec![f32::MAX; 10_000];
+                assert!(Tensor::from_vec(values.clone(), [100, 100]).all_finite());
+                values[at] = bad;
+                assert!(!Tensor::from_vec(values, [100, 100]).all_finite(), "{bad} at {at}");
+            }
+        }
+        assert!(tensor([1, 2]).all_finite() && Tensor::zeros([0]).all_finite());
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{LossStage, Rows, Stage, Targets};
 use crate::tensor::Data;
+use rekindle_kernels::reduce::all_finite;
 use std::ops::Range;
 
 /// A stage with the length of its rows.
@@ -78,7 +79,7 @@ impl Block {
             let (before, y) = self.values.split_at_mut(placed.slot);
             if placed.in_place {
                 placed.stage.forward_in_place(mask, &mut y[0]);
-                self.fine &= are_finite(&y[0]);
+                self.fine &= all_finite(&y[0]);
                 continue;
             }
             let x = match before.last() {
@@ -88,7 +89,7 @@ impl Block {
             with_params(&shared.params[i], |params| {
                 placed.stage.forward(Rows { n, x, y: &[], params, mask }, &mut y[0]);
             });
-            self.fine &= are_finite(&y[0]);
+            self.fine &= all_finite(&y[0]);
         }
         let (Some(last), Some(slope)) = (self.values.last(), self.slopes.last_mut()) else { return };
         let targets = match shared.targets {
@@ -121,14 +122,6 @@ impl Block {
             }
         }
     }
-}
-
-/// Whether all are finite numbers; without a branch for each.
-fn are_finite(x: &[f32]) -> bool {
-    const EXPONENT: u32 = 0x7f80_0000;
-    let all =
-        |part: &[f32]| part.iter().fold(0, |bad, v| bad | u32::from(v.to_bits() & EXPONENT == EXPONENT)) == 0;
-    x.chunks(4096).all(all)
 }
 
 /// Parameters as slices, without an allocation for each call.

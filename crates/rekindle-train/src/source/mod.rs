@@ -157,22 +157,24 @@ impl Source {
     }
 
     /// The same, from another file or folder if there is one.
-    pub(crate) fn elsewhere(&self, path: Option<&Path>) -> Source {
+    ///
+    /// # Errors
+    /// If the data is made, so that there is nothing to read.
+    pub(crate) fn elsewhere(&self, path: Option<&Path>) -> Result<Source, Error> {
         let mut source = self.clone();
-        if let Some(path) = path {
-            // Data that is made is the same everywhere.
-            _ = source.locate(path);
+        match path.map(|path| source.locate(path)) {
+            None | Some(Ok(())) => Ok(source),
+            Some(Err(e)) => Err(Error::Recipe(format!("--data: {e}"))),
         }
-        source
     }
 
     /// All samples of another file or folder, to test with.
     ///
     /// # Errors
     /// If the data is made, so that there is nothing to read.
-    pub(crate) fn tested_on(&self, path: &Path) -> Result<Source, String> {
+    pub(crate) fn tested_on(&self, path: &Path) -> Result<Source, Error> {
         let mut source = self.clone();
-        source.reads_mut().test_on(path)?;
+        source.reads_mut().test_on(path).map_err(|e| Error::Recipe(format!("--data: {e}")))?;
         Ok(source)
     }
 
@@ -190,8 +192,7 @@ impl Source {
     }
 }
 
-/// Loads or makes the data of a recipe, from another file or folder than the recipe says if there is one. (Data that is made is
-/// the same everywhere.) Built-in images are looked for as [`rekindle_data::Root`] says.
+/// Loads or makes the data of a recipe, from another file or folder than the recipe says if there is one. Built-in images are looked for as [`rekindle_data::Root`] says.
 ///
 /// ```
 /// use rekindle_train::{CIRCLES, Recipe, load};
@@ -202,9 +203,9 @@ impl Source {
 /// ```
 ///
 /// # Errors
-/// If files are missing or damaged, or a class does not exist or has no samples.
+/// If files are missing or damaged, data that is made is to be read elsewhere, or a class does not exist or has no samples.
 pub fn load(recipe: &Recipe, elsewhere: Option<&Path>) -> Result<Data, Error> {
-    load_for(recipe, &recipe.data.elsewhere(elsewhere), None)
+    load_for(recipe, &recipe.data.elsewhere(elsewhere)?, None)
 }
 
 /// [`load`] for a trained model, which has learned already what is learned from training data before a net is.

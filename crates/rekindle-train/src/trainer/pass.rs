@@ -2,7 +2,7 @@
 
 use super::{PIECE, Parts, Trainer, figures, outputs};
 use crate::error::{Error, guarded};
-use crate::finite::{finite, is_finite};
+use crate::finite::finite;
 use crate::history::{EpochRow, Figures, Sums};
 use crate::observer::{Flow, Observer, Step};
 use crate::part::Part;
@@ -151,7 +151,7 @@ impl<N: Module> Trainer<N> {
             for start in (0..part.len()).step_by(PIECE) {
                 let x = part.inputs(start, PIECE.min(part.len() - start));
                 let which = || {
-                    let bad = (0..x.size(0)).find(|&i| !is_finite(&x.narrow(0, i, 1))).unwrap_or(0) + start;
+                    let bad = (0..x.size(0)).find(|&i| !x.narrow(0, i, 1).all_finite()).unwrap_or(0) + start;
                     let place = part.place(bad).map_or(String::new(), |place| format!(", {place}"));
                     format!("sample {} of the {name} data{place}", bad + 1)
                 };
@@ -327,7 +327,7 @@ impl<N: Module> Trainer<N> {
         let stop =
             |what: &str| self.stop(place.epoch(), place.batch, format!("the {what} of the {name} data"));
         let outputs = outputs(&self.net, part);
-        if !is_finite(&outputs) {
+        if !outputs.all_finite() {
             return Err(stop("output"));
         }
         let figures = figures(&self.objective, &outputs, part);
