@@ -45,8 +45,8 @@ pub fn sum_rows<T: Real>(x: &[T], rows: usize, cols: usize, y: &mut [T]) {
 /// ```
 pub fn all_finite<T: Real>(x: &[T]) -> bool {
     const BLOCK: usize = 4096;
-    // Of infinities and NaN the difference is NaN.
-    x.chunks(BLOCK).all(|block| block.iter().fold(true, |fine, &v| fine & (v - v == T::ZERO)))
+    // Times 0 they are 0; infinities and NaN are NaN.
+    x.chunks(BLOCK).all(|block| block.iter().fold(true, |fine, &v| fine & (v * T::ZERO == T::ZERO)))
 }
 
 /// `y[o][i] = sum over l of x[o][l][i]`: each row in the order of [`sum`] if `inner` is 1, else each slab in the order

@@ -29,10 +29,14 @@ fn weights(net: &impl Parameters) -> Vec<u8> {
     net.state_dict().to_bytes()
 }
 
+/// With a default generator of its own: other tests draw at the same time.
+fn alone<T>(test: impl FnOnce() -> T) -> T {
+    with_generator(&mut Generator::seeded(0), test)
+}
+
 #[test]
 fn full_batches_end_with_the_weights_of_the_raw_loop() {
-    // The default generator of a thread of its own: other tests draw at the same time.
-    with_generator(&mut Generator::seeded(0), full_batches)
+    alone(full_batches)
 }
 
 fn full_batches() {
@@ -58,7 +62,7 @@ fn full_batches() {
 
 #[test]
 fn mini_batches_clipping_accumulation_and_a_schedule_end_with_the_weights_of_the_raw_loop() {
-    with_generator(&mut Generator::seeded(0), everything)
+    alone(everything)
 }
 
 fn everything() {
@@ -215,27 +219,29 @@ impl CloneForTest for Sequential {
 
 #[test]
 fn predictions_are_classes_and_probabilities_or_numbers() {
-    let (x, y) = make_blobs(90, 3, 0).tensors();
-    let part = Part::new(x.float(), y);
-    manual_seed(0);
-    let net = sequential![Linear::new(2, 3)];
-    let optimizer = Adam::new(net.parameters(), 0.3);
-    let mut trainer =
-        Trainer::new(net, CrossEntropyLoss::new(), optimizer).epochs(60).class_names(["가", "나", "다"]);
-    trainer.fit(&part, None).unwrap();
-    let (classes, p) = (trainer.predict(&part.x()), trainer.predict_proba(&part.x()));
-    assert_eq!(classes.to_vec::<i64>(), p.argmax_dim(1, false).to_vec::<i64>());
-    let judged = trainer.evaluate(&part).unwrap();
-    let right = classes.eq(&part.y).sum().item::<i64>() as f64;
-    assert_eq!(judged.figures()[0], ("accuracy", right / 90.0));
-    assert!(right > 80.0 && judged.to_string().contains("나"), "{judged}");
+    alone(|| {
+        let (x, y) = make_blobs(90, 3, 0).tensors();
+        let part = Part::new(x.float(), y);
+        manual_seed(0);
+        let net = sequential![Linear::new(2, 3)];
+        let optimizer = Adam::new(net.parameters(), 0.3);
+        let mut trainer =
+            Trainer::new(net, CrossEntropyLoss::new(), optimizer).epochs(60).class_names(["가", "나", "다"]);
+        trainer.fit(&part, None).unwrap();
+        let (classes, p) = (trainer.predict(&part.x()), trainer.predict_proba(&part.x()));
+        assert_eq!(classes.to_vec::<i64>(), p.argmax_dim(1, false).to_vec::<i64>());
+        let judged = trainer.evaluate(&part).unwrap();
+        let right = classes.eq(&part.y).sum().item::<i64>() as f64;
+        assert_eq!(judged.figures()[0], ("accuracy", right / 90.0));
+        assert!(right > 80.0 && judged.to_string().contains("나"), "{judged}");
 
-    let net = sequential![Linear::new(2, 1)];
-    let optimizer = SGD::new(net.parameters(), 0.01);
-    let trainer = Trainer::new(net, MSELoss::new(), optimizer);
-    assert_eq!(trainer.predict(&part.x()).shape(), [90, 1]);
-    let e = rekindle_tensor::check(|| trainer.predict_proba(&part.x())).unwrap_err();
-    assert_eq!(e, "predict_proba: MSELoss() is a regression; use predict");
+        let net = sequential![Linear::new(2, 1)];
+        let optimizer = SGD::new(net.parameters(), 0.01);
+        let trainer = Trainer::new(net, MSELoss::new(), optimizer);
+        assert_eq!(trainer.predict(&part.x()).shape(), [90, 1]);
+        let e = rekindle_tensor::check(|| trainer.predict_proba(&part.x())).unwrap_err();
+        assert_eq!(e, "predict_proba: MSELoss() is a regression; use predict");
+    })
 }
 
 /// What a trainer says of a net, a loss and targets before it trains.
@@ -296,75 +302,96 @@ fn a_sigmoid_inside_of_a_layer_of_one_s_own_is_found() {
 
 #[test]
 fn a_fast_dev_run_sees_little_and_overfitting_learns_it_by_heart() {
-    let (train, validation) = (moons(0), moons(1));
-    let of = |ours: Sequential| {
-        let optimizer = Adam::new(ours.parameters(), 0.05);
-        Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer).batch_size(16).epochs(60)
-    };
-    let diary = Rc::new(RefCell::new(Vec::new()));
-    let rows =
-        of(net()).fast_dev_run(2).observer(Diary(Rc::clone(&diary))).fit(&train, Some(&validation)).unwrap();
-    assert_eq!((rows.len(), diary.borrow().join(", ").as_str()), (1, "1: 1 of 2, 1: 2 of 2, epoch 1, end"));
-    let rows = of(net()).overfit_batches(1).fit(&train, Some(&validation)).unwrap();
-    let last = rows.last().unwrap();
-    assert_eq!((last.step, last.validation.unwrap().accuracy), (60, Some(1.0)), "60 updates on 16 points");
+    alone(|| {
+        let (train, validation) = (moons(0), moons(1));
+        let of = |ours: Sequential| {
+            let optimizer = Adam::new(ours.parameters(), 0.05);
+            Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer).batch_size(16).epochs(60)
+        };
+        let diary = Rc::new(RefCell::new(Vec::new()));
+        let rows = of(net())
+            .fast_dev_run(2)
+            .observer(Diary(Rc::clone(&diary)))
+            .fit(&train, Some(&validation))
+            .unwrap();
+        assert_eq!(
+            (rows.len(), diary.borrow().join(", ").as_str()),
+            (1, "1: 1 of 2, 1: 2 of 2, epoch 1, end")
+        );
+        let rows = of(net()).overfit_batches(1).fit(&train, Some(&validation)).unwrap();
+        let last = rows.last().unwrap();
+        assert_eq!(
+            (last.step, last.validation.unwrap().accuracy),
+            (60, Some(1.0)),
+            "60 updates on 16 points"
+        );
+    })
 }
 
 #[test]
 fn the_learning_rate_finder_leaves_everything_as_it_was() {
-    let ours = net();
-    let before = weights(&ours);
-    let optimizer = SGD::new(ours.parameters(), 0.25);
-    let mut trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer).batch_size(20).epochs(1);
-    manual_seed(7);
-    let found = trainer.find_lr(&moons(0)).unwrap();
-    assert_eq!(weights(&trainer.net), before);
-    assert!(found.suggestion.is_some_and(|lr| (1e-3..=1.0).contains(&lr)), "{:?}", found.suggestion);
-    assert!(found.rates.len() <= 100 && (found.rates[0] - 1e-7).abs() < 1e-20);
-    let rows = trainer.fit(&moons(0), None).unwrap();
-    let again = net();
-    let optimizer = SGD::new(again.parameters(), 0.25);
-    let mut plain = Trainer::new(again, BCEWithLogitsLoss::new(), optimizer).batch_size(20).epochs(1);
-    manual_seed(7);
-    assert_eq!(plain.fit(&moons(0), None).unwrap()[0].train.loss, rows[0].train.loss, "the draws, too");
-    assert_eq!(rows[0].lr, 0.25);
+    alone(|| {
+        let ours = net();
+        let before = weights(&ours);
+        let optimizer = SGD::new(ours.parameters(), 0.25);
+        let mut trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer).batch_size(20).epochs(1);
+        manual_seed(7);
+        let found = trainer.find_lr(&moons(0)).unwrap();
+        assert_eq!(weights(&trainer.net), before);
+        assert!(found.suggestion.is_some_and(|lr| (1e-3..=1.0).contains(&lr)), "{:?}", found.suggestion);
+        assert!(found.rates.len() <= 100 && (found.rates[0] - 1e-7).abs() < 1e-20);
+        let rows = trainer.fit(&moons(0), None).unwrap();
+        let again = net();
+        let optimizer = SGD::new(again.parameters(), 0.25);
+        let mut plain = Trainer::new(again, BCEWithLogitsLoss::new(), optimizer).batch_size(20).epochs(1);
+        manual_seed(7);
+        assert_eq!(plain.fit(&moons(0), None).unwrap()[0].train.loss, rows[0].train.loss, "the draws, too");
+        assert_eq!(rows[0].lr, 0.25);
+    })
 }
 
 #[test]
 fn gradients_whose_norm_is_no_number_are_not_clipped_to_nothing() {
-    manual_seed(0);
-    let net = sequential![Linear::new(1, 1)];
-    let before = weights(&net);
-    let optimizer = SGD::new(net.parameters(), 0.1);
-    let mut trainer = Trainer::new(net, L1Loss::new(), optimizer).epochs(1).clip_grad_norm(1.0);
-    let part = Part::new(tensor([[1e25], [1e25]]), tensor([[0.0], [0.0]]));
-    let e = trainer.fit(&part, None).unwrap_err().to_string();
-    assert!(e.starts_with("epoch 1, step 1: the norm of the gradients is not finite"), "{e}");
-    assert_eq!(weights(&trainer.net), before);
+    alone(|| {
+        manual_seed(0);
+        let net = sequential![Linear::new(1, 1)];
+        let before = weights(&net);
+        let optimizer = SGD::new(net.parameters(), 0.1);
+        let mut trainer = Trainer::new(net, L1Loss::new(), optimizer).epochs(1).clip_grad_norm(1.0);
+        let part = Part::new(tensor([[1e25], [1e25]]), tensor([[0.0], [0.0]]));
+        let e = trainer.fit(&part, None).unwrap_err().to_string();
+        assert!(e.starts_with("epoch 1, step 1: the norm of the gradients is not finite"), "{e}");
+        assert_eq!(weights(&trainer.net), before);
+    })
 }
 
 #[test]
 fn metrics_that_cannot_be_measured_are_found_before_anything_is_trained() {
-    manual_seed(0);
-    let net = sequential![Linear::new(2, 3)];
-    let optimizer = SGD::new(net.parameters(), 0.1);
-    let part = Part::new(Tensor::ones([6, 2]), tensor([0, 1, 2, 0, 1, 2]));
-    let mut trainer = Trainer::new(net, CrossEntropyLoss::new(), optimizer).metric(MeanSquaredError::new());
-    let e = trainer.fit(&part, Some(&part)).unwrap_err().to_string();
-    assert!(e.starts_with("the metrics on the training data: "), "{e}");
+    alone(|| {
+        manual_seed(0);
+        let net = sequential![Linear::new(2, 3)];
+        let optimizer = SGD::new(net.parameters(), 0.1);
+        let part = Part::new(Tensor::ones([6, 2]), tensor([0, 1, 2, 0, 1, 2]));
+        let mut trainer =
+            Trainer::new(net, CrossEntropyLoss::new(), optimizer).metric(MeanSquaredError::new());
+        let e = trainer.fit(&part, Some(&part)).unwrap_err().to_string();
+        assert!(e.starts_with("the metrics on the training data: "), "{e}");
+    })
 }
 
 #[test]
 fn the_learning_rate_finder_steps_no_schedule() {
-    let ours = net();
-    let mut optimizer = SGD::new(ours.parameters(), 0.25);
-    let schedule = OneCycleLR::new(&mut optimizer, 1.0, 5);
-    let mut trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer)
-        .batch_size(20)
-        .epochs(1)
-        .accumulate(2)
-        .scheduler_per_step(schedule);
-    let rates = trainer.find_lr(&moons(0)).unwrap().rates;
-    assert!(rates.len() > 5, "more steps than the cycle has");
-    assert_eq!(trainer.fit(&moons(0), None).unwrap()[0].step, 4, "updates of 8 batches");
+    alone(|| {
+        let ours = net();
+        let mut optimizer = SGD::new(ours.parameters(), 0.25);
+        let schedule = OneCycleLR::new(&mut optimizer, 1.0, 5);
+        let mut trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer)
+            .batch_size(20)
+            .epochs(1)
+            .accumulate(2)
+            .scheduler_per_step(schedule);
+        let rates = trainer.find_lr(&moons(0)).unwrap().rates;
+        assert!(rates.len() > 5, "more steps than the cycle has");
+        assert_eq!(trainer.fit(&moons(0), None).unwrap()[0].step, 4, "updates of 8 batches");
+    })
 }
