@@ -1,7 +1,7 @@
 //! Captured steps and eager ones: the same losses, gradients and weights, to the bit.
 
 use rekindle_nn::loss::{
-    BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, Reduction, SmoothL1Loss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, Reduction, SmoothL1Loss,
 };
 use rekindle_nn::optim::{Adam, Optimizer, SGD};
 use rekindle_nn::{
@@ -108,6 +108,8 @@ fn every_loss_gives_the_bits_of_the_eager_step() {
             same(&format!("{loss:?} of {outputs}"), net(outputs), loss, numbers(6, outputs), &SIZES);
         }
     }
+    let probable = || sequential![Linear::new(6, 9), ReLU, Linear::new(9, 2), Sigmoid];
+    same("BCELoss", probable, &BCELoss::new(), numbers(6, 2), &SIZES);
     same("cross entropy", net(4), &CrossEntropyLoss::new(), classes(6, 4), &SIZES);
     let sum = CrossEntropyLoss::new().reduction(Reduction::Sum);
     same("sum of cross entropies", net(4), &sum, classes(6, 4), &SIZES);
@@ -204,6 +206,21 @@ fn a_net_that_comes_to_do_something_else_is_found_out() {
     (0..20).for_each(|_| _ = captured.backward(&net, &MSELoss::new(), &x, &y));
     assert_eq!(captured.refusal(), Some("two steps did different things"));
     assert!(!captured.is_planned());
+}
+
+#[test]
+#[should_panic(expected = "predictions must be probabilities")]
+fn what_a_loss_does_not_take_is_said_by_the_eager_step() {
+    with_generator(&mut Generator::seeded(0), || {
+        let net = sequential![Linear::new(1, 1)];
+        no_grad(|| net.parameters().iter().for_each(|p| _ = p.fill_(0.5)));
+        let (x, y) = (Tensor::zeros([3, 1]), Tensor::ones([3, 1]));
+        let mut captured = Captured::new();
+        let mut step = |loss: &BCELoss| captured.backward(&net, loss, &x, &y);
+        (0..6).for_each(|_| _ = step(&BCELoss::new()));
+        no_grad(|| net.parameters().iter().for_each(|p| _ = p.fill_(2.0)));
+        step(&BCELoss::new());
+    });
 }
 
 #[test]
