@@ -63,7 +63,9 @@ pub fn run(options: &Options, show: &mut dyn FnMut(Check)) -> Result<(), String>
             recipe.epochs = *epochs;
         }
         let reached = |e: &Expected| e.epoch.unwrap_or(whole) <= recipe.epochs;
-        let trained = train(&recipe, Some(&options.data), &mut |_| {}).map_err(|e| e.to_string())?;
+        // Only images have a folder; points are made.
+        _ = recipe.data.locate(&options.data);
+        let trained = train(&recipe, None, &mut |_| {}).map_err(|e| e.to_string())?;
         for e in expected.iter().filter(|e| e.id == id && reached(e)) {
             show(compare(e, &trained)?);
         }
