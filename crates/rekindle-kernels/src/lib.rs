@@ -5,6 +5,7 @@ pub mod box_muller;
 pub mod conv;
 pub mod dispatch;
 pub mod gemm;
+pub mod limits;
 pub mod map;
 pub mod mt19937;
 pub mod norm;

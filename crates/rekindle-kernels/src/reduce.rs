@@ -45,8 +45,20 @@ pub fn sum_rows<T: Real>(x: &[T], rows: usize, cols: usize, y: &mut [T]) {
 /// ```
 pub fn all_finite<T: Real>(x: &[T]) -> bool {
     const BLOCK: usize = 4096;
-    // Times 0 they are 0; infinities and NaN are NaN.
-    x.chunks(BLOCK).all(|block| block.iter().fold(true, |fine, &v| fine & (v * T::ZERO == T::ZERO)))
+    x.chunks(BLOCK).all(|block| times_zero(block))
+}
+
+multiversion! {
+    /// Whether all numbers times 0 add up to 0: infinities and NaN become NaN.
+    fn times_zero[T: Real](x: &[T]) -> bool {
+        let mut sums = [T::ZERO; 64];
+        let (whole, rest) = x.as_chunks::<64>();
+        for x in whole {
+            sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += *x * T::ZERO);
+        }
+        sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += *x * T::ZERO);
+        sums.iter().fold(true, |fine, sum| fine & (*sum == T::ZERO))
+    }
 }
 
 /// `y[o][i] = sum over l of x[o][l][i]`: each row in the order of [`sum`] if `inner` is 1, else each slab in the order

@@ -1,30 +1,23 @@
-//! [`Captured`]: a training step that is recorded once and replayed.
+//! [`Captured`]: training steps and forward passes that are recorded once and replayed.
 
 use crate::loss::Loss;
 use crate::module::Module;
-use rekindle_tensor::Tensor;
-use rekindle_tensor::plan::{StepPlan, Tape, record};
+use rekindle_tensor::plan::{ForwardPlan, StepPlan, Trace, record};
+use rekindle_tensor::{Tensor, no_grad};
 use std::mem::take;
 
 /// Shapes of batches that have plans at once; a loader has two.
 const MOST_PLANS: usize = 4;
 
-/// A plan, and what it was made from.
-struct Known {
-    plan: StepPlan,
-    text: String,
-    /// How often it was asked for.
-    asked: u64,
-}
-
-/// Forward, loss and backward of a training loop. The first two steps with a batch of some shape run eagerly and are recorded; if both did
-/// the same, and it is something that a [plan](rekindle_tensor::plan) can run, further steps of this shape replay it: the same loss
-/// and gradients, to the bit, without the graph's cost. What cannot be planned goes on running eagerly, and
+/// The steps of a training loop (forward, loss, backward), or forward passes. The first two with a batch of some shape run eagerly and are
+/// recorded; if both did the same, and it is something that a [plan](rekindle_tensor::plan) can run, further ones of this shape
+/// replay it: the same numbers, to the bit, without the graph's cost. What cannot be planned goes on running eagerly, and
 /// [`refusal`](Self::refusal) says why.
 ///
-/// One `Captured` is for one net in one mode and one loss: what is recorded is what their step does for batches of this shape. A net whose forward pass decides by other things than
-/// the shape of its input (a counter, a random number of its own) must run eagerly. Steps 1, 2, 4, 8, .. of each plan are recorded again, so
-/// that most such nets are found out: then nothing is replayed any more.
+/// One `Captured` is for one net in one mode and one loss: after `train()` or `eval()`, call [`reset`](Self::reset) or take another
+/// one. A net whose forward pass decides by other things than the shape of its input (a counter, a random number of its own) must run
+/// eagerly. Runs 1, 2, 4, 8, .. of each plan are recorded again, so that most such nets are found out: then nothing is
+/// replayed any more.
 ///
 /// ```
 /// use rekindle_nn::loss::BCEWithLogitsLoss;
@@ -45,12 +38,85 @@ struct Known {
 /// ```
 #[derive(Default)]
 pub struct Captured {
-    plans: Vec<Known>,
+    steps: Plans<StepPlan>,
+    passes: Plans<ForwardPlan>,
+}
+
+/// Plans of one kind, and what is known on the way to them.
+struct Plans<P> {
+    known: Vec<Known<P>>,
     /// The plan that ran last.
     last: usize,
-    /// The shapes of batches that have no plan yet, with what a step did.
-    seen: Vec<(Vec<usize>, String)>,
+    /// The shapes of batches that have no plan yet, with what a run did.
+    seen: Vec<(Vec<usize>, Trace)>,
     refusal: Option<String>,
+}
+
+/// A plan, and what it was made from.
+struct Known<P> {
+    plan: P,
+    trace: Trace,
+    /// How often it was asked for.
+    asked: u64,
+}
+
+impl<P> Default for Plans<P> {
+    fn default() -> Self {
+        Plans { known: Vec::new(), last: 0, seen: Vec::new(), refusal: None }
+    }
+}
+
+impl<P> Plans<P> {
+    /// The plan that fits, unless there is none or it is to be recorded again.
+    fn find(&mut self, fits: impl Fn(&P) -> bool) -> Option<&mut P> {
+        self.last = self.known.iter().position(|known| fits(&known.plan))?;
+        let known = &mut self.known[self.last];
+        known.asked += 1;
+        (!known.asked.is_power_of_two()).then_some(&mut known.plan)
+    }
+
+    /// Remembers what a run on batches of `shape` did, or makes a plan of it if the one before did the same.
+    fn learn(
+        &mut self,
+        shape: &[usize],
+        trace: Trace,
+        fits: impl Fn(&P) -> bool,
+        make: impl FnOnce() -> Result<P, String>,
+    ) {
+        if let Err(why) = self.try_learn(shape, trace, fits, make) {
+            self.refusal = Some(why);
+        }
+    }
+
+    fn try_learn(
+        &mut self,
+        shape: &[usize],
+        trace: Trace,
+        fits: impl Fn(&P) -> bool,
+        make: impl FnOnce() -> Result<P, String>,
+    ) -> Result<(), String> {
+        const OTHERWISE: &str = "two runs did different things, or took tensors that are made anew";
+        if let Some(known) = self.known.iter().find(|known| fits(&known.plan)) {
+            if known.trace.is_same(&trace) {
+                return Ok(());
+            }
+            self.known.clear();
+            return Err(OTHERWISE.into());
+        }
+        let Some(i) = self.seen.iter().position(|(seen, _)| seen == shape) else {
+            self.seen.push((shape.to_vec(), trace));
+            return match self.seen.len() + self.known.len() {
+                0..=MOST_PLANS => Ok(()),
+                _ => Err(format!("batches have more than {MOST_PLANS} shapes")),
+            };
+        };
+        let (_, before) = self.seen.swap_remove(i);
+        if !before.is_same(&trace) {
+            return Err(OTHERWISE.into());
+        }
+        self.known.push(Known { plan: make()?, trace, asked: 0 });
+        Ok(())
+    }
 }
 
 impl Captured {
@@ -73,16 +139,39 @@ impl Captured {
         value.item()
     }
 
+    /// The output for a batch, without recording a graph.
+    ///
+    /// # Panics
+    /// As the net, if the batch does not fit it.
+    ///
+    /// ```
+    /// use rekindle_nn::{Captured, Linear, Parameters, ReLU, Module, sequential};
+    /// use rekindle_tensor::Tensor;
+    ///
+    /// let net = sequential![Linear::new(2, 10), ReLU, Linear::new(10, 1)];
+    /// net.eval();
+    /// let (x, mut passes) = (Tensor::ones([8, 2]), Captured::new());
+    /// for _ in 0..5 {
+    ///     assert_eq!(passes.forward(&net, &x).to_vec::<f32>(), net.forward(&x).to_vec::<f32>());
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn forward(&mut self, net: &dyn Module, x: &Tensor) -> Tensor {
+        match self.replay_forward(x) {
+            Some(y) => y,
+            None => no_grad(|| self.record_forward(x, || net.forward(x), |y| Some(y.clone()))),
+        }
+    }
+
     /// The loss of a batch that there is a plan for; its outputs are [`outputs`](Self::outputs) then. None if there is no plan, it is to be
     /// recorded again, or a number is not finite or none that the loss takes: then nothing was done.
     pub fn replay(&mut self, x: &Tensor, y: &Tensor) -> Option<f64> {
-        self.last = self.plans.iter().position(|known| known.plan.fits(x, y))?;
-        let known = &mut self.plans[self.last];
-        known.asked += 1;
-        if known.asked.is_power_of_two() {
-            return None;
-        }
-        known.plan.run(x, y).map(f64::from)
+        self.steps.find(|plan| plan.fits(x, y))?.run(x, y).map(f64::from)
+    }
+
+    /// The output for a batch that there is a plan for. None if there is no plan, it is to be recorded again, or a number is not finite.
+    pub fn replay_forward(&mut self, x: &Tensor) -> Option<Tensor> {
+        self.passes.find(|plan| plan.fits(x))?.run(x)
     }
 
     /// The outputs of the step that was replayed last.
@@ -90,7 +179,7 @@ impl Captured {
     /// # Panics
     /// If none was.
     pub fn outputs(&self) -> Tensor {
-        self.plans[self.last].plan.outputs()
+        self.steps.known[self.steps.last].plan.outputs()
     }
 
     /// Runs a step up to its loss, which `loss` finds in what the step gives (none if it came to no loss), and remembers what it did.
@@ -101,57 +190,49 @@ impl Captured {
         step: impl FnOnce() -> R,
         loss: impl FnOnce(&R) -> Option<Tensor>,
     ) -> R {
-        if self.refusal.is_some() {
+        if self.steps.refusal.is_some() {
             return step();
         }
-        let (result, tape) = record(y, step);
-        if let Some(value) = loss(&result)
-            && let Err(why) = self.learn(tape, x, y, &value)
-        {
-            self.refusal = Some(why);
+        let (result, tape) = record(Some(y), step);
+        if let Some(value) = loss(&result) {
+            let trace = tape.trace(x);
+            self.steps.learn(x.shape(), trace, |plan| plan.fits(x, y), || StepPlan::new(tape, x, y, &value));
         }
         result
     }
 
-    /// Remembers what a step did, or makes a plan of it if the one before did the same.
-    fn learn(&mut self, tape: Tape, x: &Tensor, y: &Tensor, value: &Tensor) -> Result<(), String> {
-        const OTHERWISE: &str = "two steps did different things";
-        if let Some(known) = self.plans.iter().find(|known| known.plan.fits(x, y)) {
-            if known.text == tape.text() {
-                return Ok(());
-            }
-            self.plans.clear();
-            return Err(OTHERWISE.into());
+    /// Runs a forward pass, whose output `out` finds in what it gives, and remembers what it did. To be called inside of [`no_grad`].
+    pub fn record_forward<R>(
+        &mut self,
+        x: &Tensor,
+        pass: impl FnOnce() -> R,
+        out: impl FnOnce(&R) -> Option<Tensor>,
+    ) -> R {
+        if self.passes.refusal.is_some() {
+            return pass();
         }
-        let Some(i) = self.seen.iter().position(|(shape, _)| shape == x.shape()) else {
-            self.seen.push((x.shape().to_vec(), tape.text()));
-            return match self.seen.len() + self.plans.len() {
-                0..=MOST_PLANS => Ok(()),
-                _ => Err(format!("batches have more than {MOST_PLANS} shapes")),
-            };
-        };
-        let (_, before) = self.seen.swap_remove(i);
-        let text = tape.text();
-        if before != text {
-            return Err(OTHERWISE.into());
+        let (result, tape) = record(None, pass);
+        if let Some(y) = out(&result) {
+            let trace = tape.trace(x);
+            self.passes.learn(x.shape(), trace, |plan| plan.fits(x), || ForwardPlan::new(tape, x, &y));
         }
-        self.plans.push(Known { plan: StepPlan::new(tape, x, y, value)?, text, asked: 0 });
-        Ok(())
+        result
     }
 
-    /// Whether steps of some shape are replayed.
+    /// Whether runs of some shape are replayed.
     pub fn is_planned(&self) -> bool {
-        !self.plans.is_empty()
+        !self.steps.known.is_empty() || !self.passes.known.is_empty()
     }
 
-    /// Why steps run eagerly, if that is known.
+    /// Why steps or passes run eagerly, if that is known.
     pub fn refusal(&self) -> Option<&str> {
-        self.refusal.as_deref()
+        self.steps.refusal.as_deref().or(self.passes.refusal.as_deref())
     }
 
     /// What is replayed, a line for each shape of batches.
     pub fn describe(&self) -> Vec<String> {
-        self.plans.iter().map(|known| known.plan.describe()).collect()
+        let steps = self.steps.known.iter().map(|known| known.plan.describe());
+        steps.chain(self.passes.known.iter().map(|known| known.plan.describe())).collect()
     }
 
     /// Forgets what was recorded.

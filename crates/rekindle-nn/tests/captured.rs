@@ -5,8 +5,9 @@ use rekindle_nn::loss::{
 };
 use rekindle_nn::optim::{Adam, Optimizer, SGD};
 use rekindle_nn::{
-    BatchNorm1d, Captured, Dropout, ELU, Flatten, GELU, Identity, LeakyReLU, Linear, Mish, Module,
-    Parameters, ReLU, SELU, Sequential, SiLU, Sigmoid, Softplus, Tanh, sequential,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Captured, Conv1d, Conv2d, Dropout, ELU, Flatten, GELU, Identity,
+    LayerNorm, LeakyReLU, Linear, MaxPool1d, MaxPool2d, Mish, Module, Parameters, ReLU, SELU, Sequential,
+    SiLU, Sigmoid, Softmax, Softplus, Tanh, sequential,
 };
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
 use rekindle_tensor::{Tensor, no_grad, set_num_threads};
@@ -50,13 +51,14 @@ fn train(
                 captured.backward(&net, loss, x, y)
             };
             bits.push(value.to_bits());
-            for p in net.parameters() {
+            for p in net.parameters().iter().filter(|p| p.requires_grad()) {
                 bits.extend(p.grad().unwrap().to_vec::<f32>().iter().map(|v| u64::from(v.to_bits())));
             }
             optimizer.step();
             optimizer.zero_grad();
         }
     }
+    bits.extend(net.named_buffers().iter().flat_map(|(_, b)| b.to_f64_vec()).map(f64::to_bits));
     bits
 }
 
@@ -157,25 +159,160 @@ fn every_shape_of_a_linear_layer_gives_the_bits_of_the_eager_step() {
     same("without bias", without, &MSELoss::new(), numbers(6, 1), &SIZES);
 }
 
+fn images(channels: usize, side: usize) -> impl Fn(usize) -> (Tensor, Tensor) {
+    move |n| (Tensor::randn([n, channels, side, side]), Tensor::randint(0, 3, [n]))
+}
+
+/// Around the sizes where convolutions cut a batch.
+const IMAGES: [usize; 4] = [1, 3, 32, 37];
+
+#[test]
+fn convolutions_and_pooling_give_the_bits_of_the_eager_step() {
+    let loss = CrossEntropyLoss::new();
+    let lecture = || {
+        sequential![
+            Conv2d::new(1, 5, 3),
+            ReLU,
+            MaxPool2d::new(2),
+            Conv2d::new(5, 6, 2).bias(false),
+            Tanh,
+            MaxPool2d::new(2).stride(1),
+            Flatten::new(),
+            Dropout::new(0.3),
+            Linear::new(54, 3),
+        ]
+    };
+    same("the lecture's net", lecture, &loss, images(1, 12), &IMAGES);
+    let padded = || {
+        sequential![
+            Conv2d::new(2, 4, 3).padding(1).stride(2),
+            LeakyReLU::new(0.1),
+            AvgPool2d::new(2),
+            Flatten::new(),
+            Linear::new(16, 3),
+        ]
+    };
+    same("strides, padding, means", padded, &loss, images(2, 8), &IMAGES);
+    // More weights than the gradients of all parts may have: its gradient waits for all rows.
+    let large = || {
+        sequential![
+            Conv2d::new(1, 8, 3),
+            ReLU,
+            Conv2d::new(8, 700, 8),
+            ReLU,
+            Flatten::new(),
+            Linear::new(700, 3)
+        ]
+    };
+    same("a large kernel", large, &loss, images(1, 10), &[33]);
+    let sequence =
+        || sequential![Conv1d::new(2, 3, 3), ReLU, MaxPool1d::new(2), Flatten::new(), Linear::new(9, 3)];
+    let sequences = |n| (Tensor::randn([n, 2, 8]), Tensor::randint(0, 3, [n]));
+    same("sequences", sequence, &loss, sequences, &IMAGES);
+}
+
+#[test]
+fn what_needs_the_whole_batch_stands_between_pipelines() {
+    let loss = CrossEntropyLoss::new();
+    let normed = || {
+        sequential![
+            Conv2d::new(1, 4, 3),
+            BatchNorm2d::new(4),
+            ReLU,
+            MaxPool2d::new(2),
+            Flatten::new(),
+            Linear::new(36, 9),
+            BatchNorm1d::new(9).momentum(None),
+            Dropout::new(0.5),
+            Linear::new(9, 3),
+        ]
+    };
+    same("batch norms", normed, &loss, images(1, 8), &[2, 3, 32, 37]);
+    let first = || {
+        sequential![BatchNorm1d::new(6), Linear::new(6, 9), LayerNorm::new(9), GELU::new(), Linear::new(9, 4)]
+    };
+    same("a norm at either place", first, &loss, classes(6, 4), &[2, 5, 385, 1153]);
+    let last = || sequential![Linear::new(6, 4), BatchNorm1d::new(4).affine(false)];
+    same("a norm at the end", last, &loss, classes(6, 4), &[2, 5, 385]);
+    let mut captured = Captured::new();
+    trained(&normed, &loss, &images(1, 8), &[37], Some(&mut captured));
+    assert_eq!(
+        captured.describe(),
+        [
+            "conv2d -> [batch_norm] -> relu -> max_pool2d -> linear -> [batch_norm] -> dropout -> linear -> cross_entropy; \
+          37 rows in 16 blocks, beside each other"
+        ]
+    );
+}
+
+#[test]
+fn frozen_layers_get_no_gradient() {
+    let net = || {
+        let net = sequential![Linear::new(6, 9), ReLU, Linear::new(9, 8), Tanh, Linear::new(8, 1)];
+        let frozen = net.parameters();
+        [0, 1, 4].iter().for_each(|&i: &usize| _ = frozen[i].requires_grad_(false));
+        net
+    };
+    same("frozen", net, &MSELoss::new(), numbers(6, 1), &SIZES);
+}
+
+#[test]
+fn forward_passes_give_the_bits_of_eager_ones() {
+    let nets: Vec<(&str, Sequential, Tensor)> = with_generator(&mut Generator::seeded(5), || {
+        let mlp = sequential![Linear::new(6, 9), ReLU, Dropout::new(0.5), Linear::new(9, 1), Sigmoid];
+        let cnn = sequential![
+            Conv2d::new(1, 4, 3),
+            BatchNorm2d::new(4),
+            ReLU,
+            MaxPool2d::new(2),
+            Flatten::new(),
+            Linear::new(36, 3),
+            Softmax::new(1),
+        ];
+        let (rows, images) = (Tensor::randn([100_000, 6]), Tensor::randn([70, 1, 8, 8]));
+        vec![("mlp", mlp, rows), ("cnn", cnn, images)]
+    });
+    for (name, net, all) in nets {
+        net.eval();
+        for (n, threads) in [(1, 1), (2, 2), (17, 3), (all.shape()[0], 1), (all.shape()[0], 2)] {
+            set_num_threads(threads);
+            let x = all.narrow(0, 0, n);
+            let mut captured = Captured::new();
+            for _ in 0..9 {
+                no_grad(|| net.parameters().iter().for_each(|p| _ = p.mul_(1.01)));
+                let (y, expected) = (captured.forward(&net, &x), no_grad(|| net.forward(&x)));
+                assert_eq!((y.shape(), y.requires_grad()), (expected.shape(), false));
+                let bits = |t: &Tensor| t.to_vec::<f32>().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                assert!(bits(&y) == bits(&expected), "{name}, {n} rows");
+            }
+            assert!(captured.is_planned(), "{name}: {:?}", captured.refusal());
+        }
+    }
+}
+
 #[test]
 fn what_has_no_plan_runs_eagerly_and_says_why() {
-    let run = |net: &Sequential| {
+    let run = |net: &dyn Module| {
         let (x, y) = numbers(4, 1)(10);
         let mut captured = Captured::new();
         (0..4).for_each(|_| _ = captured.backward(net, &MSELoss::new(), &x, &y));
         captured.refusal().unwrap_or_default().to_string()
     };
-    let normed = run(&sequential![Linear::new(4, 3), BatchNorm1d::new(3), Linear::new(3, 1)]);
-    assert_eq!(normed, "the elements of a tensor are read between operations");
     let deciding = |layer: &Linear, x: &Tensor| {
         let y = layer.forward(x);
         if y.to_vec::<f32>()[0] > 0.0 { y.relu() } else { y.tanh() }
     };
-    let deciding = run(&sequential![Custom(Linear::new(4, 1), deciding)]);
+    let deciding = run(&Custom(Linear::new(4, 1), deciding));
     assert_eq!(deciding, "the elements of a tensor are read between operations");
     let twice = |layer: &Linear, x: &Tensor| layer.forward(&layer.forward(x));
     let twice = run(&sequential![Custom(Linear::new(4, 4), twice), Linear::new(4, 1)]);
     assert_eq!(twice, "a parameter is used twice");
+    let residual = |layer: &Linear, x: &Tensor| x + layer.forward(x);
+    let residual = run(&sequential![Custom(Linear::new(4, 4), residual), Linear::new(4, 1)]);
+    assert_eq!(residual, "add takes other things than the output of the operation before it and parameters");
+    let anew = |layer: &Linear, x: &Tensor| layer.forward(x) * Tensor::ones([1]);
+    let anew = run(&Custom(Linear::new(4, 1), anew));
+    assert_eq!(anew, "two runs did different things, or took tensors that are made anew");
 }
 
 /// A layer with a forward pass of its own.
@@ -204,7 +341,7 @@ fn a_net_that_comes_to_do_something_else_is_found_out() {
     let (x, y) = numbers(4, 1)(10);
     let mut captured = Captured::new();
     (0..20).for_each(|_| _ = captured.backward(&net, &MSELoss::new(), &x, &y));
-    assert_eq!(captured.refusal(), Some("two steps did different things"));
+    assert_eq!(captured.refusal(), Some("two runs did different things, or took tensors that are made anew"));
     assert!(!captured.is_planned());
 }
 

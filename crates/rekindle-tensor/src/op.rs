@@ -170,6 +170,12 @@ pub trait Op: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The tensors that its forward pass changes beside making its output, such as running statistics: a plan that gives up puts
+    /// them back.
+    fn changes(&self) -> Vec<Tensor> {
+        Vec::new()
+    }
+
     /// Whether it changes nothing but the shape of each row, so that a plan has nothing to do.
     fn keeps_rows(&self) -> bool {
         false

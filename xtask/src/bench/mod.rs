@@ -1,32 +1,27 @@
-//! `cargo xtask bench [W...] [--json] [--vs-torch PYTHON] [--threads N] [--rounds N] [--data DIR]`: milliseconds per
-//! step of the workloads, alone or alternating with PyTorch's, or with `--vs-eager` with our own eager steps, in one run.
-//! `--at-least R` fails if a ratio is below R.
+//! `cargo xtask bench [W...] [--json] [--threads N] [--rounds N] [--data DIR]`: milliseconds per step of the workloads, and which share
+//! of what the machine allows that is. With `--vs-torch PYTHON`, `--vs PROGRAM` (see `comparison/`), `--vs-eager` (our own eager
+//! execution) or `--scaling` (ourselves on one thread) alternating with the other side in one run; `--at-least R` fails if a
+//! ratio is below R.
 
-mod torch;
+mod options;
+mod other;
 mod workloads;
 
 use crate::say;
-use rekindle::{num_threads, set_num_threads};
-use std::path::PathBuf;
+use options::{Options, parse};
+use other::{Program, Side};
+use rekindle::num_threads;
+use rekindle_kernels::limits;
 use std::process::ExitCode;
 use std::time::Instant;
-use torch::Torch;
-use workloads::{Mode, WORKLOADS, Workload};
+use workloads::{Mode, Workload};
 
-/// Steps are timed in rounds; with PyTorch the two sides take turns.
-const ROUNDS: usize = 5;
-
-/// What was asked for on the command line.
-struct Options {
-    workloads: Vec<&'static Workload>,
-    json: bool,
-    python: Option<String>,
-    /// Whether the other side is our own eager execution.
-    eager: bool,
-    /// The least ratio that is no failure.
-    at_least: f64,
-    rounds: usize,
-    data: PathBuf,
+/// What this machine can do at most.
+struct Machine {
+    /// Floating-point operations a second.
+    flops: f64,
+    /// Bytes read a second.
+    bandwidth: f64,
 }
 
 /// The figures of one workload.
@@ -36,14 +31,10 @@ struct Figures {
     min_ms: f64,
     steps: usize,
     peak_mb: f64,
-    /// The other side's.
-    other_ms: Option<f64>,
-}
-
-/// Whom the workloads are measured against.
-enum Other {
-    Torch(Torch),
-    Eager,
+    /// The time that the machine's limits allow, without caches between operations.
+    limit_ms: f64,
+    /// The other side's time and memory.
+    other: Option<(f64, f64)>,
 }
 
 /// Runs the command.
@@ -65,22 +56,19 @@ pub fn main(args: Vec<String>) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    let torch =
-        options.python.as_deref().map(|p| Torch::start(p, &options.data, num_threads())).transpose()?;
-    let mut other = torch.map(Other::Torch).or(options.eager.then_some(Other::Eager));
+    let mut program = match &options.against {
+        Some(against) => against.start(&options.data)?,
+        None => None,
+    };
+    let machine = Machine { flops: limits::peak_flops(), bandwidth: limits::read_bandwidth() };
     if !options.json {
-        let columns = match &other {
-            Some(Other::Torch(_)) => format!("{:>12}{:>8}", "torch_ms", "ratio"),
-            Some(Other::Eager) => format!("{:>12}{:>8}", "eager_ms", "ratio"),
-            None => String::new(),
-        };
-        say!("{:<8}{:>12}{:>12}{:>8}{:>9}{:>9}{columns}", "", "ms", "min_ms", "steps", "threads", "peak_mb");
+        print_head(options, &machine);
     }
     let mut low = Vec::new();
     for workload in &options.workloads {
-        let figures = measure(workload, options, other.as_mut())?;
+        let figures = measure(workload, options, program.as_mut(), &machine)?;
         if options.json {
-            print_json(&figures)
+            print_json(&figures, &machine)
         } else {
             print_row(&figures)
         }
@@ -94,85 +82,34 @@ fn run(options: &Options) -> Result<(), String> {
     }
 }
 
-fn parse(args: &[String]) -> Result<Options, String> {
-    let data = crate::data_dir(None);
-    let mut options = Options {
-        workloads: Vec::new(),
-        json: false,
-        python: None,
-        eager: false,
-        at_least: 0.0,
-        rounds: ROUNDS,
-        data,
-    };
-    let mut args = args.iter();
-    let value = |args: &mut std::slice::Iter<'_, String>, flag: &str| {
-        args.next().cloned().ok_or_else(|| format!("bench: {flag} needs a value"))
-    };
-    let number = |text: String, flag: &str| match text.parse::<usize>() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err(format!("bench: {flag} needs a number of at least 1, got {text}")),
-    };
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--json" => options.json = true,
-            "--vs-torch" => options.python = Some(value(&mut args, arg)?),
-            "--vs-eager" => options.eager = true,
-            "--at-least" => {
-                let text = value(&mut args, arg)?;
-                options.at_least =
-                    text.parse().map_err(|_| format!("bench: {arg} needs a number, got {text}"))?;
-            }
-            "--threads" => set_num_threads(number(value(&mut args, arg)?, arg)?),
-            "--rounds" => options.rounds = number(value(&mut args, arg)?, arg)?,
-            "--data" => options.data = value(&mut args, arg)?.into(),
-            name => match WORKLOADS.iter().find(|w| w.name == name) {
-                Some(workload) => options.workloads.push(workload),
-                None => {
-                    let names: Vec<&str> = WORKLOADS.iter().map(|w| w.name).collect();
-                    return Err(format!(
-                        "bench: there is no workload or flag {name}; workloads: {}",
-                        names.join(" ")
-                    ));
-                }
-            },
-        }
-    }
-    if options.workloads.is_empty() {
-        options.workloads = WORKLOADS.iter().collect();
-    }
-    Ok(options)
-}
-
-/// The milliseconds of so many steps of the other side.
-type Side<'a> = Box<dyn FnMut(usize) -> Result<Vec<f64>, String> + 'a>;
-
 /// Rounds of `workload.steps` timed steps each. The median is that of the rounds' medians, so that a disturbed round
 /// does not count.
-fn measure(workload: &Workload, options: &Options, other: Option<&mut Other>) -> Result<Figures, String> {
+fn measure(
+    workload: &Workload,
+    options: &Options,
+    program: Option<&mut Program>,
+    machine: &Machine,
+) -> Result<Figures, String> {
     let mut step = (workload.make)(&options.data, Mode::Captured)?;
-    let mut theirs: Option<Side<'_>> = match other {
-        None => None,
-        Some(Other::Torch(torch)) => Some(Box::new(|n| torch.time_steps(workload.name, n))),
-        Some(Other::Eager) => {
-            let mut eager = (workload.make)(&options.data, Mode::Eager)?;
-            Some(Box::new(move |n| Ok(time_steps(&mut eager, n))))
-        }
-    };
+    let theirs = options.against.as_ref().map(|against| Side::new(against, program, workload, &options.data));
+    let mut theirs = theirs.transpose()?;
     // What it took to read the data does not count.
     reset_peak_memory();
     // The first steps of either side fill caches and pools; they are not counted.
     time_steps(&mut step, workload.steps.div_ceil(4));
     if let Some(theirs) = &mut theirs {
-        theirs(workload.steps.div_ceil(4))?;
+        theirs.time(workload.steps.div_ceil(4))?;
     }
     let (mut ours, mut others, mut min_ms) = (Vec::new(), Vec::new(), f64::INFINITY);
+    let mut other_mb = 0.0;
     for _ in 0..options.rounds {
         let mut times = time_steps(&mut step, workload.steps);
         min_ms = times.iter().copied().fold(min_ms, f64::min);
         ours.push(median(&mut times));
         if let Some(theirs) = &mut theirs {
-            others.push(median(&mut theirs(workload.steps)?));
+            let mut timed = theirs.time(workload.steps)?;
+            others.push(median(&mut timed.ms));
+            other_mb = timed.peak_mb;
         }
     }
     Ok(Figures {
@@ -181,7 +118,8 @@ fn measure(workload: &Workload, options: &Options, other: Option<&mut Other>) ->
         min_ms,
         steps: workload.steps * options.rounds,
         peak_mb: peak_memory_mb(),
-        other_ms: theirs.map(|_| median(&mut others)),
+        limit_ms: 1e3 * ((workload.flops)() / machine.flops).max(workload.bytes / machine.bandwidth),
+        other: theirs.map(|_| (median(&mut others), other_mb)),
     })
 }
 
@@ -202,31 +140,66 @@ fn median(times: &mut [f64]) -> f64 {
 impl Figures {
     /// The other side's time over ours.
     fn ratio(&self) -> Option<f64> {
-        self.other_ms.map(|other| other / self.ms)
+        self.other.map(|(ms, _)| ms / self.ms)
+    }
+
+    /// Which part of the time the machine's limits explain.
+    fn share(&self) -> f64 {
+        self.limit_ms / self.ms
     }
 }
 
-fn print_row(f: &Figures) {
-    let other =
-        f.other_ms.zip(f.ratio()).map_or(String::new(), |(ms, ratio)| format!("{ms:>12.4}{ratio:>8.2}"));
+fn print_head(options: &Options, machine: &Machine) {
     say!(
-        "{:<8}{:>12.4}{:>12.4}{:>8}{:>9}{:>9.0}{other}",
+        "{} threads: {:.0} GFLOP/s in f32, {:.1} GB/s read from memory",
+        num_threads(),
+        machine.flops / 1e9,
+        machine.bandwidth / 1e9
+    );
+    let columns = options
+        .against
+        .as_ref()
+        .map_or(String::new(), |against| format!("{:>12}{:>8}{:>10}", against.column(), "ratio", "other_mb"));
+    say!(
+        "{:<8}{:>12}{:>12}{:>8}{:>9}{:>9}{:>12}{:>7}{columns}",
+        "",
+        "ms",
+        "min_ms",
+        "steps",
+        "threads",
+        "peak_mb",
+        "limit_ms",
+        "share"
+    );
+}
+
+fn print_row(f: &Figures) {
+    let other = f
+        .other
+        .zip(f.ratio())
+        .map_or(String::new(), |((ms, mb), ratio)| format!("{ms:>12.4}{ratio:>8.2}{mb:>10.0}"));
+    say!(
+        "{:<8}{:>12.4}{:>12.4}{:>8}{:>9}{:>9.0}{:>12.4}{:>7.2}{other}",
         f.name,
         f.ms,
         f.min_ms,
         f.steps,
         num_threads(),
-        f.peak_mb
+        f.peak_mb,
+        f.limit_ms,
+        f.share()
     );
 }
 
-fn print_json(f: &Figures) {
+fn print_json(f: &Figures, machine: &Machine) {
     let mut object = serde_json::json!({
         "workload": f.name, "ms": f.ms, "min_ms": f.min_ms, "steps": f.steps, "threads": num_threads(), "peak_mb": f.peak_mb,
+        "limit_ms": f.limit_ms, "share": f.share(), "peak_flops": machine.flops, "read_bandwidth": machine.bandwidth,
     });
-    if let Some((ms, ratio)) = f.other_ms.zip(f.ratio()) {
+    if let Some(((ms, mb), ratio)) = f.other.zip(f.ratio()) {
         object["other_ms"] = ms.into();
         object["ratio"] = ratio.into();
+        object["other_mb"] = mb.into();
     }
     say!("{object}");
 }
@@ -246,6 +219,8 @@ fn peak_memory_mb() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::other::Against;
+    use super::workloads::WORKLOADS;
     use super::*;
 
     fn parsed(args: &[&str]) -> Result<Options, String> {
@@ -258,6 +233,9 @@ mod tests {
         let names: Vec<&str> = options.workloads.iter().map(|w| w.name).collect();
         assert_eq!((names, options.json, options.rounds), (vec!["W3", "W6tiny"], true, 2));
         assert_eq!(parsed(&[]).map(|o| o.workloads.len()), Ok(WORKLOADS.len()));
+        let against = |args: &[&str]| parsed(args).ok().and_then(|o| o.against);
+        assert_eq!(against(&["--vs-torch", "python3"]), Some(Against::Torch("python3".into())));
+        assert_eq!(against(&["--scaling", "W1"]), Some(Against::OneThread));
         let says = |args: &[&str]| parsed(args).err().unwrap_or_default();
         assert!(says(&["W99"]).starts_with("bench: there is no workload or flag W99; workloads: W1 "));
         assert_eq!(says(&["--rounds", "0"]), "bench: --rounds needs a number of at least 1, got 0");
@@ -273,11 +251,30 @@ mod tests {
     #[test]
     fn a_workload_without_files_gives_figures() {
         let options = parsed(&["W6tiny", "--rounds", "1"]).unwrap_or_else(|e| panic!("{e}"));
-        let figures = measure(options.workloads[0], &options, None).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!((figures.name, figures.steps), ("W6tiny", 2000));
-        let against = Options { eager: true, at_least: 1e9, ..options };
+        let machine = Machine { flops: 1e9, bandwidth: 1e9 };
+        let figures =
+            measure(options.workloads[0], &options, None, &machine).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!((figures.name, figures.steps, figures.limit_ms), ("W6tiny", 2000, 260e-6));
+        let against = Options { against: Some(Against::Eager), at_least: 1e9, ..options };
         let e = run(&against).expect_err("no step is so much faster");
         assert_eq!(e, "bench: the ratio is below 1000000000 for W6tiny");
         assert!(0.0 < figures.min_ms && figures.min_ms <= figures.ms, "{} {}", figures.min_ms, figures.ms);
+    }
+
+    #[test]
+    fn another_program_is_asked_step_by_step() {
+        let script = std::env::temp_dir().join(format!("rekindle-bench-{}.sh", std::process::id()));
+        let answer =
+            "#!/bin/sh\nwhile read -r w n; do echo '{\"ms\": [8.5, 9.5, 7.5], \"peak_mb\": 12}'; done\n";
+        std::fs::write(&script, answer).unwrap_or_else(|e| panic!("{e}"));
+        let against = Against::Program("sh".into());
+        let mut program =
+            against.start(&script).ok().flatten().unwrap_or_else(|| panic!("a shell can be started"));
+        let options = parsed(&["W6tiny", "--rounds", "1"]).unwrap_or_else(|e| panic!("{e}"));
+        let options = Options { against: Some(against), ..options };
+        let machine = Machine { flops: 1e9, bandwidth: 1e9 };
+        let figures = measure(options.workloads[0], &options, Some(&mut program), &machine);
+        assert_eq!(figures.map(|f| f.other), Ok(Some((8.5, 12.0))));
+        let _ = std::fs::remove_file(script);
     }
 }

@@ -1,7 +1,8 @@
 """The workloads of `cargo xtask bench` in PyTorch, in its fastest form: tensors sliced, no DataLoader.
 
 usage: python torch_bench.py DATA THREADS
-Reads lines `WORKLOAD STEPS` and answers each with one JSON line: the milliseconds of every step.
+Reads lines `WORKLOAD STEPS` and answers each with one JSON line: the milliseconds of every step, and the peak of resident
+memory since the workload's data was read.
 """
 import gzip, json, os, struct, sys, time
 import torch
@@ -42,6 +43,28 @@ def batches(x, y, size):
             yield x[i:i + size], y[i:i + size]
 
 
+def loader(x, y, size):
+    """The usual way: a DataLoader that shuffles."""
+    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=size, shuffle=True)
+    while True:
+        yield from data
+
+
+def reset_peak_memory():
+    try:
+        open("/proc/self/clear_refs", "w").write("5")
+    except OSError:
+        pass
+
+
+def peak_memory_mb():
+    try:
+        line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    except OSError:
+        return 0
+
+
 def training(net, loss, optimizer, source):
     net.train()
 
@@ -78,11 +101,11 @@ def tiny():
 
 def make(name):
     torch.manual_seed(1)
-    if name in ("W1", "W1d5", "W1d9", "W2"):
+    if name in ("W1", "W1d5", "W1d9", "W2", "W2dl"):
         x, y = zeros_and_ones()
-        p = {"W1": 0.0, "W1d5": 0.5, "W1d9": 0.9, "W2": 0.5}[name]
+        p = {"W1": 0.0, "W1d5": 0.5, "W1d9": 0.9, "W2": 0.5, "W2dl": 0.5}[name]
         net = nn.Sequential(nn.Linear(784, 32), *([nn.Dropout(p)] if p else []), nn.ReLU(), nn.Linear(32, 1))
-        source = batches(x, y, 16 if name == "W2" else len(x))
+        source = loader(x, y, 16) if name == "W2dl" else batches(x, y, 16 if name == "W2" else len(x))
         return training(net, nn.BCEWithLogitsLoss(), torch.optim.SGD(net.parameters()), source)
     if name == "W3":
         net = tiny()
@@ -105,9 +128,10 @@ for line in sys.stdin:
     if name not in steps:
         steps.clear()
         steps[name] = make(name)
+        reset_peak_memory()
     times = []
     for _ in range(int(count)):
         start = time.perf_counter()
         steps[name]()
         times.append((time.perf_counter() - start) * 1e3)
-    print(json.dumps(times), flush=True)
+    print(json.dumps({"ms": times, "peak_mb": peak_memory_mb()}), flush=True)

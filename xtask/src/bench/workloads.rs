@@ -1,6 +1,6 @@
 //! The workloads: what a step is, and how many make a round.
 
-use rekindle::data;
+use rekindle::data::{self, DataLoader, TensorDataset};
 use rekindle::nn::loss::{BCEWithLogitsLoss, CrossEntropyLoss, Loss};
 use rekindle::nn::optim::{Adam, Optimizer, SGD};
 use rekindle::nn::{
@@ -10,17 +10,33 @@ use rekindle::{Tensor, manual_seed, no_grad};
 use std::path::Path;
 
 /// One call is one step.
-type Step = Box<dyn FnMut()>;
+pub type Step = Box<dyn FnMut()>;
 
 /// A workload of the benchmark.
 pub struct Workload {
     pub name: &'static str,
     /// Steps in a round.
     pub steps: usize,
+    /// Multiplications and additions in the matrix products and convolutions of a step.
+    pub flops: fn() -> f64,
+    /// Bytes of inputs, weights and an optimiser's state that a step must read or write at least once.
+    pub bytes: f64,
     pub make: fn(&Path, Mode) -> Result<Step, String>,
 }
 
-/// How training steps are executed. Inference has one way.
+/// Of a training step through linear layers of these sizes; the gradient of the inputs is not computed.
+fn linear(rows: usize, sizes: &[usize]) -> f64 {
+    let macs: usize = sizes.windows(2).map(|w| 3 * w[0] * w[1]).sum();
+    2.0 * (rows * (macs - sizes[0] * sizes[1])) as f64
+}
+
+/// Of the lecture's convolutional net for an image: forward, and a whole training step.
+fn cnn_flops(training: bool) -> f64 {
+    let (first, second, last) = (576 * 25 * 64, 64 * 1600 * 64, 1024 * 10);
+    2.0 * if training { 2 * first + 3 * (second + last) } else { first + second + last } as f64
+}
+
+/// How steps are executed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Recorded and replayed.
@@ -29,30 +45,36 @@ pub enum Mode {
     Eager,
 }
 
+/// Weights that Adam changes: it reads gradient, weight and two averages, and writes three of them.
+const ADAM: f64 = 7.0 * 4.0;
+
+#[rustfmt::skip]
 pub const WORKLOADS: &[Workload] = &[
-    Workload { name: "W1", steps: 20, make: |data, mode| full_batch(data, mode, 0.0) },
-    Workload { name: "W1d5", steps: 20, make: |data, mode| full_batch(data, mode, 0.5) },
-    Workload { name: "W1d9", steps: 20, make: |data, mode| full_batch(data, mode, 0.9) },
-    Workload { name: "W2", steps: 792, make: small_batches },
-    Workload { name: "W3", steps: 1000, make: |_, mode| Ok(circles(mode)) },
-    Workload { name: "W4", steps: 235, make: |data, mode| fashion(data, mode, || mlp(256, None), true) },
-    Workload {
-        name: "W4w",
-        steps: 16,
-        make: |data, mode| fashion(data, mode, || mlp(4096, Some(0.5)), true),
-    },
-    Workload { name: "W5", steps: 4, make: |data, mode| fashion(data, mode, cnn, false) },
-    Workload { name: "W6", steps: 4, make: |data, _| Ok(inference(cnn(), first_images(data, 1000)?)) },
-    Workload {
-        name: "W6row",
-        steps: 2000,
-        make: |data, _| Ok(inference(mlp(256, None), first_images(data, 1)?.reshape([1, 784]))),
-    },
-    Workload {
-        name: "W6tiny",
-        steps: 2000,
-        make: |_, _| Ok(inference(tiny(), circle_points().0.narrow(0, 0, 1))),
-    },
+    Workload { name: "W1", steps: 20, flops: || linear(12665, &[784, 32, 1]), bytes: 12665.0 * 784.0 * 4.0,
+        make: |data, mode| full_batch(data, mode, 0.0) },
+    Workload { name: "W1d5", steps: 20, flops: || linear(12665, &[784, 32, 1]), bytes: 12665.0 * 784.0 * 4.0,
+        make: |data, mode| full_batch(data, mode, 0.5) },
+    Workload { name: "W1d9", steps: 20, flops: || linear(12665, &[784, 32, 1]), bytes: 12665.0 * 784.0 * 4.0,
+        make: |data, mode| full_batch(data, mode, 0.9) },
+    Workload { name: "W2", steps: 792, flops: || linear(16, &[784, 32, 1]), bytes: 16.0 * 784.0 * 4.0,
+        make: small_batches },
+    Workload { name: "W2dl", steps: 792, flops: || linear(16, &[784, 32, 1]), bytes: 16.0 * 784.0 * 4.0,
+        make: small_loader },
+    Workload { name: "W3", steps: 1000, flops: || linear(800, &[2, 10, 10, 1]), bytes: 0.0,
+        make: |_, mode| Ok(circles(mode)) },
+    Workload { name: "W4", steps: 235, flops: || linear(256, &[784, 256, 10]), bytes: 256.0 * 784.0 * 4.0 + 203_530.0 * ADAM,
+        make: |data, mode| fashion(data, mode, || mlp(256, None), true) },
+    Workload { name: "W4w", steps: 16, flops: || linear(256, &[784, 4096, 10]), bytes: 256.0 * 784.0 * 4.0 + 3_256_330.0 * ADAM,
+        make: |data, mode| fashion(data, mode, || mlp(4096, Some(0.5)), true) },
+    Workload { name: "W5", steps: 4, flops: || 256.0 * cnn_flops(true), bytes: 256.0 * 784.0 * 4.0 + 114_378.0 * ADAM,
+        make: |data, mode| fashion(data, mode, cnn, false) },
+    Workload { name: "W6", steps: 4, flops: || 1000.0 * cnn_flops(false), bytes: 1000.0 * 784.0 * 4.0,
+        make: |data, mode| Ok(inference(mode, cnn(), first_images(data, 1000)?)) },
+    // A row's weights come from the L2 cache.
+    Workload { name: "W6row", steps: 2000, flops: || 2.0 * (784.0 * 256.0 + 2560.0), bytes: 0.0,
+        make: |data, mode| Ok(inference(mode, mlp(256, None), first_images(data, 1)?.reshape([1, 784]))) },
+    Workload { name: "W6tiny", steps: 2000, flops: || 2.0 * 130.0, bytes: 0.0,
+        make: |_, mode| Ok(inference(mode, tiny(), circle_points().0.narrow(0, 0, 1))) },
 ];
 
 /// MNIST's zeros, then its ones: inputs `[12665, 784]`, targets `[12665, 1]`.
@@ -90,6 +112,24 @@ fn small_batches(data: &Path, mode: Mode) -> Result<Step, String> {
     let net = binary_net(0.5);
     let optimizer = SGD::new(net.parameters(), 1e-3);
     Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, batches(x, y, 16)))
+}
+
+/// [`small_batches`] in random order, from the loader.
+fn small_loader(data: &Path, mode: Mode) -> Result<Step, String> {
+    let (x, y) = zeros_and_ones(data)?;
+    let net = binary_net(0.5);
+    let optimizer = SGD::new(net.parameters(), 1e-3);
+    let loader = DataLoader::new(TensorDataset::new(x, y)).batch_size(16).shuffle(true);
+    // The iterator lives as long as the process.
+    let loader: &'static DataLoader = Box::leak(Box::new(loader));
+    let mut batches = loader.iter();
+    let next = move || loop {
+        match batches.next() {
+            Some(batch) => return batch,
+            None => batches = loader.iter(),
+        }
+    };
+    Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, next))
 }
 
 fn circles(mode: Mode) -> Step {
@@ -174,7 +214,11 @@ fn training(
     })
 }
 
-fn inference(net: Sequential, x: Tensor) -> Step {
+fn inference(mode: Mode, net: Sequential, x: Tensor) -> Step {
     net.eval();
-    Box::new(move || drop(no_grad(|| net.forward(&x))))
+    let mut captured = Captured::new();
+    Box::new(move || match mode {
+        Mode::Eager => drop(no_grad(|| net.forward(&x))),
+        Mode::Captured => drop(captured.forward(&net, &x)),
+    })
 }

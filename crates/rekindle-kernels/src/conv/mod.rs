@@ -14,6 +14,12 @@ mod weight;
 
 use crate::dispatch::isa;
 use crate::real::Real;
+use std::ops::Range;
+
+/// Parts of a batch whose gradients of the weight are added up.
+const PARTS: usize = 16;
+/// Numbers of the gradients of all parts together: a large weight has fewer parts, and channels enough for all threads.
+const PARTIALS: usize = 4 << 20;
 
 /// The geometry of a two-dimensional convolution. Pairs are (vertical, horizontal).
 ///
@@ -90,6 +96,20 @@ impl Conv2dShape {
         self.batch * self.out_channels * h * w
     }
 
+    /// The parts of the batch whose images are added up by themselves for the gradients of weight and bias, which are the sums of
+    /// the parts in their order. No part is a single image of several.
+    ///
+    /// ```
+    /// use rekindle_kernels::conv::Conv2dShape;
+    /// let shape = Conv2dShape { batch: 7, ..Default::default() };
+    /// assert_eq!(shape.image_parts(), [0..2, 2..4, 4..7]);
+    /// ```
+    pub fn image_parts(&self) -> Vec<Range<usize>> {
+        let most = (PARTIALS / self.w_len().max(1)).clamp(1, PARTS);
+        let parts = most.min(self.batch / 2).max(1);
+        (0..parts).map(|i| weight::part(self.batch, parts, i)).collect()
+    }
+
     /// Rows of the matrix of columns of one group, and output pixels.
     fn matrix_size(&self) -> (usize, usize) {
         let (h, w) = self.out_size();
@@ -114,6 +134,12 @@ impl Conv2dShape {
             && product(&taps).is_some_and(|taps| taps.checked_mul(self.out_channels).is_some())
             && reach(self.kernel.0, self.dilation.0).is_some()
             && reach(self.kernel.1, self.dilation.1).is_some()
+    }
+
+    #[track_caller]
+    fn check_parts(&self, parts: &[Range<usize>]) {
+        let inside = |part: &Range<usize>| part.start <= part.end && part.end <= self.batch;
+        assert!(!parts.is_empty() && parts.iter().all(inside), "conv2d: {parts:?} are no parts of {self:?}");
     }
 
     #[track_caller]
@@ -168,25 +194,35 @@ pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx
     input::backward_input(isa(), shape, dy, w, dx);
 }
 
-/// The gradient of the weight from the gradient `dy` of the output; overwrites `dw`.
+/// The gradient of the weight from the gradient `dy` of the output; overwrites `dw`. The images of each of `parts` are added up
+/// by themselves: for a whole batch, [`Conv2dShape::image_parts`].
 ///
 /// # Panics
-/// As [`conv2d_forward`].
+/// As [`conv2d_forward`], and if a part lies outside the batch.
 #[track_caller]
-pub fn conv2d_backward_weight<T: Real>(shape: &Conv2dShape, x: &[T], dy: &[T], dw: &mut [T]) {
+pub fn conv2d_backward_weight<T: Real>(
+    shape: &Conv2dShape,
+    parts: &[Range<usize>],
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+) {
     shape.check(x.len(), dw.len(), dy.len());
-    weight::backward_weight(isa(), shape, x, dy, dw);
+    shape.check_parts(parts);
+    weight::backward_weight(isa(), shape, parts, x, dy, dw);
 }
 
-/// The gradient of the bias: the sum of `dy` over images, rows and columns; overwrites `db`.
+/// The gradient of the bias: the sum of `dy` over images, rows and columns; overwrites `db`. `parts` as for
+/// [`conv2d_backward_weight`].
 ///
 /// # Panics
-/// As [`conv2d_forward`].
+/// As [`conv2d_backward_weight`].
 #[track_caller]
-pub fn conv2d_backward_bias<T: Real>(shape: &Conv2dShape, dy: &[T], db: &mut [T]) {
+pub fn conv2d_backward_bias<T: Real>(shape: &Conv2dShape, parts: &[Range<usize>], dy: &[T], db: &mut [T]) {
     shape.check(shape.x_len(), shape.w_len(), dy.len());
+    shape.check_parts(parts);
     check_bias(shape, db.len());
-    weight::backward_bias(shape, dy, db);
+    weight::backward_bias(shape, parts, dy, db);
 }
 
 #[track_caller]

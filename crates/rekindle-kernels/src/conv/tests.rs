@@ -95,8 +95,8 @@ fn all_directions_agree_with_the_plain_sums() {
             let (mut y, mut dx, mut dw, mut db) = (nan(dy.len()), nan(x.len()), nan(w.len()), nan(b.len()));
             forward::forward(isa, &s, &x, &w, Some(&b), &mut y);
             input::backward_input(isa, &s, &dy, &w, &mut dx);
-            weight::backward_weight(isa, &s, &x, &dy, &mut dw);
-            conv2d_backward_bias(&s, &dy, &mut db);
+            weight::backward_weight(isa, &s, &s.image_parts(), &x, &dy, &mut dw);
+            conv2d_backward_bias(&s, &s.image_parts(), &dy, &mut db);
             close("y", &s, &y, &expected);
             close("dx", &s, &dx, &expected_dx);
             close("dw", &s, &dw, &expected_dw);
@@ -113,8 +113,8 @@ fn bits(isa: Isa, s: &Conv2dShape) -> Vec<u32> {
     let mut db = vec![0.0; s.out_channels];
     forward::forward(isa, s, &x, &w, None, &mut y);
     input::backward_input(isa, s, &dy, &w, &mut dx);
-    weight::backward_weight(isa, s, &x, &dy, &mut dw);
-    conv2d_backward_bias(s, &dy, &mut db);
+    weight::backward_weight(isa, s, &s.image_parts(), &x, &dy, &mut dw);
+    conv2d_backward_bias(s, &s.image_parts(), &dy, &mut db);
     [y, dx, dw, db].concat().into_iter().map(f32::to_bits).collect()
 }
 
@@ -187,8 +187,8 @@ fn speed() {
                 };
                 time(0, &mut || conv2d_forward(&s, &x, &w, None, &mut y));
                 time(1, &mut || conv2d_backward_input(&s, &dy, &w, &mut dx));
-                time(2, &mut || conv2d_backward_weight(&s, &x, &dy, &mut dw));
-                time(3, &mut || conv2d_backward_bias(&s, &dy, &mut db));
+                time(2, &mut || conv2d_backward_weight(&s, &s.image_parts(), &x, &dy, &mut dw));
+                time(3, &mut || conv2d_backward_bias(&s, &s.image_parts(), &dy, &mut db));
             }
             let show = |i: usize| format!("{:7.2} ms {:6.1} GFLOP/s", best[i] * 1e3, flops / best[i] / 1e9);
             println!(

@@ -1,4 +1,7 @@
 //! `dw^T = cols dy^T`, added up over the images, and the gradient of the bias.
+//!
+//! Both are made for parts of the batch (`Conv2dShape::image_parts`), image after image, and the parts are added in their
+//! order: so whoever has only one part at a time, as a captured step has, comes to the same bits.
 use super::Conv2dShape;
 use super::forward::Gathered;
 use super::view::View;
@@ -17,8 +20,6 @@ struct Cut {
     channel_parts: usize,
     /// Parts of the output channels of a group.
     out_parts: usize,
-    /// Parts of the images, which are added up at the end.
-    image_parts: usize,
     /// Images that are multiplied together.
     images: usize,
 }
@@ -27,15 +28,23 @@ impl Cut {
     fn new(s: &Conv2dShape) -> Self {
         let (_, pixels) = s.matrix_size();
         let (ci, co) = s.group_channels();
-        let images = (256 / pixels).clamp(1, s.batch);
-        let channel_parts = ci.div_ceil(16);
-        let out_parts = co.div_ceil(128);
-        let image_parts = (16 / (channel_parts * out_parts * s.groups)).clamp(1, s.batch.div_ceil(images));
-        Cut { channel_parts, out_parts, image_parts, images }
+        Cut {
+            channel_parts: ci.div_ceil(16),
+            out_parts: co.div_ceil(128),
+            images: (256 / pixels).clamp(1, s.batch),
+        }
     }
 }
 
-pub(super) fn backward_weight<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], dy: &[T], dw: &mut [T]) {
+/// The gradient of the weight, from the images of each of `parts`.
+pub(super) fn backward_weight<T: Real>(
+    isa: Isa,
+    s: &Conv2dShape,
+    parts: &[Range<usize>],
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+) {
     if dw.is_empty() || dy.is_empty() {
         dw.fill(T::ZERO);
         return;
@@ -44,10 +53,10 @@ pub(super) fn backward_weight<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], dy: &
     let cut = Cut::new(s);
     let (rows, _) = s.matrix_size();
     let (ci, co) = s.group_channels();
-    with_scratch(cut.image_parts * dw.len(), |partial: &mut [T]| {
+    with_scratch(parts.len() * dw.len(), |partial: &mut [T]| {
         // One task is some input and output channels of one group, over some of the images.
         let target = Target { start: partial.as_mut_ptr(), row: co };
-        parallel::for_each_task(cut.image_parts * s.groups * cut.channel_parts * cut.out_parts, |task| {
+        parallel::for_each_task(parts.len() * s.groups * cut.channel_parts * cut.out_parts, |task| {
             let (task, o) = (task / cut.out_parts, task % cut.out_parts);
             let (task, c) = (task / cut.channel_parts, task % cut.channel_parts);
             let (i, g) = (task / s.groups, task % s.groups);
@@ -55,16 +64,7 @@ pub(super) fn backward_weight<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], dy: &
             let channels = part(ci, cut.channel_parts, c);
             let first_row = (i * s.groups + g) * rows + channels.start * s.kernel.0 * s.kernel.1;
             let target = target.from(first_row, outs.start);
-            let task = WeightTask {
-                s,
-                kernels,
-                x,
-                dy,
-                g,
-                images: part(s.batch, cut.image_parts, i),
-                channels,
-                outs,
-            };
+            let task = WeightTask { s, kernels, x, dy, g, images: parts[i].clone(), channels, outs };
             // SAFETY: tasks have different parts of `partial`.
             unsafe { task.run(cut.images, target) };
         });
@@ -80,7 +80,7 @@ pub(super) fn backward_weight<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], dy: &
 }
 
 /// Part `i` of `parts` of `n` things.
-fn part(n: usize, parts: usize, i: usize) -> Range<usize> {
+pub(super) fn part(n: usize, parts: usize, i: usize) -> Range<usize> {
     n * i / parts..n * (i + 1) / parts
 }
 
@@ -159,19 +159,16 @@ impl<T: Real> WeightTask<'_, T> {
     }
 }
 
-/// Parts of the images whose bias gradients are added up at the end.
-const BIAS_PARTS: usize = 16;
-
-pub(super) fn backward_bias<T: Real>(s: &Conv2dShape, dy: &[T], db: &mut [T]) {
+/// The gradient of the bias, from the images of each of `parts`.
+pub(super) fn backward_bias<T: Real>(s: &Conv2dShape, parts: &[Range<usize>], dy: &[T], db: &mut [T]) {
     let (_, pixels) = s.matrix_size();
     let channels = s.out_channels;
-    db.fill(T::ZERO);
     if dy.is_empty() {
-        return;
+        return db.fill(T::ZERO);
     }
-    with_scratch(BIAS_PARTS * channels, |partial: &mut [T]| {
-        parallel::chunks_mut(partial, channels, |part, sums| {
-            let images = s.batch * part / BIAS_PARTS..s.batch * (part + 1) / BIAS_PARTS;
+    with_scratch(parts.len() * channels, |partial: &mut [T]| {
+        parallel::chunks_mut(partial, channels, |i, sums| {
+            let images = parts[i].clone();
             sums.fill(T::ZERO);
             for dy in dy[images.start * channels * pixels..images.end * channels * pixels]
                 .chunks_exact(channels * pixels)
@@ -179,7 +176,9 @@ pub(super) fn backward_bias<T: Real>(s: &Conv2dShape, dy: &[T], db: &mut [T]) {
                 add_plane_sums(dy, pixels, sums);
             }
         });
-        for sums in partial.chunks_exact(channels) {
+        let (first, rest) = partial.split_at(channels);
+        db.copy_from_slice(first);
+        for sums in rest.chunks_exact(channels) {
             db.iter_mut().zip(sums).for_each(|(db, sum)| *db += *sum);
         }
     });

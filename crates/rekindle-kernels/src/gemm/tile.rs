@@ -167,11 +167,12 @@ unsafe fn transpose<V: Simd, const N: usize>(
             let (x, out) = (x.wrapping_add(j * x_col + i), out.wrapping_add(i * out_row + j));
             // SAFETY: the caller vouches for the size; only the rows and columns that exist are accessed.
             unsafe {
+                let mut square = [V::splat(V::T::ZERO); N];
                 if rows == N && cols == N {
-                    let square = turn(std::array::from_fn::<V, N, _>(|c| V::load(x.add(c * x_col))));
+                    (0..N).for_each(|c| square[c] = V::load(x.add(c * x_col)));
+                    let square = turn(square);
                     (0..N).for_each(|r| square[r].store(out.add(r * out_row)));
                 } else {
-                    let mut square = [V::splat(V::T::ZERO); N];
                     (0..cols).for_each(|c| square[c] = V::load_first(x.add(c * x_col), rows));
                     let square = turn(square);
                     (0..rows).for_each(|r| square[r].store_first(out.add(r * out_row), cols));
@@ -186,10 +187,11 @@ unsafe fn transpose<V: Simd, const N: usize>(
 #[inline(always)]
 unsafe fn turn<V: Simd, const N: usize>(mut square: [V; N]) -> [V; N] {
     for _ in 0..N.ilog2() {
-        // SAFETY: the caller has the instruction set.
-        let pairs: [(V, V); N] =
-            std::array::from_fn(|c| unsafe { square[c / 2].interleave(square[c / 2 + N / 2]) });
-        square = std::array::from_fn(|c| if c % 2 == 0 { pairs[c].0 } else { pairs[c].1 });
+        let before = square;
+        for c in 0..N / 2 {
+            // SAFETY: the caller has the instruction set.
+            (square[2 * c], square[2 * c + 1]) = unsafe { before[c].interleave(before[c + N / 2]) };
+        }
     }
     square
 }

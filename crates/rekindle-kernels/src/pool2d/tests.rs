@@ -18,7 +18,10 @@ fn shape(
 fn max(s: &Pool2dShape, x: &[f64]) -> (Vec<f64>, Vec<i64>) {
     let len = s.planes * s.out_plane();
     let (mut y, mut argmax) = (vec![f64::NAN; len], vec![-1; len]);
-    max_forward(s, x, &mut y, &mut argmax);
+    max_forward(s, x, &mut y, Some(&mut argmax));
+    let mut alone = vec![f64::NAN; len];
+    max_forward(s, x, &mut alone, None);
+    assert!(y.iter().zip(&alone).all(|(a, b)| a.to_bits() == b.to_bits()), "{y:?} {alone:?}");
     (y, argmax)
 }
 
@@ -107,7 +110,7 @@ fn maxima_agree_with_the_plain_search_and_gradients_go_there() {
         assert_eq!(y.iter().copied().zip(argmax.iter().copied()).collect::<Vec<_>>(), expected, "{s:?}");
         let dy = values(y.len());
         let mut dx = vec![f64::NAN; x.len()];
-        max_backward(&s, &dy, &argmax, &mut dx);
+        max_backward(&s, &x, &dy, &mut dx);
         let mut expected_dx = vec![0.0; x.len()];
         for (i, (dy, at)) in dy.iter().zip(&argmax).enumerate() {
             expected_dx[i / s.out_plane() * s.in_plane() + *at as usize] += dy;
@@ -159,9 +162,9 @@ fn bits_do_not_depend_on_threads() {
         Pool2dShape { size: (9, 8), planes: 1000, padding: (1, 1), ..shape((3, 3), (1, 2), (0, 0), true) };
     let x: Vec<f64> = values(s.planes * s.in_plane()).iter().map(|v| v / 7.0).collect();
     let run = || {
-        let (y, argmax) = max(&s, &x);
+        let (y, _) = max(&s, &x);
         let mut dx = vec![0.0; x.len()];
-        max_backward(&s, &y, &argmax, &mut dx);
+        max_backward(&s, &x, &y, &mut dx);
         let mean = avg(&s, true, &x);
         [y, dx, mean].concat().into_iter().map(f64::to_bits).collect::<Vec<_>>()
     };
@@ -180,7 +183,6 @@ fn speed() {
         let s = Pool2dShape { planes: 256 * 64, size, ..shape((2, 2), (2, 2), (0, 0), false) };
         let (x, mut dx) = (vec![0.5f32; s.planes * s.in_plane()], vec![0.0; s.planes * s.in_plane()]);
         let mut y = vec![0.0; s.planes * s.out_plane()];
-        let mut argmax = vec![0; y.len()];
         let mut best = [f64::MAX; 4];
         for _ in 0..10 {
             let mut time = |i: usize, f: &mut dyn FnMut()| {
@@ -188,8 +190,8 @@ fn speed() {
                 f();
                 best[i] = best[i].min(start.elapsed().as_secs_f64() * 1e3);
             };
-            time(0, &mut || max_forward(&s, &x, &mut y, &mut argmax));
-            time(1, &mut || max_backward(&s, &y, &argmax, &mut dx));
+            time(0, &mut || max_forward(&s, &x, &mut y, None));
+            time(1, &mut || max_backward(&s, &x, &y, &mut dx));
             time(2, &mut || avg_forward(&s, true, &x, &mut y));
             time(3, &mut || avg_backward(&s, true, &y, &mut dx));
         }

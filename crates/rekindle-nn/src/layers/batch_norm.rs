@@ -4,7 +4,7 @@ use crate::observe::observe;
 use crate::text::{python_bool, python_float};
 use crate::visit::{Buffer, Mode, parameter};
 use crate::{Module, Parameters};
-use rekindle_tensor::{BatchNormOptions, Tensor, no_grad};
+use rekindle_tensor::{BatchNormOptions, Tensor};
 
 macro_rules! batch_norm {
     ($(#[$doc:meta])* $Norm:ident, $op:literal, $layout:literal, $($rank:literal)|+) => {
@@ -72,12 +72,6 @@ macro_rules! batch_norm {
                 self
             }
 
-            /// Counts the batch and says how far the running statistics move.
-            fn count(&self, batches: &Tensor) -> f64 {
-                no_grad(|| _ = batches.add_(1));
-                self.momentum.unwrap_or_else(|| 1.0 / batches.item::<f64>())
-            }
-
             fn extra_repr(&self) -> String {
                 format!(
                     "{}, eps={}, momentum={}, affine={}, bias={}, track_running_stats={}",
@@ -101,17 +95,14 @@ macro_rules! batch_norm {
                     rekindle_tensor::mistake!("{}: the input must be {}, got {:?}", $op, $layout, x.shape());
                 }
                 let training = self.mode.is_training();
-                let momentum = match &self.num_batches_tracked {
-                    Some(batches) if training => self.count(batches),
-                    _ => 0.0,
-                };
                 let running = self.running_mean.as_deref().zip(self.running_var.as_deref());
                 let options = BatchNormOptions {
                     running,
                     weight: self.weight.as_ref(),
                     bias: self.bias.as_ref(),
                     training: training || running.is_none(),
-                    momentum,
+                    batches: self.num_batches_tracked.as_deref(),
+                    momentum: self.momentum,
                     eps: self.eps,
                 };
                 observe(self, x.batch_norm(options))

@@ -13,6 +13,7 @@ use crate::testing::Sample;
 use rekindle_kernels::norm::{Channels, backward, gradient_sums, moments, scale_and_shift};
 use rekindle_kernels::real::Real;
 use smallvec::smallvec;
+use std::fmt;
 
 /// The arguments of [`Tensor::batch_norm`]; the defaults normalise with the batch's own statistics.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,11 @@ pub struct BatchNormOptions<'a> {
     pub bias: Option<&'a Tensor>,
     /// Whether to normalise with the batch's statistics rather than the running ones; false unless told, as in PyTorch.
     pub training: bool,
-    /// How far the running statistics move: `running = (1 - momentum) running + momentum batch`.
-    pub momentum: f64,
+    /// Counts the batches seen in training.
+    pub batches: Option<&'a Tensor>,
+    /// How far the running statistics move: `running = (1 - momentum) running + momentum batch`. None: as far as makes them the
+    /// averages of all `batches`.
+    pub momentum: Option<f64>,
     /// Added to the variance.
     pub eps: f64,
 }
@@ -38,17 +42,31 @@ impl Default for BatchNormOptions<'_> {
             weight: None,
             bias: None,
             training: false,
-            momentum: 0.1,
+            batches: None,
+            momentum: Some(0.1),
             eps: 1e-5,
         }
     }
 }
 
-/// The inputs are x, the mean and 1 / standard deviation of each channel, scale and shift.
-#[derive(Debug)]
+/// The inputs are x, then scale and shift if there are any. Mean and 1 / standard deviation of each channel are saved.
 struct BatchNorm {
     /// Whether mean and deviation are those of x.
     training: bool,
+    eps: f64,
+    momentum: Option<f64>,
+    running: Option<(Tensor, Tensor)>,
+    batches: Option<Tensor>,
+    /// Whether there are scales and shifts.
+    affine: [bool; 2],
+}
+
+/// Without the running statistics, which change from step to step.
+impl fmt::Debug for BatchNorm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BatchNorm { training, eps, momentum, affine, .. } = self;
+        write!(f, "BatchNorm {training} {eps} {momentum:?} {affine:?}")
+    }
 }
 
 /// `[N, C, ..]` as repetitions, channels and neighbours.
@@ -57,11 +75,51 @@ fn channels(x: &[usize]) -> Channels {
 }
 
 impl BatchNorm {
+    /// The scale among the inputs, or ones.
+    fn weight<T: Element + Real>(&self, w: Option<&Tensor>, channels: usize) -> Vec<T> {
+        match w.filter(|_| self.affine[0]) {
+            Some(w) => w.data::<T>().to_vec(),
+            None => vec![T::ONE; channels],
+        }
+    }
+
+    /// Mean and 1 / standard deviation of each channel, after the running ones have moved towards those of the batch.
+    fn statistics(&self, x: &Tensor) -> [Tensor; 2] {
+        let (shape, dtype) = (channels(x.shape()), x.dtype());
+        let deviation = |v: &f64| 1.0 / (v + self.eps).sqrt();
+        match &self.running {
+            Some((m, v)) if !self.training => {
+                [m.copy(), constants(v.to_f64_vec().iter().map(deviation), dtype)]
+            }
+            running => {
+                let (m, v) = statistics(x, shape);
+                let momentum = self.count();
+                if let (Some((mean, var)), n @ 1..) = (running, shape.count()) {
+                    let n = n as f64;
+                    update(mean, m.iter().copied(), momentum);
+                    update(var, v.iter().map(|v| v * n / (n - 1.0)), momentum);
+                }
+                [constants(m.iter().copied(), dtype), constants(v.iter().map(deviation), dtype)]
+            }
+        }
+    }
+
+    /// Counts the batch and says how far the running statistics move.
+    fn count(&self) -> f64 {
+        let count = self.batches.as_ref().map_or(1, |batches| {
+            batches.with_data_mut::<i64, _>(|n| {
+                n[0] += 1;
+                n[0]
+            })
+        });
+        self.momentum.unwrap_or(1.0 / count as f64)
+    }
+
     fn input_gradient<T: Element + Real>(&self, ctx: &Context<'_>, sums: &[Vec<f64>; 2]) -> Tensor {
         let (x, dy) = (ctx.input(0), ctx.grad.data::<T>());
-        let (m, r, w) = (ctx.input(1).data::<T>(), ctx.input(2).data::<T>(), ctx.input(3).data::<T>());
+        let (m, r) = (ctx.saved[0].data::<T>(), ctx.saved[1].data::<T>());
         let shape = channels(x.shape());
-        let s = scales(&r, &w);
+        let s = scales(&r, &self.weight(ctx.inputs.get(1), r.len()));
         if !self.training {
             let zero = vec![T::ZERO; s.len()];
             return filled(&x.shape_owned(), |dx| scale_and_shift(shape, &dy, &zero, &s, &zero, dx));
@@ -75,18 +133,26 @@ impl BatchNorm {
     }
 
     fn gradients<T: Element + Real>(&self, ctx: &Context<'_>) -> Grads {
-        let (x, m, r) = (ctx.input(0), ctx.input(1).data::<T>(), ctx.input(2).data::<T>());
+        let (x, m, r) = (ctx.input(0), ctx.saved[0].data::<T>(), ctx.saved[1].data::<T>());
         let [mut g, mut gx] = [(); 2].map(|_| vec![0.0; m.len()]);
-        if self.training || ctx.needs[3] || ctx.needs[4] {
+        if self.training || ctx.needs[1..].contains(&true) {
             gradient_sums(channels(x.shape()), &x.data::<T>(), &ctx.grad.data::<T>(), &m, &mut g, &mut gx);
         }
         let per_channel = |values: &mut dyn Iterator<Item = f64>| {
-            Tensor::from_vec(values.map(<T as Real>::from_f64).collect(), &ctx.metas[3].shape)
+            Tensor::from_vec(values.map(<T as Real>::from_f64).collect(), [m.len()])
         };
-        let dw = ctx.needs[3].then(|| per_channel(&mut gx.iter().zip(&*r).map(|(gx, r)| gx * r.to_f64())));
-        let db = ctx.needs[4].then(|| per_channel(&mut g.iter().copied()));
+        let dw = |needed: bool| {
+            needed.then(|| per_channel(&mut gx.iter().zip(&*r).map(|(gx, r)| gx * r.to_f64())))
+        };
+        let db = |needed: bool| needed.then(|| per_channel(&mut g.iter().copied()));
+        let affine: Grads = match (self.affine, &ctx.needs[1..]) {
+            ([true, true], &[w, b]) => smallvec![dw(w), db(b)],
+            ([true, false], &[w]) => smallvec![dw(w)],
+            ([false, true], &[b]) => smallvec![db(b)],
+            _ => smallvec![],
+        };
         let dx = ctx.needs[0].then(|| self.input_gradient::<T>(ctx, &[g, gx]));
-        smallvec![dx, None, None, dw, db]
+        [dx].into_iter().chain(affine).collect()
     }
 }
 
@@ -101,7 +167,8 @@ impl Op for BatchNorm {
     }
     fn infer(&self, m: &[Meta]) -> Result<Meta, String> {
         let x = &m[0];
-        for (t, what) in m[1..].iter().zip(["mean", "variance", "weight", "bias"]) {
+        let names = ["weight", "bias"].into_iter().zip(self.affine).filter(|(_, given)| *given);
+        for (t, (what, _)) in m[1..].iter().zip(names) {
             if t.shape[..] != x.shape[1..2] || t.dtype != x.dtype {
                 return Err(format!(
                     "batch_norm: the {what} is {} {:?}; the input {} {:?} needs {} [{}]",
@@ -112,11 +179,21 @@ impl Op for BatchNorm {
         Ok(x.clone())
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
-        match_float!("batch_norm", out.dtype, T => {
-            let s = scales::<T>(&x[2].data(), &x[3].data());
-            let (m, b) = (x[1].data::<T>(), x[4].data::<T>());
-            filled::<T>(&out.shape, |y| scale_and_shift(channels(&out.shape), &x[0].data(), &m, &s, &b, y)).into()
-        })
+        let saved = self.statistics(x[0]);
+        let value = match_float!("batch_norm", out.dtype, T => {
+            let (m, r) = (saved[0].data::<T>(), saved[1].data::<T>());
+            let s = scales::<T>(&r, &self.weight(x.get(1).copied(), r.len()));
+            let b = match x.last().filter(|_| self.affine[1]) {
+                Some(b) => b.data::<T>().to_vec(),
+                None => vec![0.0; r.len()],
+            };
+            filled::<T>(&out.shape, |y| scale_and_shift(channels(&out.shape), &x[0].data(), &m, &s, &b, y))
+        });
+        Output { value, saved: saved.into() }
+    }
+    fn changes(&self) -> Vec<Tensor> {
+        let running = self.running.iter().flat_map(|(m, v)| [m, v]).chain(&self.batches);
+        running.filter(|_| self.training).cloned().collect()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         match_float!("batch_norm", ctx.grad.dtype(), T => self.gradients::<T>(ctx))
@@ -182,64 +259,35 @@ impl Tensor {
     /// `batch_norm` that takes a single value per channel, too: its own mean.
     #[track_caller]
     fn normalized(&self, options: BatchNormOptions<'_>) -> Tensor {
-        let BatchNormOptions { running, weight, bias, training, momentum, eps } = options;
+        let BatchNormOptions { running, weight, bias, training, batches, momentum, eps } = options;
         if self.dim() < 2 || !self.dtype().is_float() {
             mistake!("batch_norm: needs floats [N, C, ..], got {} {:?}", self.dtype(), self.shape());
         }
-        let (shape, dtype) = (channels(self.shape()), self.dtype());
-        for (t, what) in running.iter().flat_map(|(m, v)| [(m, "mean"), (v, "variance")]) {
-            if t.shape() != [shape.channels] {
+        for (t, what) in running.iter().flat_map(|(m, v)| [(m, "running mean"), (v, "running variance")]) {
+            if t.shape() != [self.size(1)] || t.dtype() != self.dtype() {
                 mistake!(
-                    "batch_norm: the running {what} is {:?}; the input {:?} needs [{}]",
+                    "batch_norm: the {what} is {} {:?}; the input {} {:?} needs {} [{}]",
+                    t.dtype(),
                     t.shape(),
+                    self.dtype(),
                     self.shape(),
-                    shape.channels
+                    self.dtype(),
+                    self.size(1)
                 );
             }
         }
-        // The running statistics move only if everything fits.
-        let channel = Meta::new([shape.channels], dtype);
-        let given = |t: Option<&Tensor>| t.map_or(channel.clone(), Meta::of);
-        let metas = [Meta::of(self), channel.clone(), channel.clone(), given(weight), given(bias)];
-        if let Err(e) = (BatchNorm { training }).infer(&metas) {
-            mistake!("{e}");
+        if !training && running.is_none() {
+            mistake!("batch_norm: evaluation needs running statistics; pass them or use training: true");
         }
-        let deviation = |v: &f64| 1.0 / (v + eps).sqrt();
-        let (mean, scale) = match (training, running) {
-            (true, _) => {
-                let (m, v) = self.batch_statistics(shape, running, momentum);
-                (constants(m.iter().copied(), dtype), constants(v.iter().map(deviation), dtype))
-            }
-            (false, Some((m, v))) => (m.detach(), constants(v.to_f64_vec().iter().map(deviation), dtype)),
-            (false, None) => {
-                mistake!("batch_norm: evaluation needs running statistics; pass them or use training: true")
-            }
-        };
-        let constant = |v: f64| Tensor::full_of([shape.channels], v, dtype);
-        let (w, b) = (
-            weight.cloned().unwrap_or_else(|| constant(1.0)),
-            bias.cloned().unwrap_or_else(|| constant(0.0)),
-        );
-        apply(BatchNorm { training }, &[self, &mean, &scale, &w, &b])
-    }
-
-    /// The batch's statistics, after the running ones have moved towards them.
-    #[track_caller]
-    fn batch_statistics(
-        &self,
-        shape: Channels,
-        running: Option<(&Tensor, &Tensor)>,
-        momentum: f64,
-    ) -> (Vec<f64>, Vec<f64>) {
-        let n = shape.count() as f64;
-        let (m, v) = statistics(self, shape);
-        if let Some((mean, var)) = running
-            && n > 0.0
-        {
-            update(mean, m.iter().copied(), momentum);
-            update(var, v.iter().map(|v| v * n / (n - 1.0)), momentum);
+        let running = running.map(|(m, v)| (m.clone(), v.clone()));
+        let (batches, affine) = (batches.cloned(), [weight.is_some(), bias.is_some()]);
+        let op = BatchNorm { training, eps, momentum, running, batches, affine };
+        match (weight, bias) {
+            (Some(w), Some(b)) => apply(op, &[self, w, b]),
+            (Some(w), None) => apply(op, &[self, w]),
+            (None, Some(b)) => apply(op, &[self, b]),
+            (None, None) => apply(op, &[self]),
         }
-        (m, v)
     }
 }
 
@@ -307,7 +355,7 @@ mod tests {
         x.batch_norm(BatchNormOptions {
             running: Some((&mean, &var)),
             training: true,
-            momentum: 0.5,
+            momentum: Some(0.5),
             ..Default::default()
         });
         assert_eq!(mean.to_vec::<f32>(), [2.0, 5.0]);

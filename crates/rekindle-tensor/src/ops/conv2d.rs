@@ -3,12 +3,14 @@
 use super::elementwise::filled;
 use crate::dtype::match_float;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
+use crate::plan::{Gradient, Rows, Stage};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::conv::{
     Conv2dShape, conv2d_backward_bias, conv2d_backward_input, conv2d_backward_weight, conv2d_forward,
 };
 use smallvec::smallvec;
+use std::ops::Range;
 
 /// How a kernel moves over `D` dimensions; the default steps by 1 without padding.
 ///
@@ -188,14 +190,58 @@ impl Op for Conv {
                     conv2d_backward_input(&shape, &dy, &ctx.input(1).data::<T>(), dx);
                 })),
                 ctx.needs[1].then(|| filled::<T>(&ctx.metas[1].shape, |dw| {
-                    conv2d_backward_weight(&shape, &ctx.input(0).data::<T>(), &dy, dw);
+                    conv2d_backward_weight(&shape, &shape.image_parts(), &ctx.input(0).data::<T>(), &dy, dw);
                 })),
             ];
             if let Some(&bias) = ctx.needs.get(2) {
-                grads.push(bias.then(|| filled::<T>(&ctx.metas[2].shape, |db| conv2d_backward_bias(&shape, &dy, db))));
+                grads.push(bias.then(|| filled::<T>(&ctx.metas[2].shape, |db| conv2d_backward_bias(&shape, &shape.image_parts(), &dy, db))));
             }
             grads
         })
+    }
+    fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
+        let shape = self.geometry(&m[0].shape, &m[1].shape).ok()?;
+        Some(Box::new(ConvStage { shape, bias: m.len() > 2 }))
+    }
+}
+
+/// [`Conv`] in a plan.
+#[derive(Debug)]
+struct ConvStage {
+    /// Of the whole batch.
+    shape: Conv2dShape,
+    bias: bool,
+}
+
+impl ConvStage {
+    fn of(&self, batch: usize) -> Conv2dShape {
+        Conv2dShape { batch, ..self.shape }
+    }
+}
+
+impl Stage for ConvStage {
+    fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
+        conv2d_forward(&self.of(rows.n), rows.x, rows.params[0], rows.params.get(1).copied(), y);
+    }
+    fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, params: &mut [Vec<f32>]) {
+        let shape = self.of(rows.n);
+        if let Some(dx) = dx {
+            conv2d_backward_input(&shape, dy, rows.params[0], dx);
+        }
+        let parts =
+            if shape == self.shape { shape.image_parts() } else { std::iter::once(0..rows.n).collect() };
+        if !params[0].is_empty() {
+            conv2d_backward_weight(&shape, &parts, rows.x, dy, &mut params[0]);
+        }
+        if let Some(db) = params.get_mut(1).filter(|db| !db.is_empty()) {
+            conv2d_backward_bias(&shape, &parts, dy, db);
+        }
+    }
+    fn gradients(&self) -> &'static [Gradient] {
+        &[Gradient::OfBlocks; 2][..1 + usize::from(self.bias)]
+    }
+    fn cut(&self, n: usize) -> Option<Vec<Range<usize>>> {
+        Some(self.of(n).image_parts())
     }
 }
 

@@ -100,7 +100,7 @@ impl Op for ConvTranspose {
                     conv2d_forward(&shape, &dy, &ctx.input(1).data::<T>(), None, dx);
                 })),
                 ctx.needs[1].then(|| filled::<T>(&ctx.metas[1].shape, |dw| {
-                    conv2d_backward_weight(&shape, &dy, &ctx.input(0).data::<T>(), dw);
+                    conv2d_backward_weight(&shape, &shape.image_parts(), &dy, &ctx.input(0).data::<T>(), dw);
                 })),
             ];
             if let Some(&bias) = ctx.needs.get(2) {
@@ -111,7 +111,7 @@ impl Op for ConvTranspose {
                     size: shape.size,
                     ..Default::default()
                 };
-                grads.push(bias.then(|| filled::<T>(&ctx.metas[2].shape, |db| conv2d_backward_bias(&pixels, &dy, db))));
+                grads.push(bias.then(|| filled::<T>(&ctx.metas[2].shape, |db| conv2d_backward_bias(&pixels, &pixels.image_parts(), &dy, db))));
             }
             grads
         })

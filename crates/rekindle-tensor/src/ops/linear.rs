@@ -8,8 +8,9 @@ use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::plan::{Gradient, Rows, Stage};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
-use rekindle_kernels::gemm::gemm;
+use rekindle_kernels::gemm::{gemm, inner_blocks};
 use smallvec::smallvec;
+use std::ops::Range;
 
 /// `y = x W^T + b` on a matrix `x`; the inputs are x, weight and, if there is one, bias.
 #[derive(Debug)]
@@ -88,6 +89,9 @@ impl Stage for LinearStage {
             gemm(rows.n, inputs, outputs, dy, (outputs, 1), rows.params[0], (inputs, 1), dx, None);
         }
         let (n, dw) = (rows.n, &mut params[0]);
+        if dw.is_empty() {
+            return;
+        }
         if outputs == 1 || inputs > 1 {
             // A single output's gradients lie in a row.
             let transposed = if outputs == 1 { (n, 1) } else { (1, outputs) };
@@ -101,9 +105,9 @@ impl Stage for LinearStage {
     fn gradients(&self) -> &'static [Gradient] {
         if self.bias { &[Gradient::OfBlocks, Gradient::SumOfRows] } else { &[Gradient::OfBlocks] }
     }
-    /// A product with a vector is not summed in blocks.
-    fn splits(&self) -> bool {
-        self.inputs > 1
+    fn cut(&self, n: usize) -> Option<Vec<Range<usize>>> {
+        // A product with a vector is not summed in blocks.
+        Some(if self.inputs > 1 { inner_blocks(n).collect() } else { std::iter::once(0..n).collect() })
     }
 }
 

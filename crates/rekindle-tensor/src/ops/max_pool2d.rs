@@ -2,7 +2,8 @@
 
 use super::elementwise::filled;
 use crate::dtype::match_float;
-use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::op::{Context, Grads, Meta, Op, Output, apply};
+use crate::plan::{Rows, Stage};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -144,21 +145,45 @@ impl Op for MaxPool {
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         let shape = self.0.geometry(x[0].shape()).expect("the shape rule accepted it");
-        let mut indices = vec![0; out.shape.numel()];
-        let value = match_float!(self.name(), out.dtype, T => {
-            filled::<T>(&out.shape, |y| max_forward(&shape, &x[0].data::<T>(), y, &mut indices))
-        });
-        Output { value, saved: vec![Tensor::from_vec(indices, &out.shape)] }
+        match_float!(self.name(), out.dtype, T => {
+            filled::<T>(&out.shape, |y| max_forward(&shape, &x[0].data::<T>(), y, None)).into()
+        })
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let shape = self.0.geometry(&ctx.metas[0].shape).expect("the shape rule accepted it");
-        let indices = ctx.saved[0].data::<i64>();
         smallvec![Some(match_float!(self.name(), ctx.grad.dtype(), T => {
-            filled::<T>(&ctx.metas[0].shape, |dx| max_backward(&shape, &ctx.grad.data::<T>(), &indices, dx))
+            let (x, dy) = (ctx.input(0).data::<T>(), ctx.grad.data::<T>());
+            filled::<T>(&ctx.metas[0].shape, |dx| max_backward(&shape, &x, &dy, dx))
         }))]
     }
-    fn keeps(&self) -> Keeps {
-        Keeps::Nothing
+    fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
+        let shape = self.0.geometry(&m[0].shape).ok()?;
+        Some(Box::new(MaxPoolStage { shape, rows: *m[0].shape.first()? }))
+    }
+}
+
+/// [`MaxPool`] in a plan.
+#[derive(Debug)]
+struct MaxPoolStage {
+    /// Of the whole batch, which has this many rows.
+    shape: Pool2dShape,
+    rows: usize,
+}
+
+impl MaxPoolStage {
+    fn of(&self, n: usize) -> Pool2dShape {
+        Pool2dShape { planes: self.shape.planes / self.rows * n, ..self.shape }
+    }
+}
+
+impl Stage for MaxPoolStage {
+    fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
+        max_forward(&self.of(rows.n), rows.x, y, None);
+    }
+    fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, _: &mut [Vec<f32>]) {
+        if let Some(dx) = dx {
+            max_backward(&self.of(rows.n), rows.x, dy, dx);
+        }
     }
 }
 
@@ -193,10 +218,15 @@ impl Tensor {
     #[track_caller]
     pub fn max_pool2d_with_indices(&self, options: PoolOptions<2>) -> (Tensor, Tensor) {
         let values = self.max_pool2d(options);
-        let op = MaxPool(Pooling { name: "max_pool2d", dims: 2, options });
-        let out = Meta { shape: values.shape_owned(), dtype: values.dtype() };
-        let mut saved = op.forward(&[&self.detach()], &out).saved;
-        (values, saved.swap_remove(0))
+        let pooling = Pooling { name: "max_pool2d", dims: 2, options };
+        let shape = pooling.geometry(self.shape()).expect("it has been pooled");
+        let mut indices = vec![0; values.numel()];
+        match_float!("max_pool2d", self.dtype(), T => {
+            let mut again = vec![0.0 as T; indices.len()];
+            max_forward(&shape, &self.detach().data::<T>(), &mut again, Some(&mut indices));
+        });
+        let indices = Tensor::from_vec(indices, values.shape());
+        (values, indices)
     }
 
     /// The maximum of every window of `[N, C, L]` or `[C, L]`: PyTorch's `F.max_pool1d`.

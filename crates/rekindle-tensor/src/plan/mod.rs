@@ -1,22 +1,30 @@
-//! Captured training steps: what the first step recorded, replayed on buffers that are kept.
+//! Captured runs: what a training step or a forward pass recorded, replayed on memory that is kept.
 //!
-//! A step is recorded on a [`Tape`] while it runs eagerly, and becomes a [`StepPlan`] if it is a chain of operations whose rows
-//! (samples) do not mix, ending in a loss: each of them has a [`Stage`], the loss a [`LossStage`]. A plan cuts the batch where a
-//! matrix product over the batch cuts its sum (`gemm::inner_blocks`), sends each block of rows through the whole chain (forward,
-//! loss, backward) on one thread, so that activations stay in its cache, and then adds the blocks' gradients in their order. So
-//! it does the arithmetic of the eager step in the order of the eager step: the bits are the same, for any number of threads.
+//! A run is recorded on a [`Tape`] while it executes eagerly, and becomes a plan if it is a chain of operations, each on the output of
+//! the one before: a [`StepPlan`] (forward, loss, backward) or a [`ForwardPlan`]. Operations whose rows (samples) do not mix have a
+//! [`Stage`], losses a [`LossStage`]. A plan cuts the batch into blocks of rows and sends each through the whole chain on one thread, so
+//! that activations stay in its cache. An operation without a stage, such as batch normalisation, is a border between such
+//! pipelines: it sees the whole batch, as in an eager run.
+//!
+//! The bits are those of the eager run, for any number of threads. A plan cuts the batch where sums over it are cut
+//! anyway (`gemm::inner_blocks` for matrix products, `Conv2dShape::image_parts` for convolutions), and adds the blocks' gradients in their
+//! order; a stage that adds up other parts makes its gradients from all rows, after the blocks.
 //!
 //! The idea of vectors that go through a pipeline is that of P. Boncz et al., "MonetDB/X100" (CIDR 2005).
 
 mod block;
+mod chain;
+mod forward;
 mod step;
 mod tape;
 
+pub use forward::ForwardPlan;
 pub use step::StepPlan;
-pub use tape::{Tape, aside, record};
+pub use tape::{Tape, Trace, aside, record};
 pub(crate) use tape::{is_recording, read, recorded, refuse};
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// Some rows of a batch, as a stage sees them.
 #[derive(Clone, Copy)]
@@ -48,7 +56,7 @@ pub trait Stage: Debug + Send + Sync {
     fn forward(&self, rows: Rows<'_>, y: &mut [f32]);
 
     /// The gradients for that of the output: of the input, if anybody needs it, and of those parameters whose gradient is
-    /// [`Gradient::OfBlocks`]. All are overwritten.
+    /// [`Gradient::OfBlocks`]. All are overwritten; a parameter's is empty if nobody wants it.
     fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, params: &mut [Vec<f32>]);
 
     /// Whether it can write its output over its input, and the gradient of the input over that of the output. A stage without
@@ -77,9 +85,10 @@ pub trait Stage: Debug + Send + Sync {
         &[]
     }
 
-    /// Whether gradients may be made block by block.
-    fn splits(&self) -> bool {
-        true
+    /// How a batch of `n` rows is cut for the gradients that are [`OfBlocks`](Gradient::OfBlocks): those of the parts are added in their
+    /// order. None if there are no such gradients.
+    fn cut(&self, _n: usize) -> Option<Vec<Range<usize>>> {
+        None
     }
 
     /// How many truth values are drawn for each row.

@@ -1,18 +1,15 @@
 //! A plan for a training step.
 
-use super::block::{Block, Placed, Shared};
+use super::block::{Block, Ending, Kept, Memory, Placed, Shared, Turns, with_params};
+use super::chain::{Chain, common_cut, is_like, is_plain};
 use super::tape::Tape;
-use super::{Gradient, LossStage, Targets};
-use crate::autograd;
+use super::{Gradient, LossStage, Rows, Targets};
 use crate::dtype::DType;
-use crate::layout::Layout;
 use crate::op::Meta;
 use crate::random::with_default;
-use crate::shape::Shape;
-use crate::storage::{Buffer, Storage};
 use crate::tensor::{Data, Tensor};
-use rekindle_kernels::{gemm, parallel, reduce};
-use std::sync::Arc;
+use rekindle_kernels::{parallel, reduce};
+use std::ops::Range;
 
 /// The gradients of all blocks may take this many numbers together; beyond, blocks follow one another.
 const MOST_PARTIALS: usize = 16 << 20;
@@ -23,24 +20,20 @@ const PIECE: usize = 16 * 1024;
 /// its graph and allocations. Made from a recorded step; see the module's page.
 pub struct StepPlan {
     shapes: (Meta, Meta),
-    stages: Vec<Placed>,
+    chain: Chain,
     loss: Box<dyn LossStage>,
-    params: Vec<Vec<Parameter>>,
+    /// The name of the loss.
+    name: &'static str,
     blocks: Vec<Block>,
+    turns: Turns,
+    kept: Kept,
     masks: Vec<Vec<bool>>,
     /// Whether blocks run beside each other.
     beside: bool,
-    gathered: Vec<f32>,
-    /// The shape of the outputs.
-    out: Shape,
-    /// The name of the loss.
-    name: &'static str,
-}
-
-/// A parameter and the gradient that is written into it.
-struct Parameter {
-    tensor: Tensor,
-    gradient: Tensor,
+    /// What is gathered from all blocks.
+    gathered: [Vec<f32>; 2],
+    /// What the outputs are like.
+    out: Meta,
 }
 
 impl StepPlan {
@@ -52,98 +45,74 @@ impl StepPlan {
         if let Some(refusal) = tape.refusal {
             return Err(refusal);
         }
-        let plain = |t: &Tensor| t.is_contiguous() && t.dim() > 0 && !t.requires_grad();
-        if !plain(x) || x.dtype() != DType::F32 || !plain(y) || x.numel() == 0 {
+        if !is_plain(x) || x.dtype() != DType::F32 || !is_plain(y) {
             return Err("the batch is not a contiguous tensor of f32 with targets".into());
         }
-        let n = x.shape()[0];
-        let (mut stages, mut params, mut at) = (Vec::new(), Vec::new(), x.clone());
-        let Some((last, chain)) = tape.entries.split_last() else {
+        let Some((last, entries)) = tape.entries.split_last() else {
             return Err("the step runs no operation".into());
         };
-        for entry in chain {
-            let name = entry.op.name();
-            let follows = entry.inputs.first().is_some_and(|input| input.is_same(&at));
-            if !follows || entry.inputs[1..].iter().any(|p| !is_parameter(p)) {
-                return Err(format!(
-                    "{name} takes other things than the output of the operation before it and parameters"
-                ));
-            }
-            let meta = Meta::of(&entry.output);
-            if meta.shape.first() != Some(&n) || meta.dtype != DType::F32 {
-                return Err(format!("{name} gives {meta:?}, no f32 row for each of {n} samples"));
-            }
-            if entry.op.keeps_rows() {
-                at = entry.output.clone();
-                continue;
-            }
-            let Some(stage) = entry.op.stage(&entry.metas, &meta) else {
-                return Err(format!("{name} has no stage"));
-            };
-            let own: Vec<Parameter> = entry.inputs[1..].iter().map(Parameter::new).collect();
-            if own.len() != stage.gradients().len() {
-                return Err(format!("{name} takes {} parameters", own.len()));
-            }
-            let width = (at.numel() / n, entry.output.numel() / n);
-            let needs_dx = params.iter().any(|own: &Vec<Parameter>| !own.is_empty());
-            // The batch is the user's, so the first stage has a slot of its own.
-            let before = stages.last().map(|s: &Placed| (s.slot, s.stage.reads_output()));
-            let in_place = stage.in_place() && before.is_some_and(|(_, read)| !read);
-            let slot = before.map_or(0, |(slot, _)| slot + usize::from(!in_place));
-            stages.push(Placed { name, stage, width, slot, in_place, needs_dx });
-            params.push(own);
-            at = entry.output.clone();
-        }
-        let all: Vec<&Tensor> = params.iter().flatten().map(|p: &Parameter| &p.tensor).collect();
-        if all.iter().enumerate().any(|(i, p)| all[..i].iter().any(|other| other.is_same(p))) {
-            return Err("a parameter is used twice".into());
-        }
+        let (chain, at) = Chain::new(entries, x)?;
+        let name = last.op.name();
         let ends =
             last.output.is_same(loss) && matches!(&last.inputs[..], [a, b] if a.is_same(&at) && b.is_same(y));
-        let stage = last.op.loss_stage(&last.metas).filter(|_| ends && !stages.is_empty());
-        let name = last.op.name();
-        let Some(loss) = stage else { return Err(format!("{} has no stage as a loss", last.op.name())) };
-        Ok(StepPlan::of(stages, params, (name, loss), (Meta::of(x), Meta::of(y)), at.shape_owned()))
+        let Some(loss) = last.op.loss_stage(&last.metas).filter(|_| ends) else {
+            return Err(format!("{name} has no stage as a loss"));
+        };
+        if !chain.all_params().any(|p| p.learns) {
+            return Err("no parameter learns".into());
+        }
+        Ok(StepPlan::of(chain, (name, loss), (Meta::of(x), Meta::of(y)), Meta::of(&at)))
     }
 
     fn of(
-        stages: Vec<Placed>,
-        params: Vec<Vec<Parameter>>,
+        mut chain: Chain,
         (name, loss): (&'static str, Box<dyn LossStage>),
         shapes: (Meta, Meta),
-        out: Shape,
+        out: Meta,
     ) -> Self {
         let n = shapes.0.shape[0];
-        let sizes: Vec<Vec<usize>> =
-            params.iter().map(|own| own.iter().map(|p| p.tensor.numel()).collect()).collect();
-        let bounds: Vec<_> = match stages.iter().all(|s| s.stage.splits()) {
-            true => gemm::inner_blocks(n).collect(),
-            false => std::iter::once(0..n).collect(),
+        let bounds = common_cut(&mut chain.stages, n);
+        let partials: usize = gradients_of_blocks(&chain).iter().flatten().map(Vec::len).sum();
+        let beside = bounds.len() > 1 && bounds.len() * partials <= MOST_PARTIALS;
+        let kept = kept(&chain);
+        let block = |rows: Range<usize>| Block {
+            kept: Memory::new(rows.len(), &chain.slots, &kept, 0),
+            terms: vec![0.0; rows.len() * loss.terms()],
+            fine: true,
+            gradients: gradients_of_blocks(&chain),
+            rows,
         };
-        let partials = bounds.len() * sizes.iter().flatten().sum::<usize>();
-        let beside = bounds.len() > 1 && partials <= MOST_PARTIALS;
-        let blocks = bounds.into_iter().map(|rows| Block::new(rows, &stages, &sizes, &*loss)).collect();
-        let masks = stages.iter().map(|s| vec![false; n * s.stage.draws()]).collect();
-        StepPlan { shapes, stages, loss, params, blocks, masks, beside, gathered: Vec::new(), out, name }
+        let most = bounds.iter().map(Range::len).max().unwrap_or(0);
+        let blocks = bounds.into_iter().map(block).collect();
+        let masks = chain.stages.iter().map(|s| vec![false; n * s.stage.draws()]).collect();
+        let turns = Turns::new(most, &chain.slots, &kept, loss.saved());
+        StepPlan {
+            shapes,
+            chain,
+            loss,
+            name,
+            blocks,
+            turns,
+            kept,
+            masks,
+            beside,
+            gathered: Default::default(),
+            out,
+        }
     }
 
-    /// Whether the plan is for batches like these, and its parameters still want gradients.
+    /// Whether the plan is for batches like these, and its parameters want gradients as they did.
     pub fn fits(&self, x: &Tensor, y: &Tensor) -> bool {
-        let like = |t: &Tensor, meta: &Meta| {
-            t.shape() == &meta.shape[..] && t.dtype() == meta.dtype && t.is_contiguous()
-        };
-        let learns = |p: &Parameter| p.tensor.requires_grad();
-        let batch = like(x, &self.shapes.0) && like(y, &self.shapes.1) && !x.requires_grad();
-        batch && self.params.iter().flatten().all(learns)
+        let batch = is_like(x, &self.shapes.0) && is_like(y, &self.shapes.1) && !x.requires_grad();
+        batch && self.chain.is_current()
     }
 
-    /// The operations that run, and how the batch is cut.
+    /// The operations that run, and how the batch is cut; those that need the whole batch are in brackets.
     pub fn describe(&self) -> String {
-        let stages: Vec<&str> = self.stages.iter().map(|s| s.name).collect();
         let (blocks, n) = (self.blocks.len(), self.shapes.0.shape[0]);
         let how = if self.beside { "beside each other" } else { "one after another" };
         let how = if blocks == 1 { "one block".into() } else { format!("{blocks} blocks, {how}") };
-        format!("{} -> {}; {n} rows in {how}", stages.join(" -> "), self.name)
+        format!("{} -> {}; {n} rows in {how}", self.chain.names().join(" -> "), self.name)
     }
 
     /// The loss of a batch; the parameters' gradients are added to those that they have. None if a number in it is not finite, or
@@ -153,73 +122,167 @@ impl StepPlan {
     /// If the batch is none that the plan [`fits`](Self::fits).
     pub fn run(&mut self, x: &Tensor, y: &Tensor) -> Option<f32> {
         assert!(self.fits(x, y), "plan: the batch has another shape than the plan");
-        let draws = self.masks.iter().any(|mask| !mask.is_empty());
+        let draws = self.masks.iter().any(|mask| !mask.is_empty()) || !self.chain.wholes.is_empty();
         let generator = draws.then(|| with_default(|g| g.clone()));
-        for (placed, mask) in self.stages.iter().zip(&mut self.masks) {
-            placed.stage.draw(mask);
+        let changed: Vec<(Tensor, Tensor)> =
+            self.chain.wholes.iter().flat_map(|w| w.changes()).map(|t| (t.copy(), t)).collect();
+        let loss = self.try_run(x, y);
+        if loss.is_none() {
+            if let Some(generator) = generator {
+                with_default(|g| *g = generator);
+            }
+            changed.iter().for_each(|(before, t)| _ = t.copy_(before));
         }
-        let (x, numbers, classes) = (x.data::<f32>(), numbers(y), classes(y));
+        loss
+    }
+
+    /// [`run`](Self::run), which leaves the generator where it came to and what wholes changed as it is.
+    fn try_run(&mut self, x: &Tensor, y: &Tensor) -> Option<f32> {
+        let StepPlan { chain, loss, blocks, turns, kept, masks, gathered, .. } = self;
+        let (batch, numbers, classes) = (x.data::<f32>(), numbers(y), classes(y));
         let targets = match (&numbers, &classes) {
             (_, Some(classes)) => Targets::Classes(classes),
             (numbers, None) => Targets::Numbers(numbers.as_deref().unwrap_or_default()),
         };
-        let outputs = self.blocks.iter().filter_map(|b| b.values.last()).map(Vec::len).sum();
-        let divisor = self.loss.divisor(targets, outputs);
+        let loss = &**loss;
+        let divisor = loss.divisor(targets, self.out.shape.numel());
+        let ending = Ending { loss, targets, divisor };
         let params: Vec<Vec<Data<f32>>> =
-            self.params.iter().map(|own| own.iter().map(|p| p.tensor.data::<f32>()).collect()).collect();
-        let (stages, loss, masks) = (&self.stages[..], &*self.loss, &self.masks[..]);
-        let shared = Shared { stages, loss, x: &x, targets, divisor, params: &params, masks };
-        if self.beside {
-            parallel::chunks_mut(&mut self.blocks, 1, |_, block| block[0].run(&shared));
-        } else {
-            self.blocks.iter_mut().for_each(|block| block.run(&shared));
-        }
-        gather(&self.blocks, |block| &block.terms, &mut self.gathered);
-        let loss = self.loss.total(&self.gathered, targets, divisor);
-        drop(params);
-        if !loss.is_finite() || self.blocks.iter().any(|block| !block.fine) {
-            if let Some(generator) = generator {
-                with_default(|g| *g = generator);
+            chain.params.iter().map(|own| own.iter().map(|p| p.tensor.data::<f32>()).collect()).collect();
+        blocks.iter_mut().for_each(|block| block.fine = true);
+        let legs = chain.legs();
+        for (i, leg) in legs.iter().enumerate() {
+            for (placed, mask) in chain.stages[leg.clone()].iter().zip(&mut masks[leg.clone()]) {
+                placed.stage.draw(mask);
             }
+            let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
+            let whole = chain.wholes.get_mut(i);
+            turns.run(blocks, self.beside, |block, memory| {
+                block.forward(memory, &shared, leg.clone());
+                if whole.is_none() {
+                    block.end(memory, &shared, &ending);
+                    if block.fine {
+                        block.backward(memory, &shared, leg.clone());
+                    }
+                }
+            });
+            if let Some(whole) = whole {
+                let x = match whole.slot {
+                    0 => batch.to_vec(),
+                    slot => collect(blocks, |block| &block.kept.values[slot - 1]),
+                };
+                scatter(&whole.forward(x, true), blocks, |block| &mut block.kept.values[whole.slot]);
+            }
+        }
+        gather(blocks, |block| &block.terms, &mut gathered[0]);
+        let value = loss.total(&gathered[0], targets, divisor);
+        if !value.is_finite() || blocks.iter().any(|block| !block.fine) {
             return None;
         }
-        self.finish();
-        Some(loss)
+        for (i, leg) in legs.iter().enumerate().rev().skip(1) {
+            let whole = &mut chain.wholes[i];
+            if !whole.learns() {
+                break;
+            }
+            let dx = whole.backward(collect(blocks, |block| &block.kept.slopes[whole.slot]));
+            if let (Some(dx), Some(slot)) = (dx, whole.slot.checked_sub(1)) {
+                scatter(&dx, blocks, |block| &mut block.kept.slopes[slot]);
+                let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
+                turns.run(blocks, self.beside, |block, memory| block.backward(memory, &shared, leg.clone()));
+            }
+        }
+        drop(params);
+        self.finish(&batch);
+        Some(value)
     }
 
     /// The outputs for the batch of the last run.
     pub fn outputs(&self) -> Tensor {
-        let all = self.blocks.iter().filter_map(|b| b.values.last()).flatten().copied().collect();
-        Tensor::from_vec::<f32>(all, &self.out)
+        let all = self.blocks.iter().filter_map(|b| b.kept.values.last()).flatten().copied().collect();
+        Tensor::from_vec::<f32>(all, &self.out.shape)
     }
 
     /// Adds up what the blocks found, and gives it to the parameters.
-    fn finish(&mut self) {
-        for (s, own) in self.params.iter_mut().enumerate() {
-            for (p, parameter) in own.iter_mut().enumerate() {
-                let (blocks, gathered) = (&mut self.blocks, &mut self.gathered);
-                match self.stages[s].stage.gradients()[p] {
+    fn finish(&mut self, batch: &[f32]) {
+        let StepPlan { chain, blocks, gathered: [all_x, all_dy], .. } = self;
+        for (s, (placed, own)) in chain.stages.iter().zip(&mut chain.params).enumerate() {
+            if own.iter().all(|p| !p.learns) {
+                continue;
+            }
+            let kinds = placed.stage.gradients();
+            if placed.waits || kinds.contains(&Gradient::SumOfRows) {
+                gather(blocks, |block| &block.kept.slopes[placed.slot], all_dy);
+            }
+            let mut late = Vec::new();
+            if placed.waits {
+                let x = match placed.slot {
+                    0 => batch,
+                    slot => {
+                        gather(blocks, |block| &block.kept.values[slot - 1], all_x);
+                        &**all_x
+                    }
+                };
+                late = of_all_rows(placed, x, all_dy, own);
+            }
+            for (p, parameter) in own.iter_mut().enumerate().filter(|(_, p)| p.learns) {
+                match kinds[p] {
                     Gradient::OfBlocks => parameter.write(|sum| match &mut blocks[..] {
+                        _ if placed.waits => std::mem::swap(sum, &mut late[p]),
                         [one] => std::mem::swap(sum, &mut one.gradients[s][p]),
                         many => add_in_order(many, |block| &block.gradients[s][p], sum),
                     }),
                     Gradient::SumOfRows => {
-                        let slot = self.stages[s].slot;
-                        let dy = match &blocks[..] {
-                            [one] => &one.slopes[slot],
-                            many => {
-                                gather(many, |block| &block.slopes[slot], gathered);
-                                &*gathered
-                            }
-                        };
-                        let width = self.stages[s].width.1;
-                        parameter.write(|sum| reduce::sum_dim(dy, 1, dy.len() / width, width, sum));
+                        let width = placed.width.1;
+                        parameter.write(|sum| reduce::sum_dim(all_dy, 1, all_dy.len() / width, width, sum));
                     }
                 }
                 parameter.give();
             }
         }
     }
+}
+
+/// The gradients of a stage that waited for all rows.
+fn of_all_rows(placed: &Placed, x: &[f32], dy: &[f32], own: &[super::chain::Parameter]) -> Vec<Vec<f32>> {
+    let n = dy.len() / placed.width.1;
+    let mut gradients: Vec<Vec<f32>> = sizes(placed, own, true);
+    let data: Vec<Data<f32>> = own.iter().map(|p| p.tensor.data()).collect();
+    with_params(&data, |params| {
+        placed.stage.backward(Rows { n, x, y: &[], params, mask: &[] }, dy, None, &mut gradients);
+    });
+    gradients
+}
+
+/// For each stage the memory of the gradients that blocks make.
+fn gradients_of_blocks(chain: &Chain) -> Vec<Vec<Vec<f32>>> {
+    chain.stages.iter().zip(&chain.params).map(|(placed, own)| sizes(placed, own, placed.waits)).collect()
+}
+
+/// Memory for the gradients that are of blocks, if a stage waits as `waits` says; empty for the others.
+fn sizes(placed: &Placed, own: &[super::chain::Parameter], waits: bool) -> Vec<Vec<f32>> {
+    let kinds = placed.stage.gradients().iter();
+    let has = |kind: &Gradient, p: &super::chain::Parameter| {
+        *kind == Gradient::OfBlocks && p.learns && placed.waits == waits
+    };
+    kinds.zip(own).map(|(kind, p)| vec![0.0; if has(kind, p) { p.tensor.numel() } else { 0 }]).collect()
+}
+
+/// What must be kept of each block: the outputs, what gradients are made of when all blocks are done, and all if the chain goes
+/// through operations that need the whole batch.
+fn kept(chain: &Chain) -> Kept {
+    let all = !chain.wholes.is_empty();
+    let last = chain.slots.len() - 1;
+    let mut kept = Kept { values: vec![all; last + 1], slopes: vec![all; last + 1] };
+    kept.values[last] = true;
+    for placed in &chain.stages {
+        if placed.waits || placed.stage.gradients().contains(&Gradient::SumOfRows) {
+            kept.slopes[placed.slot] = true;
+        }
+        if placed.waits && placed.slot > 0 {
+            kept.values[placed.slot - 1] = true;
+        }
+    }
+    kept
 }
 
 fn numbers(y: &Tensor) -> Option<Data<f32>> {
@@ -230,9 +293,27 @@ fn classes(y: &Tensor) -> Option<Data<i64>> {
     (y.dtype() == DType::I64).then(|| y.data())
 }
 
-fn gather<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>, all: &mut Vec<f32>) {
+pub(super) fn gather<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>, all: &mut Vec<f32>) {
     all.clear();
     blocks.iter().for_each(|block| all.extend_from_slice(of(block)));
+}
+
+pub(super) fn collect<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>) -> Vec<f32> {
+    let mut all = Vec::with_capacity(blocks.iter().map(|block| of(block).len()).sum());
+    gather(blocks, of, &mut all);
+    all
+}
+
+/// Gives each block its rows.
+pub(super) fn scatter(all: &Tensor, blocks: &mut [Block], of: impl Fn(&mut Block) -> &mut Vec<f32>) {
+    let all = all.data::<f32>();
+    let mut rest = &all[..];
+    for block in blocks {
+        let own = of(block);
+        let (part, after) = rest.split_at(own.len());
+        own.copy_from_slice(part);
+        rest = after;
+    }
 }
 
 fn add_in_order<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32> + Sync, sum: &mut [f32]) {
@@ -243,40 +324,4 @@ fn add_in_order<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32> 
             sum.iter_mut().zip(&of(block)[part.clone()]).for_each(|(sum, v)| *sum += v);
         }
     });
-}
-
-/// A parameter that a plan can give gradients to.
-fn is_parameter(p: &Tensor) -> bool {
-    p.is_leaf() && p.requires_grad() && p.is_contiguous() && p.dtype() == DType::F32
-}
-
-impl Parameter {
-    fn new(tensor: &Tensor) -> Parameter {
-        Parameter { tensor: tensor.clone(), gradient: Parameter::memory(tensor) }
-    }
-
-    fn memory(tensor: &Tensor) -> Tensor {
-        let zeros = Storage::new(Buffer::F32(vec![0.0; tensor.numel()]));
-        Tensor::over(zeros, Layout::contiguous(tensor.shape_owned()), DType::F32)
-    }
-
-    /// Lends the memory of the gradient. What somebody else still holds is left to them.
-    fn write(&mut self, f: impl FnOnce(&mut Vec<f32>)) {
-        if Arc::strong_count(&self.gradient.0) > 1 || Arc::strong_count(&self.gradient.0.storage) > 1 {
-            self.gradient = Parameter::memory(&self.tensor);
-        }
-        self.gradient.0.storage.write(|buffer| {
-            if let Buffer::F32(values) = buffer {
-                f(values);
-            }
-        });
-    }
-
-    /// The parameter has the gradient, beside what it had.
-    fn give(&self) {
-        match self.tensor.grad() {
-            Some(before) => autograd::no_grad(|| self.tensor.set_grad(Some(&before + &self.gradient))),
-            None => self.tensor.set_grad(Some(self.gradient.clone())),
-        }
-    }
 }

@@ -23,11 +23,32 @@ pub struct Tape {
     targets: Option<Tensor>,
 }
 
+/// What a run did, to be compared with what another did: the operations with their options and shapes, and which tensors it took from
+/// outside.
+pub struct Trace {
+    text: String,
+    outside: Vec<Tensor>,
+}
+
+impl Trace {
+    /// Whether both runs did the same with the same parameters.
+    pub fn is_same(&self, other: &Trace) -> bool {
+        let same = |(a, b): (&Tensor, &Tensor)| a.is_same(b);
+        self.text == other.text
+            && self.outside.len() == other.outside.len()
+            && self.outside.iter().zip(&other.outside).all(same)
+    }
+}
+
 impl Tape {
-    /// The operations with their options and shapes: equal for steps that do the same.
-    pub fn text(&self) -> String {
+    /// What was recorded of a run on a batch `x`.
+    pub fn trace(&self, x: &Tensor) -> Trace {
         let line = |e: &Entry| format!("{:?} {:?} -> {:?}\n", e.op, e.metas, e.output.shape());
-        self.entries.iter().map(line).collect()
+        let text = self.entries.iter().map(line).collect();
+        let made = |t: &Tensor| t.is_same(x) || self.entries.iter().any(|e| e.output.is_same(t));
+        let given = |t: &Tensor| self.targets.as_ref().is_some_and(|y| y.is_same(t));
+        let inputs = self.entries.iter().flat_map(|e| &e.inputs);
+        Trace { text, outside: inputs.filter(|t| !made(t) && !given(t)).cloned().collect() }
     }
 }
 
@@ -37,8 +58,8 @@ thread_local! {
     static TAPE: RefCell<Tape> = RefCell::default();
 }
 
-/// Runs `f`, a step of training towards some targets, and records the operations that it runs on this thread.
-pub fn record<R>(targets: &Tensor, f: impl FnOnce() -> R) -> (R, Tape) {
+/// Runs `f`, a forward pass or a step of training towards some targets, and records the operations that it runs on this thread.
+pub fn record<R>(targets: Option<&Tensor>, f: impl FnOnce() -> R) -> (R, Tape) {
     /// Ends the record also when `f` panics.
     struct End;
     impl Drop for End {
@@ -46,7 +67,7 @@ pub fn record<R>(targets: &Tensor, f: impl FnOnce() -> R) -> (R, Tape) {
             RECORDING.set(false);
         }
     }
-    TAPE.set(Tape { targets: Some(targets.clone()), ..Tape::default() });
+    TAPE.set(Tape { targets: targets.cloned(), ..Tape::default() });
     RECORDING.set(true);
     let end = End;
     let result = f();

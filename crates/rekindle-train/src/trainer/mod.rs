@@ -33,8 +33,8 @@ use rekindle_tensor::{Tensor, no_grad};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Rows of the pieces in which data is evaluated.
-pub(crate) const PIECE: usize = 16 * 1024;
+/// The most rows of the pieces in which data is evaluated: activations of convolutions take a lot of memory.
+pub(crate) const PIECE: usize = 1024;
 
 /// Trains a net, judges it and asks it.
 ///
@@ -82,6 +82,8 @@ pub struct Trainer<N> {
     watch: Watch,
     steps: usize,
     captured: Captured,
+    /// Forward passes of the net in evaluation.
+    passes: Captured,
     checkpoints: Option<Checkpoints>,
     resume: Option<Checkpoint>,
     /// Of the training data, while checkpoints are written; see [`Part::fingerprint`].
@@ -164,6 +166,7 @@ impl<N: Module> Trainer<N> {
             watch,
             steps,
             captured: Captured::new(),
+            passes: Captured::new(),
             checkpoints,
             resume,
             fingerprint,
@@ -375,6 +378,7 @@ impl<N: Module> Trainer<N> {
         }
         // Whoever fits again may have changed the net.
         self.captured.reset();
+        self.passes.reset();
         let checked = self.check(parts, &mut all);
         if self.checkpoints.is_some() {
             self.fingerprint = guarded(|| Ok(parts.train.fingerprint())).ok();
@@ -489,17 +493,30 @@ pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures
 
 /// The outputs of a net for all samples, in pieces.
 pub(crate) fn outputs(net: &dyn Module, part: &Part) -> Tensor {
-    in_pieces(net, part.len(), |start, n| part.inputs(start, n))
+    outputs_by(&mut Captured::new(), net, part)
+}
+
+/// [`outputs`] with passes that were captured before.
+fn outputs_by(passes: &mut Captured, net: &dyn Module, part: &Part) -> Tensor {
+    in_pieces(passes, net, part.len(), |start, n| part.inputs(start, n))
 }
 
 /// The outputs of a net for some inputs, in pieces.
 pub(crate) fn outputs_of(net: &dyn Module, x: &Tensor) -> Tensor {
-    in_pieces(net, x.size(0), |start, n| x.narrow(0, start, n))
+    in_pieces(&mut Captured::new(), net, x.size(0), |start, n| x.narrow(0, start, n))
 }
 
-fn in_pieces(net: &dyn Module, n: usize, inputs: impl Fn(usize, usize) -> Tensor) -> Tensor {
-    let piece = |start| no_grad(|| net.forward(&inputs(start, PIECE.min(n - start))));
-    Tensor::cat(&(0..n).step_by(PIECE).map(piece).collect::<Vec<_>>(), 0)
+/// In pieces of nearly the same size, none of them a single row of several: products with one row have an order of their own.
+fn in_pieces(
+    passes: &mut Captured,
+    net: &dyn Module,
+    n: usize,
+    inputs: impl Fn(usize, usize) -> Tensor,
+) -> Tensor {
+    let pieces = n.div_ceil(PIECE);
+    let start = |i: usize| n * i / pieces;
+    let piece = |i: usize| passes.forward(net, &inputs(start(i), start(i + 1) - start(i)));
+    Tensor::cat(&(0..pieces).map(piece).collect::<Vec<_>>(), 0)
 }
 
 pub(crate) fn figures(objective: &Objective, outputs: &Tensor, part: &Part) -> Figures {

@@ -1,6 +1,6 @@
 //! The loop itself: epochs, batches, updates, and the figures of each epoch.
 
-use super::{PIECE, Parts, Trainer, figures, outputs};
+use super::{PIECE, Parts, Trainer, figures, outputs_by};
 use crate::error::{Error, guarded};
 use crate::finite::finite;
 use crate::history::{EpochRow, Figures, Sums};
@@ -9,7 +9,7 @@ use crate::part::Part;
 use crate::recipe::Measured;
 use rekindle_data::DataLoader;
 use rekindle_nn::optim::clip_grad_norm_;
-use rekindle_nn::{Module, StateDict};
+use rekindle_nn::{Captured, Module, StateDict};
 use rekindle_tensor::random::with_default;
 use rekindle_tensor::{Tensor, no_grad};
 use std::time::{Duration, Instant};
@@ -287,7 +287,7 @@ impl<N: Module> Trainer<N> {
     /// The figures of the epoch. An epoch that is measured only because it is the last draws nothing; see [`Place::untold`].
     fn row(&mut self, parts: Parts, batches: &Batches, place: &Place) -> Result<EpochRow, Error> {
         self.net.eval();
-        let (epoch, report) = (place.epoch(), &self.options.report);
+        let (epoch, report) = (place.epoch(), self.options.report.clone());
         let before = (!report.keeps(epoch)).then(|| with_default(|g| g.clone()));
         let mut train = place.sums.figures();
         match (report.train, &batches.loader) {
@@ -323,10 +323,13 @@ impl<N: Module> Trainer<N> {
     }
 
     /// [`evaluate`](super::evaluate), whose outputs and loss must be finite; gives the outputs, too.
-    fn judge(&self, place: &Place, name: &str, part: &Part) -> Result<(Figures, Tensor), Error> {
+    fn judge(&mut self, place: &Place, name: &str, part: &Part) -> Result<(Figures, Tensor), Error> {
+        let outputs = match self.options.eager {
+            true => outputs_by(&mut Captured::new(), &self.net, part),
+            false => outputs_by(&mut self.passes, &self.net, part),
+        };
         let stop =
             |what: &str| self.stop(place.epoch(), place.batch, format!("the {what} of the {name} data"));
-        let outputs = outputs(&self.net, part);
         if !outputs.all_finite() {
             return Err(stop("output"));
         }

@@ -16,8 +16,9 @@ pub const TABLE: &[Entry] = &[
             weight: weight.as_ref(),
             bias: bias.as_ref(),
             training: a.or(5, "training", false)?,
-            momentum: a.or(6, "momentum", 0.1)?,
+            momentum: Some(a.or(6, "momentum", 0.1)?),
             eps: a.or(7, "eps", 1e-5)?,
+            ..Default::default()
         };
         Ok(x.batch_norm(options).into())
     }),
