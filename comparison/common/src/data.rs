@@ -2,6 +2,7 @@
 
 use crate::Result;
 use flate2::read::GzDecoder;
+use std::f32::consts::TAU;
 use std::io::Read;
 use std::path::Path;
 
@@ -20,10 +21,11 @@ impl Samples {
         self.y.is_empty()
     }
 
-    /// The first `n` rows.
+    /// The first `n` rows; the memory of the others is given back.
     pub fn first(mut self, n: usize) -> Samples {
         let width = self.x.len() / self.len();
         self.x.truncate(n * width);
+        self.x.shrink_to_fit();
         self.y.truncate(n);
         self
     }
@@ -52,7 +54,7 @@ pub fn zeros_and_ones(data: &Path) -> Result<Samples> {
 
 /// Points of the right shape; their values do not change the time.
 pub fn circles() -> Samples {
-    let angle = |i: usize| 6.28 * i as f32 / 799.0;
+    let angle = |i: usize| TAU * i as f32 / 799.0;
     let x = (0..800).flat_map(|i| [angle(i).cos(), angle(i).sin()]).collect();
     Samples { x, y: (0..800).map(|i| i % 2).map(|class| class as u8).collect() }
 }

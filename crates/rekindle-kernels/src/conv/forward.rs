@@ -8,8 +8,8 @@ use super::Conv2dShape;
 use super::view::View;
 use crate::dispatch::Isa;
 use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
-use crate::gemm::product::{Target, tile_rows};
-use crate::gemm::tile::{Kernels, Tile};
+use crate::gemm::product::{Columns, Rows, Strip, Target};
+use crate::gemm::tile::Kernels;
 use crate::parallel;
 use crate::real::Real;
 use std::ops::Range;
@@ -134,43 +134,25 @@ impl<T: Real> Gathered<'_, T> {
     /// The offsets must lie within A, `c` must be valid for the size, and nobody else may use it.
     pub unsafe fn run(&self, c: Target<T>, accumulate: bool) {
         let width = self.n.next_multiple_of(self.kernels.lanes);
-        for block in self.blocks {
-            for first in (0..self.n).step_by(self.kernels.cols()) {
-                let panel = &self.panels[block.start * width + first * block.len()..];
-                // SAFETY: the contract is the caller's.
-                unsafe { self.panel(panel, first, block.clone(), c, accumulate || block.start > 0) };
-            }
-        }
-        if self.blocks.is_empty() {
-            // SAFETY: as above.
-            (0..self.n)
-                .step_by(self.kernels.cols())
-                .for_each(|j| unsafe { self.panel(&[], j, 0..0, c, accumulate) });
-        }
-    }
-
-    /// All rows of C in the columns of the panel that begins at column `first`.
-    unsafe fn panel(&self, panel: &[T], first: usize, block: Range<usize>, c: Target<T>, accumulate: bool) {
-        let kernels = self.kernels;
-        let count = kernels.cols().min(self.n - first);
-        let vectors = count.div_ceil(kernels.lanes);
-        let bias = if block.start == 0 { self.bias } else { None };
-        for rows in tile_rows(0..self.rows.len(), kernels.gathering.len()) {
-            let tile = Tile {
+        let nothing = [0..0];
+        // A sum of no products is the bias.
+        let blocks = if self.blocks.is_empty() { &nothing } else { self.blocks };
+        for block in blocks {
+            let bias = self.bias.filter(|_| block.start == 0);
+            let strip = Strip {
+                kernels: self.kernels,
+                rows: self.rows.len(),
+                cols: self.n,
                 k: block.len(),
-                a: self.a.as_ptr(),
-                a_strides: (0, 0),
-                a_offsets: (self.rows[rows.start..].as_ptr(), self.cols[block.start..].as_ptr()),
-                b: panel.as_ptr(),
-                b_stride: vectors * kernels.lanes,
-                c: c.from(rows.start, first).start,
-                c_stride: c.row,
-                last: count - (vectors - 1) * kernels.lanes,
-                accumulate,
-                bias: bias.map_or(null(), |bias| bias[first..].as_ptr()),
+                a: Rows::Gathered(self.a.as_ptr(), self.rows.as_ptr(), self.cols[block.start..].as_ptr()),
+                b: Columns::Packed(self.panels[block.start * width..].as_ptr()),
+                c,
+                spill: null(),
+                accumulate: accumulate || block.start > 0,
+                bias: bias.map_or(null(), |bias| bias.as_ptr()),
             };
-            // SAFETY: the caller vouches for the sizes; `kernels` is for a present instruction set.
-            unsafe { kernels.gathering[rows.len() - 1][vectors - 1](&tile) };
+            // SAFETY: the contract is the caller's.
+            unsafe { strip.run() };
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Conv2dShape;
 use super::view::View;
 use crate::dispatch::Isa;
 use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
-use crate::gemm::product::{Columns, Strip, Target, inner_blocks, tile_rows};
+use crate::gemm::product::{Columns, Rows, Strip, Target, inner_blocks};
 use crate::gemm::tile::Kernels;
 use crate::parallel::{self, Disjoint};
 use crate::real::Real;
@@ -86,24 +86,23 @@ impl<T: Real> InputTask<'_, T> {
         for (tap, panels) in self.panels.chunks_exact(co * self.width).enumerate() {
             let (p, q) = (tap / s.kernel.1 * s.dilation.0, tap % s.kernel.1 * s.dilation.1);
             for i in 0..oh {
-                for cols in tile_rows(0..ow, self.kernels.rows()) {
-                    let pixel = (i * s.stride.0 + p) * self.view.row + cols.start * s.stride.1 + q;
-                    for block in inner_blocks(0..co, co) {
-                        let strip = Strip {
-                            kernels: self.kernels,
-                            rows: cols.len(),
-                            cols: self.channels,
-                            k: block.len(),
-                            a: Matrix::new(self.dy, (1, oh * ow)).from(i * ow + cols.start, block.start),
-                            b: Columns::Packed(panels[block.start * width..].as_ptr()),
-                            c: Target { row: s.stride.1 * self.width, ..dxt.from(pixel, 0) },
-                            accumulate: true,
-                            bias: null(),
-                        };
-                        // SAFETY: the pixels lie within the padded image, the channels within its width, and `dxt`
-                        // is this task's.
-                        unsafe { strip.run() };
-                    }
+                let pixel = (i * s.stride.0 + p) * self.view.row + q;
+                for block in inner_blocks(0..co, co) {
+                    let strip = Strip {
+                        kernels: self.kernels,
+                        rows: ow,
+                        cols: self.channels,
+                        k: block.len(),
+                        a: Rows::Strided(Matrix::new(self.dy, (1, oh * ow)).from(i * ow, block.start)),
+                        b: Columns::Packed(panels[block.start * width..].as_ptr()),
+                        c: Target { row: s.stride.1 * self.width, ..dxt.from(pixel, 0) },
+                        spill: null(),
+                        accumulate: true,
+                        bias: null(),
+                    };
+                    // SAFETY: the pixels lie within the padded image, the channels within its width, and `dxt`
+                    // is this task's.
+                    unsafe { strip.run() };
                 }
             }
         }

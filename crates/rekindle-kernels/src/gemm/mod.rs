@@ -6,9 +6,9 @@
 //! nothing else rounds, all instruction sets and thread counts give the same bits. The product of a matrix whose
 //! rows are contiguous with a vector has its own order of additions, see `dot`.
 //!
-//! The loops are those of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): a block
-//! of B is packed into panels that stay in the L2 cache, and the microkernel multiplies a few rows of A, which stay
-//! in L1, with one panel after the other.
+//! The loops are those of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): B is packed into
+//! panels of a few vectors' width, a group of rows of A stays in the L2 cache, and the microkernel sends its tiles over one panel, which stays
+//! in L1, after the other.
 mod dot;
 pub(crate) mod pack;
 pub(crate) mod product;
@@ -82,7 +82,7 @@ pub fn gemm<T: Real>(
             bias: bias.map_or(std::ptr::null(), |bias| bias.as_ptr()),
         };
         // SAFETY: the extents have been checked.
-        unsafe { if product.is_better_transposed() { product.run_transposed() } else { product.run() } }
+        unsafe { product.run() }
     }
 }
 

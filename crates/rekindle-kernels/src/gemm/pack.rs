@@ -1,4 +1,5 @@
 //! Copies of blocks of A and B in the order in which the microkernel reads them.
+use super::product::{Rows, tile_heights};
 use super::tile::Kernels;
 use crate::real::Real;
 use std::cell::RefCell;
@@ -108,27 +109,37 @@ pub(crate) unsafe fn copy<T: Real>(
     }
 }
 
-/// Copies `rows` rows and `k` columns of A, keeping the direction in which they are contiguous, and returns the copy
-/// as a matrix.
+/// Copies `rows` rows and `k` columns of A: row after row if these are contiguous, otherwise in tiles.
 ///
 /// # Safety
 /// `a` must be valid for the rows and columns; the copy lives as long as `out`.
-pub(crate) unsafe fn copy_a<T: Real>(a: Matrix<T>, rows: usize, k: usize, out: &mut [T]) -> Matrix<T> {
+pub(crate) unsafe fn copy_a<T: Real>(
+    kernels: &Kernels<T>,
+    a: Matrix<T>,
+    rows: usize,
+    k: usize,
+    out: &mut [T],
+) -> Rows<T> {
     if a.col == 1 {
         for (i, out) in out.chunks_exact_mut(k).take(rows).enumerate() {
             // SAFETY: the caller vouches for k elements of the row.
             out.copy_from_slice(unsafe { std::slice::from_raw_parts(a.from(i, 0).start, k) });
         }
-        Matrix { start: out.as_ptr(), row: k, col: 1 }
-    } else {
-        for (p, out) in out.chunks_exact_mut(rows).take(k).enumerate() {
-            for (i, out) in out.iter_mut().enumerate() {
-                // SAFETY: the caller vouches for the element.
-                *out = unsafe { *a.from(i, p).start };
+        return Rows::Strided(Matrix { start: out.as_ptr(), row: k, col: 1 });
+    }
+    let mut row = 0;
+    for (height, tiles) in tile_heights(rows, kernels.rows()) {
+        for first in (0..tiles).map(|t| row + t * height) {
+            for (p, out) in out[first * k..].chunks_exact_mut(height).take(k).enumerate() {
+                for (i, out) in out.iter_mut().enumerate() {
+                    // SAFETY: the caller vouches for the element.
+                    *out = unsafe { *a.from(first + i, p).start };
+                }
             }
         }
-        Matrix { start: out.as_ptr(), row: 1, col: rows }
+        row += height * tiles;
     }
+    Rows::Tiles(out.as_ptr())
 }
 
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! The loops around the microkernel, and how a product is shared among threads.
 use super::inner_block;
 use super::pack::{Matrix, copy_a, pack_b, with_scratch};
-use super::tile::{Kernels, Tile};
+use super::tile::{Kernels, Tile, TileFn};
 use crate::parallel;
 use crate::real::Real;
 use std::ops::Range;
@@ -11,6 +11,8 @@ use std::ptr::null;
 const PACKED: usize = 256 * 1024;
 /// Columns of B that are packed at once.
 const PACKED_COLS: usize = 512;
+/// Tiles below each other, whose rows of A stay in the L2 cache.
+const TILES: usize = 16;
 /// Products below which a task is not worth handing to another thread.
 const TASK: usize = 256 * 1024;
 
@@ -41,56 +43,100 @@ impl<T> Target<T> {
     }
 }
 
-/// One tile row of C over one inner block: `c = [c +] a b [+ bias]` for at most `kernels.rows()` rows.
+/// Some rows of C over one inner block: `c = [c +] a b [+ bias]`, on the calling thread.
 pub(crate) struct Strip<T: 'static> {
     pub kernels: &'static Kernels<T>,
     pub rows: usize,
     pub cols: usize,
     pub k: usize,
-    pub a: Matrix<T>,
+    pub a: Rows<T>,
     pub b: Columns<T>,
     pub c: Target<T>,
+    /// See [`Tile::spill`].
+    pub spill: *const T,
     pub accumulate: bool,
     /// What is added to each column at the end, or null.
     pub bias: *const T,
 }
 
+/// Where the rows of an inner block of A are.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows<T> {
+    Strided(Matrix<T>),
+    /// Tile by tile as `copy_a` makes them, each with its columns side by side.
+    Tiles(*const T),
+    /// Element (i, p) is at the start + element i of the first offsets + element p of the second.
+    Gathered(*const T, *const usize, *const usize),
+}
+
 impl<T: Real> Strip<T> {
+    /// One panel of columns after the other, which stays in the L1 cache for all rows.
+    ///
     /// # Safety
     /// The pointers must be valid for the sizes, and nobody else may use this part of C.
     #[inline]
     pub unsafe fn run(&self) {
-        let &Strip { kernels, rows, cols, k, a, b, c, accumulate, bias } = self;
-        for first in (0..cols).step_by(kernels.cols()) {
-            let count = kernels.cols().min(cols - first);
-            let vectors = count.div_ceil(kernels.lanes);
-            let (b, b_stride) = match b {
-                Columns::Direct(b, stride) => (b.wrapping_add(first), stride),
-                Columns::Packed(b) => (b.wrapping_add(first * k), vectors * kernels.lanes),
+        (0..self.cols).step_by(self.kernels.cols()).for_each(|first| unsafe { self.panel(first) });
+    }
+
+    fn tiles(&self) -> &'static [[TileFn<T>; 2]] {
+        match self.a {
+            Rows::Gathered(..) => self.kernels.gathering,
+            _ => self.kernels.tiles,
+        }
+    }
+
+    /// All rows in the columns from `first` on.
+    unsafe fn panel(&self, first: usize) {
+        let &Strip { kernels, cols, k, a, b, c, spill, accumulate, bias, .. } = self;
+        let count = kernels.cols().min(cols - first);
+        let vectors = count.div_ceil(kernels.lanes);
+        let (b, b_stride) = match b {
+            Columns::Direct(b, stride) => (b.wrapping_add(first), stride),
+            Columns::Packed(b) => (b.wrapping_add(first * k), vectors * kernels.lanes),
+        };
+        let (mut row, functions) = (0, self.tiles());
+        for (height, tiles) in tile_heights(self.rows, functions.len()) {
+            let nowhere = (null(), null());
+            let (a, a_strides, a_step, a_offsets) = match a {
+                Rows::Strided(a) => (a.from(row, 0).start, (a.row, a.col), height * a.row, nowhere),
+                Rows::Tiles(a) => (a.wrapping_add(row * k), (1, height), height * k, nowhere),
+                Rows::Gathered(a, rows, cols) => (a, (0, 0), 0, (rows.wrapping_add(row), cols)),
             };
             let tile = Tile {
+                tiles,
                 k,
-                a: a.start,
-                a_strides: (a.row, a.col),
-                a_offsets: (null(), null()),
+                a,
+                a_strides,
+                a_step,
+                a_offsets,
                 b,
                 b_stride,
-                c: c.from(0, first).start,
+                c: c.from(row, first).start,
                 c_stride: c.row,
                 last: count - (vectors - 1) * kernels.lanes,
+                spill,
                 accumulate,
                 bias: if bias.is_null() { bias } else { bias.wrapping_add(first) },
             };
             // SAFETY: the caller vouches for the pointers; `kernels` is for a present instruction set.
-            unsafe { kernels.tiles[rows - 1][vectors - 1](&tile) };
+            unsafe { functions[height - 1][vectors - 1](&tile) };
+            row += height * tiles;
         }
     }
 }
 
-/// Cuts `rows` into as few tile rows as possible, all of nearly the same height.
-pub(crate) fn tile_rows(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
-    let (len, tiles) = (rows.len(), rows.len().div_ceil(most));
-    (0..tiles).map(move |t| rows.start + len * t / tiles..rows.start + len * (t + 1) / tiles)
+/// Cuts `rows` into as few tile rows as possible, all of nearly the same height: heights with how many tiles have them, the greater first.
+pub(crate) fn tile_heights(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let tiles = rows.div_ceil(most).max(1);
+    let (low, high) = (rows / tiles, rows % tiles);
+    [(low + 1, high), (low, tiles - high)].into_iter().filter(|&(height, count)| height > 0 && count > 0)
+}
+
+/// Cuts `rows` into as few groups of at most `most` as possible, all of nearly the same size.
+pub(crate) fn even_rows(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let (len, groups) = (rows.len(), rows.len().div_ceil(most));
+    (0..groups).map(move |g| rows.start + len * g / groups..rows.start + len * (g + 1) / groups)
 }
 
 /// The inner blocks of `depth`, which starts at one, out of `k`.
@@ -138,31 +184,6 @@ impl<T: Real> Product<T> {
         });
     }
 
-    /// Whether few rows of C, as in the gradient of a narrow layer's weight, would make packing a large B the greater
-    /// part of the work. Its transpose needs no packing.
-    pub fn is_better_transposed(&self) -> bool {
-        let (m, n, k) = self.size;
-        let few = self.kernels.lanes <= m && m <= 2 * self.kernels.cols();
-        few && 2 * m <= n && k * n > PACKED && self.a.row == 1 && self.b.col == 1 && self.bias.is_null()
-    }
-
-    /// Computes `c^T = b^T a^T`, then transposes.
-    ///
-    /// # Safety
-    /// As for `run`; there must be no bias.
-    pub unsafe fn run_transposed(&self) {
-        let (m, n, k) = self.size;
-        let flip = |x: Matrix<T>| Matrix { row: x.col, col: x.row, ..x };
-        with_scratch(m * n, |ct: &mut [T]| {
-            let c = Target { start: ct.as_mut_ptr(), row: m };
-            // SAFETY: the same elements as those of this product; `ct` holds `[n, m]`.
-            unsafe {
-                Product { size: (n, m, k), a: flip(self.b), b: flip(self.a), c, ..*self }.run();
-                super::pack::copy(self.kernels, Matrix::new(ct, (1, m)), m, n, self.c.start, self.c.row);
-            }
-        });
-    }
-
     /// How many parts to cut the rows and the columns into. Every part of the rows packs B anew, every part of the
     /// columns reads A anew.
     fn grid(&self) -> (usize, usize) {
@@ -186,17 +207,18 @@ impl<T: Real> Product<T> {
     /// As for `run`; nobody else may use this part of C.
     unsafe fn part(&self, rows: Range<usize>, cols: Range<usize>) {
         let (_, _, k) = self.size;
-        let narrow = self.size.1 <= 2 * self.kernels.cols() && self.b.row <= 2 * self.kernels.cols();
-        let direct_b = self.b.col == 1 && (narrow || rows.len() <= 2 * self.kernels.rows());
+        let direct_b = self.b.col == 1 && self.reads_b_in_place(rows.len());
         for first in cols.clone().step_by(PACKED_COLS) {
             let cols = first..cols.end.min(first + PACKED_COLS);
             let width = if direct_b { 0 } else { cols.len().next_multiple_of(self.kernels.lanes) };
-            let copy_rows = if cols.len() > 2 * self.kernels.cols() { self.kernels.rows() } else { 0 };
+            let copy_rows =
+                if cols.len() > 2 * self.kernels.cols() { self.kernels.rows() * TILES } else { 0 };
             let mut depth = 0..0;
             while depth.end < k {
                 // Reading A across its rows, one block at a time keeps to the pages that the TLB knows.
                 depth = self.depth(depth.end, if self.a.row == 1 { PACKED } else { width });
-                with_scratch((width + copy_rows) * depth.len(), |scratch: &mut [T]| {
+                let copied = copy_rows * inner_block(k).min(depth.len());
+                with_scratch(width * depth.len() + copied, |scratch: &mut [T]| {
                     let (panels, copy) = scratch.split_at_mut(width * depth.len());
                     // SAFETY: the ranges lie within the matrices.
                     unsafe {
@@ -208,6 +230,14 @@ impl<T: Real> Product<T> {
                 });
             }
         }
+    }
+
+    /// Whether panels of B, whose rows are contiguous, need no copy: they are narrow, or few rows of C read them, and their rows do not
+    /// meet in few sets of the L1 cache.
+    fn reads_b_in_place(&self, rows: usize) -> bool {
+        let narrow = self.size.1 <= 2 * self.kernels.cols() && self.b.row <= 2 * self.kernels.cols();
+        let apart = !(self.b.row * size_of::<T>()).is_multiple_of(512);
+        narrow || rows <= 2 * self.kernels.rows() || apart && rows <= 8 * self.kernels.rows()
     }
 
     /// The inner range from `start` on whose panels of `width` columns fit into the cache: at least one block.
@@ -231,7 +261,7 @@ impl<T: Real> Product<T> {
     }
 
     /// All tiles of a part of C over the inner range `depth`. B is read in place if `panels` is empty, and so is A if
-    /// `copy` is.
+    /// `copy` is. A group of rows of A stays in the L2 cache for all panels.
     unsafe fn sweep(
         &self,
         rows: Range<usize>,
@@ -242,13 +272,16 @@ impl<T: Real> Product<T> {
     ) {
         let &Product { kernels, size: (_, _, k), c, .. } = self;
         let width = panels.len() / depth.len();
-        for rows in tile_rows(rows, kernels.rows()) {
-            let mut a = self.a.from(rows.start, depth.start);
-            if !copy.is_empty() {
-                // SAFETY: the rows and the range lie within A.
-                a = unsafe { copy_a(a, rows.len(), depth.len(), copy) };
-            }
+        // Rows of one panel that lie side by side and are written once, from the first to the last.
+        let spills = c.row == cols.len() && cols.len() <= kernels.cols() && k == inner_block(k);
+        for rows in even_rows(rows, kernels.rows() * TILES) {
             for block in inner_blocks(depth.clone(), k) {
+                let a = self.a.from(rows.start, block.start);
+                // SAFETY: the rows and the block lie within A.
+                let a = match copy.is_empty() {
+                    true => Rows::Strided(a),
+                    false => unsafe { copy_a(kernels, a, rows.len(), block.len(), copy) },
+                };
                 let b = match panels.is_empty() {
                     true => Columns::Direct(self.b.from(block.start, cols.start).start, self.b.row),
                     false => Columns::Packed(panels[(block.start - depth.start) * width..].as_ptr()),
@@ -259,9 +292,10 @@ impl<T: Real> Product<T> {
                     rows: rows.len(),
                     cols: cols.len(),
                     k: block.len(),
-                    a: a.from(0, block.start - depth.start),
+                    a,
                     b,
                     c: c.from(rows.start, cols.start),
+                    spill: if spills { c.from(rows.end, 0).start } else { null() },
                     accumulate: block.start > 0,
                     bias: if add_bias { self.bias.wrapping_add(cols.start) } else { null() },
                 };

@@ -5,15 +5,19 @@ use crate::dispatch::Isa;
 use crate::real::Real;
 use std::any::TypeId;
 
-/// One call of the microkernel: `c = [c +] a b [+ bias]` for a tile of C.
+/// One call of the microkernel: `c = [c +] a b [+ bias]` for tiles of C below each other.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile<T> {
-    /// Length of the inner block.
+    /// How many tiles.
+    pub tiles: usize,
+    /// Length of the inner range.
     pub k: usize,
-    /// First element of the rows of A, and the distances to the next row and column.
+    /// First element of the rows of A, the distances to the next row and column, and that to the next tile's.
     pub a: *const T,
     pub a_strides: (usize, usize),
-    /// For the gathering kernels instead: element (i, p) of A is at `a + a_offsets.0[i] + a_offsets.1[p]`.
+    pub a_step: usize,
+    /// For the gathering kernels instead: element (i, p) of A is at `a + a_offsets.0[i] + a_offsets.1[p]`, where i counts the
+    /// rows of all tiles.
     pub a_offsets: (*const usize, *const usize),
     /// First element of the columns of B, which lie side by side, and the distance to the next row.
     pub b: *const T,
@@ -23,6 +27,8 @@ pub(crate) struct Tile<T> {
     pub c_stride: usize,
     /// How many columns of the last vector exist: 1..=LANES.
     pub last: usize,
+    /// Whole vectors may be written up to here, because what follows a row of C is written later; null if not.
+    pub spill: *const T,
     /// Whether to add to what C holds.
     pub accumulate: bool,
     /// The bias of the first column, or null.
@@ -31,7 +37,7 @@ pub(crate) struct Tile<T> {
 
 /// # Safety
 /// The instruction set must be present and the tile's pointers valid for the kernel's rows and columns.
-type TileFn<T> = unsafe fn(&Tile<T>);
+pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
 
 /// # Safety
 /// The instruction set must be present and the pointers valid for the size.
@@ -88,8 +94,11 @@ impl<T: Real> Kernels<T> {
 #[inline(always)]
 unsafe fn strided<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T>) {
     let (row, col) = tile.a_strides;
-    // SAFETY: the contract is the caller's.
-    unsafe { run::<V, ROWS, VECTORS>(tile, |i, p| tile.a.wrapping_add(i * row + p * col)) }
+    for t in 0..tile.tiles {
+        let a = tile.a.wrapping_add(t * tile.a_step);
+        // SAFETY: the contract is the caller's.
+        unsafe { run::<V, ROWS, VECTORS>(tile, t, |i, p| a.wrapping_add(i * row + p * col)) }
+    }
 }
 
 /// A by offsets.
@@ -99,19 +108,25 @@ unsafe fn strided<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<
 #[inline(always)]
 unsafe fn gathering<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::T>) {
     let (rows, cols) = tile.a_offsets;
-    // SAFETY: the contract is the caller's, which vouches for ROWS and `k` offsets.
-    unsafe {
-        let rows: [*const V::T; ROWS] = std::array::from_fn(|i| tile.a.wrapping_add(*rows.add(i)));
-        run::<V, ROWS, VECTORS>(tile, |i, p| rows[i].wrapping_add(*cols.add(p)));
+    for t in 0..tile.tiles {
+        // SAFETY: the contract is the caller's, which vouches for ROWS offsets a tile and `k` offsets.
+        unsafe {
+            let mut a = [tile.a; ROWS];
+            (0..ROWS).for_each(|i| a[i] = tile.a.wrapping_add(*rows.add(t * ROWS + i)));
+            run::<V, ROWS, VECTORS>(tile, t, |i, p| a[i].wrapping_add(*cols.add(p)));
+        }
     }
 }
 
+/// Tile `t`.
 #[inline(always)]
 unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
     tile: &Tile<V::T>,
+    t: usize,
     element: impl Fn(usize, usize) -> *const V::T,
 ) {
-    let &Tile { k, mut b, b_stride, c, c_stride, last, accumulate, bias, .. } = tile;
+    let &Tile { k, mut b, b_stride, c_stride, last, spill, accumulate, bias, .. } = tile;
+    let c = tile.c.wrapping_add(t * ROWS * c_stride);
     // SAFETY: the caller vouches for ROWS rows of A and C, k columns of A, k rows of B, and the columns up to `last`
     // of the last vector in B, C and the bias.
     unsafe {
@@ -132,20 +147,27 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
             V::prefetch(element(ROWS - 1, p).wrapping_byte_add(64));
             b = b.wrapping_add(b_stride);
         }
+        // Short loops one after the other: the compiler unrolls them, and the sums stay in registers.
+        if accumulate {
+            for (i, acc) in acc.iter_mut().enumerate() {
+                (0..VECTORS).for_each(|v| acc[v] = load(c.add(i * c_stride), v).add(acc[v]));
+            }
+        }
+        if !bias.is_null() {
+            for v in 0..VECTORS {
+                let bias = load(bias, v);
+                acc.iter_mut().for_each(|acc| acc[v] = acc[v].add(bias));
+            }
+        }
+        let whole = last == V::LANES
+            || c.wrapping_add((ROWS - 1) * c_stride + VECTORS * V::LANES).cast_const() <= spill;
         for (i, acc) in acc.iter().enumerate() {
-            for (v, &acc) in acc.iter().enumerate() {
-                let c = c.add(i * c_stride);
-                let mut sum = acc;
-                if accumulate {
-                    sum = load(c, v).add(sum);
-                }
-                if !bias.is_null() {
-                    sum = sum.add(load(bias, v));
-                }
-                match v + 1 == VECTORS {
-                    true => sum.store_first(c.add(v * V::LANES), last),
-                    false => sum.store(c.add(v * V::LANES)),
-                }
+            let c = c.add(i * c_stride);
+            (0..VECTORS - 1).for_each(|v| acc[v].store(c.add(v * V::LANES)));
+            let c = c.add((VECTORS - 1) * V::LANES);
+            match whole {
+                true => acc[VECTORS - 1].store(c),
+                false => acc[VECTORS - 1].store_first(c, last),
             }
         }
     }
