@@ -96,8 +96,16 @@ unsafe fn strided<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Tile<
     let (row, col) = tile.a_strides;
     for t in 0..tile.tiles {
         let a = tile.a.wrapping_add(t * tile.a_step);
+        let element = |i: usize, p: usize| a.wrapping_add(i * row + p * col);
+        // The lines that the next tile's rows have at these columns, unless they would meet in few sets of the L1 cache.
+        let ahead = |p: usize| {
+            // SAFETY: a prefetch of any address is allowed.
+            (0..ROWS).for_each(|i| unsafe { V::prefetch(element(i, p).wrapping_add(tile.a_step)) });
+        };
+        let apart = !(row * size_of::<V::T>()).is_multiple_of(512);
+        let ahead = (col == 1 && tile.tiles > 1 && apart).then_some(ahead);
         // SAFETY: the contract is the caller's.
-        unsafe { run::<V, ROWS, VECTORS>(tile, t, |i, p| a.wrapping_add(i * row + p * col)) }
+        unsafe { run::<V, ROWS, VECTORS>(tile, t, element, ahead) }
     }
 }
 
@@ -113,17 +121,21 @@ unsafe fn gathering<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Til
         unsafe {
             let mut a = [tile.a; ROWS];
             (0..ROWS).for_each(|i| a[i] = tile.a.wrapping_add(*rows.add(t * ROWS + i)));
-            run::<V, ROWS, VECTORS>(tile, t, |i, p| a[i].wrapping_add(*cols.add(p)));
+            run::<V, ROWS, VECTORS>(tile, t, |i, p| a[i].wrapping_add(*cols.add(p)), None::<fn(usize)>);
         }
     }
 }
 
-/// Tile `t`.
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Tile `t`; `ahead` prefetches what the next one reads at some columns of A.
 #[inline(always)]
 unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
     tile: &Tile<V::T>,
     t: usize,
     element: impl Fn(usize, usize) -> *const V::T,
+    ahead: Option<impl Fn(usize)>,
 ) {
     let &Tile { k, mut b, b_stride, c_stride, last, spill, accumulate, bias, .. } = tile;
     let c = tile.c.wrapping_add(t * ROWS * c_stride);
@@ -135,17 +147,23 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
             false => V::load(p.add(v * V::LANES)),
         };
         let mut acc = [[V::splat(V::T::ZERO); VECTORS]; ROWS];
-        for p in 0..k {
-            let b_row: [V; VECTORS] = std::array::from_fn(|v| load(b, v));
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = V::splat(*element(i, p));
-                for (acc, b) in acc.iter_mut().zip(b_row) {
-                    *acc = x.mul_add(b, *acc);
-                }
+        let line = LINE / size_of::<V::T>();
+        for start in (0..k).step_by(line) {
+            if let Some(ahead) = &ahead {
+                ahead(start);
             }
-            // Where the rows of A lie side by side, this is the cache line that the next tile needs.
-            V::prefetch(element(ROWS - 1, p).wrapping_byte_add(64));
-            b = b.wrapping_add(b_stride);
+            for p in start..k.min(start + line) {
+                let b_row: [V; VECTORS] = std::array::from_fn(|v| load(b, v));
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    let x = V::splat(*element(i, p));
+                    for (acc, b) in acc.iter_mut().zip(b_row) {
+                        *acc = x.mul_add(b, *acc);
+                    }
+                }
+                // Where the rows of A lie side by side, this is the cache line that the next tile needs.
+                V::prefetch(element(ROWS - 1, p).wrapping_byte_add(LINE));
+                b = b.wrapping_add(b_stride);
+            }
         }
         // Short loops one after the other: the compiler unrolls them, and the sums stay in registers.
         if accumulate {

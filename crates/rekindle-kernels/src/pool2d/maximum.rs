@@ -131,23 +131,47 @@ multiversion! {
     }
 }
 
+/// Windows whose gradients are found side by side.
+const SIDE: usize = 4;
+
 multiversion! {
     /// Their gradients. Rows below the last window are left as they are.
     fn back_2x2[T: Real](x: &[T], dy: &[T], width: usize, out_width: usize, dx: &mut [T]) {
         let planes = x.chunks_exact(2 * width).zip(dx.chunks_exact_mut(2 * width));
         for (dy, (x, dx)) in dy.chunks_exact(out_width).zip(planes) {
             let (upper, lower) = x.split_at(width);
-            let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
             let (dx_upper, dx_lower) = dx.split_at_mut(width);
+            let whole = out_width / SIDE * SIDE;
+            let parts = upper.as_chunks::<{ 2 * SIDE }>().0.iter().zip(lower.as_chunks::<{ 2 * SIDE }>().0);
+            let outs = dx_upper.as_chunks_mut::<{ 2 * SIDE }>().0.iter_mut();
+            let outs = outs.zip(dx_lower.as_chunks_mut::<{ 2 * SIDE }>().0);
+            for ((dy, (upper, lower)), (dx_upper, dx_lower)) in dy.as_chunks::<SIDE>().0.iter().zip(parts).zip(outs) {
+                for j in 0..SIDE {
+                    let [a, b, c, d] = [upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1]];
+                    // As in `greatest_of_four`, without branches, so that windows share vectors.
+                    let second = (b > a) | b.is_nan();
+                    let upper = if second { b } else { a };
+                    let third = (c > upper) | c.is_nan();
+                    let best = if third { c } else { upper };
+                    let fourth = (d > best) | d.is_nan();
+                    let first = !(second | third | fourth);
+                    let gradient = |here: bool| if here { dy[j] } else { T::ZERO };
+                    dx_upper[2 * j] = gradient(first);
+                    dx_upper[2 * j + 1] = gradient(second & !(third | fourth));
+                    dx_lower[2 * j] = gradient(third & !fourth);
+                    dx_lower[2 * j + 1] = gradient(fourth);
+                }
+            }
+            for j in whole..out_width {
+                let at = 2 * j;
+                let (_, winner) = greatest_of_four([upper[at], upper[at + 1]], [lower[at], lower[at + 1]]);
+                let here = |i: u32| if winner == i { dy[j] } else { T::ZERO };
+                (dx_upper[at], dx_upper[at + 1]) = (here(0), here(1));
+                (dx_lower[at], dx_lower[at + 1]) = (here(2), here(3));
+            }
             // A last column that is in no window.
             dx_upper[2 * out_width..].fill(T::ZERO);
             dx_lower[2 * out_width..].fill(T::ZERO);
-            let outs = dx_upper.as_chunks_mut::<2>().0.iter_mut().zip(dx_lower.as_chunks_mut::<2>().0);
-            for ((&dy, (dx_upper, dx_lower)), (upper, lower)) in dy.iter().zip(outs).zip(upper.iter().zip(lower)) {
-                let (_, at) = greatest_of_four(*upper, *lower);
-                let here = |i: u32| if at == i { dy } else { T::ZERO };
-                (*dx_upper, *dx_lower) = ([here(0), here(1)], [here(2), here(3)]);
-            }
         }
     }
 }

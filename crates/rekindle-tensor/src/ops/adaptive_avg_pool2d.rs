@@ -4,6 +4,7 @@ use super::elementwise::{filled, same_float};
 use super::max_pool2d::{planes, resized};
 use crate::dtype::match_float;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::plan::{Stage, plain};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::pool2d::{adaptive_avg_backward, adaptive_avg_forward};
@@ -50,6 +51,14 @@ impl Op for AdaptiveAvgPool {
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
+    }
+    fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
+        let (planes, size) = self.planes(&m[0].shape);
+        let (planes, out) = (planes / m[0].shape[0].max(1), self.out);
+        Some(plain(
+            move |n, x, y| adaptive_avg_forward(planes * n, size, out, x, y),
+            move |n, _, dy, dx| adaptive_avg_backward(planes * n, size, out, dy, dx),
+        ))
     }
 }
 

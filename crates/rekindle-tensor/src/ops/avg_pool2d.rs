@@ -4,6 +4,7 @@ use super::elementwise::filled;
 use super::max_pool2d::{PoolOptions, Pooling};
 use crate::dtype::match_float;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::plan::{Stage, plain};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::pool2d::{avg_backward, avg_forward};
@@ -42,6 +43,13 @@ impl Op for AvgPool {
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
+    }
+    fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
+        let (of, with_padding) = (self.0.geometry_of_rows(&m[0].shape)?, self.0.options.count_include_pad);
+        Some(plain(
+            move |n, x, y| avg_forward(&of(n), with_padding, x, y),
+            move |n, _, dy, dx| avg_backward(&of(n), with_padding, dy, dx),
+        ))
     }
 }
 

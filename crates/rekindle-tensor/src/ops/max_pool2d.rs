@@ -3,7 +3,7 @@
 use super::elementwise::filled;
 use crate::dtype::match_float;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
-use crate::plan::{Rows, Stage};
+use crate::plan::{Stage, plain};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -104,6 +104,13 @@ impl Pooling {
         Ok(shape)
     }
 
+    /// The geometry of some rows of a batch, by how many.
+    pub fn geometry_of_rows(&self, x: &[usize]) -> Option<impl Fn(usize) -> Pool2dShape + Copy + use<>> {
+        let (whole, rows) = (self.geometry(x).ok()?, *x.first()?);
+        let planes = whole.planes / rows.max(1);
+        Some(move |n| Pool2dShape { planes: planes * n, ..whole })
+    }
+
     /// The shape rule.
     pub fn infer(&self, x: &Meta) -> Result<Meta, String> {
         let out = self.geometry(&x.shape)?.out_size();
@@ -157,33 +164,11 @@ impl Op for MaxPool {
         }))]
     }
     fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
-        let shape = self.0.geometry(&m[0].shape).ok()?;
-        Some(Box::new(MaxPoolStage { shape, rows: *m[0].shape.first()? }))
-    }
-}
-
-/// [`MaxPool`] in a plan.
-#[derive(Debug)]
-struct MaxPoolStage {
-    /// Of the whole batch, which has this many rows.
-    shape: Pool2dShape,
-    rows: usize,
-}
-
-impl MaxPoolStage {
-    fn of(&self, n: usize) -> Pool2dShape {
-        Pool2dShape { planes: self.shape.planes / self.rows * n, ..self.shape }
-    }
-}
-
-impl Stage for MaxPoolStage {
-    fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
-        max_forward(&self.of(rows.n), rows.x, y, None);
-    }
-    fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, _: &mut [Vec<f32>]) {
-        if let Some(dx) = dx {
-            max_backward(&self.of(rows.n), rows.x, dy, dx);
-        }
+        let of = self.0.geometry_of_rows(&m[0].shape)?;
+        Some(plain(
+            move |n, x, y| max_forward(&of(n), x, y, None),
+            move |n, x, dy, dx| max_backward(&of(n), x, dy, dx),
+        ))
     }
 }
 

@@ -15,10 +15,12 @@
 mod block;
 mod chain;
 mod forward;
+mod plain;
 mod step;
 mod tape;
 
 pub use forward::ForwardPlan;
+pub(crate) use plain::plain;
 pub use step::StepPlan;
 pub use tape::{Tape, Trace, aside, record};
 pub(crate) use tape::{is_recording, read, recorded, refuse};
