@@ -71,8 +71,10 @@ fn parse() -> Result<&'static Options> {
         _ => return Err(usage.into()),
     };
     let threads: usize = threads.parse().ok().filter(|n| *n > 0).ok_or(usage)?;
-    // SAFETY: this is the only thread so far; the pools of threads are made later, and read the variable then.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+    // Both frameworks' pools read it from there.
+    if std::env::var("RAYON_NUM_THREADS").ok() != Some(threads.to_string()) {
+        return Err(format!("set RAYON_NUM_THREADS={threads} in the environment").into());
+    }
     Ok(Box::leak(Box::new(Options { data: data.into(), losses })))
 }
 

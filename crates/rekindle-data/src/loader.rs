@@ -1,12 +1,15 @@
 //! Batches of a data set, in PyTorch's order and with PyTorch's draws.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod ahead;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rekindle_tensor::Tensor;
 use rekindle_tensor::random::Generator;
 
 use crate::dataset::Dataset;
 use crate::sampler::{self, RandomSampler, Sampler};
+use ahead::{Ahead, Which};
 
 /// Gives a data set batch by batch, each `for` loop one pass over it.
 ///
@@ -25,7 +28,8 @@ use crate::sampler::{self, RandomSampler, Sampler};
 /// assert_eq!(dl.len(), 7);
 /// ```
 pub struct DataLoader {
-    dataset: Box<dyn Dataset>,
+    dataset: Arc<dyn Dataset>,
+    num_workers: usize,
     batch_size: usize,
     drop_last: bool,
     /// Gives the order; without one the samples come as they are.
@@ -36,8 +40,8 @@ pub struct DataLoader {
 impl DataLoader {
     /// Single samples in their own order, until told otherwise.
     pub fn new(dataset: impl Dataset + 'static) -> Self {
-        let dataset = Box::new(dataset);
-        Self { dataset, batch_size: 1, drop_last: false, sampler: None, generator: None }
+        let dataset = Arc::new(dataset);
+        Self { dataset, num_workers: 0, batch_size: 1, drop_last: false, sampler: None, generator: None }
     }
 
     /// Samples per batch.
@@ -72,6 +76,25 @@ impl DataLoader {
         self
     }
 
+    /// How many threads gather batches ahead of use, for data sets that read or decode something: the same batches in the same order. With
+    /// 0, as it is until told otherwise, a batch is gathered when it is asked for, which is best for tensors in memory.
+    ///
+    /// A data set that draws random numbers has another generator on each thread, as in PyTorch's workers.
+    ///
+    /// ```
+    /// use rekindle_data::{DataLoader, TensorDataset};
+    /// use rekindle_tensor::Tensor;
+    ///
+    /// let data = TensorDataset::new(Tensor::zeros([10, 2]), Tensor::arange(0, 10, 1));
+    /// let loader = DataLoader::new(data).batch_size(4).num_workers(2);
+    /// let y: Vec<_> = loader.iter().map(|(_, y)| y.to_vec::<i64>()).collect();
+    /// assert_eq!(y, [vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]);
+    /// ```
+    pub fn num_workers(mut self, num_workers: usize) -> Self {
+        self.num_workers = num_workers;
+        self
+    }
+
     /// A generator of the loader's own, in place of the default one.
     pub fn generator(mut self, generator: Generator) -> Self {
         self.generator = Some(Mutex::new(generator));
@@ -96,8 +119,8 @@ impl DataLoader {
 
     /// Begins a pass. This draws from the generator, shuffled or not, as in PyTorch.
     pub fn iter(&self) -> Batches<'_> {
-        sampler::draw_base_seed(self.own_generator().as_deref_mut());
-        Batches { loader: self, order: None, next: 0, finished: false }
+        let seed = sampler::draw_base_seed(self.own_generator().as_deref_mut());
+        Batches { loader: self, seed, order: None, next: 0, finished: false, ahead: None, asked: 0 }
     }
 
     /// The state of the loader's own generator, if it has one, to be saved and later restored.
@@ -128,11 +151,16 @@ impl<'a> IntoIterator for &'a DataLoader {
 /// One pass of a [`DataLoader`].
 pub struct Batches<'a> {
     loader: &'a DataLoader,
+    /// The threads' seed.
+    seed: u64,
     /// Drawn with the first batch, if the loader has a sampler.
     order: Option<Vec<usize>>,
     /// Samples passed so far.
     next: usize,
     finished: bool,
+    /// Those who gather, and the samples that they have been asked for so far.
+    ahead: Option<Ahead>,
+    asked: usize,
 }
 
 impl Batches<'_> {
@@ -160,6 +188,40 @@ impl Batches<'_> {
         }
         self.draw_order();
         self.next += batches * self.loader.batch_size;
+        // What was asked for before is not wanted.
+        self.ahead = None;
+    }
+
+    /// The samples of the batch that starts at one; none if there is no such batch.
+    fn which(&self, start: usize) -> Option<Which> {
+        let loader = self.loader;
+        let end = loader.samples().min(start + loader.batch_size);
+        if start >= end || (end - start < loader.batch_size && loader.drop_last) {
+            return None;
+        }
+        Some(match &self.order {
+            Some(order) => Which::Some(order[start..end].to_vec()),
+            None => Which::Range(start..end),
+        })
+    }
+
+    /// The batch that starts at a sample, from the threads that gather ahead, which are asked for the next ones.
+    #[track_caller]
+    fn from_ahead(&mut self, start: usize) -> Option<(Tensor, Tensor)> {
+        if self.ahead.is_none() {
+            self.ahead = Ahead::new(&self.loader.dataset, self.loader.num_workers, self.seed);
+            self.asked = start;
+        }
+        let mut ahead = self.ahead.take()?;
+        while ahead.is_hungry()
+            && let Some(which) = self.which(self.asked)
+        {
+            ahead.ask(which);
+            self.asked += self.loader.batch_size;
+        }
+        let batch = ahead.take();
+        self.ahead = Some(ahead);
+        Some(batch)
     }
 
     fn draw_order(&mut self) {
@@ -193,10 +255,12 @@ impl Iterator for Batches<'_> {
             return None;
         }
         self.next = end;
-        Some(match &self.order {
-            Some(order) => loader.dataset.batch(&order[start..end]),
-            None => loader.dataset.range(start..end),
-        })
+        if loader.num_workers > 0
+            && let Some(batch) = self.from_ahead(start)
+        {
+            return Some(batch);
+        }
+        self.which(start).map(|which| which.gather(&*loader.dataset))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

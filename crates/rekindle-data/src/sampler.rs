@@ -6,8 +6,8 @@
 
 use rekindle_tensor::random::{self, Generator};
 
-/// The seed that PyTorch's loader draws for its workers at the start of every pass, shuffled or not. Nothing
-/// here needs it, but the streams only agree if it is drawn.
+/// The seed that PyTorch's loader draws for its workers at the start of every pass, shuffled or not, with or without
+/// workers.
 pub fn draw_base_seed(own: Option<&mut Generator>) -> u64 {
     with(own, draw_seed)
 }

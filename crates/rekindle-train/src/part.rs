@@ -109,6 +109,11 @@ impl Part {
         }
     }
 
+    /// Whether the inputs are read from the disk when they are needed.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        matches!(self.x, Inputs::Disk(..))
+    }
+
     /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -13,8 +13,12 @@ use other::{Program, Side};
 use rekindle::num_threads;
 use rekindle_kernels::limits;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use workloads::{Mode, Workload};
+
+/// Between the sides' turns: threads that wait for work by spinning would take the processor from the other side.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What this machine can do at most.
 struct Machine {
@@ -56,11 +60,12 @@ pub fn main(args: Vec<String>) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    // Before the other program starts: it needs the processor for that.
+    let machine = Machine { flops: limits::peak_flops(), bandwidth: limits::read_bandwidth() };
     let mut program = match &options.against {
         Some(against) => against.start(&options.data)?,
         None => None,
     };
-    let machine = Machine { flops: limits::peak_flops(), bandwidth: limits::read_bandwidth() };
     if !options.json {
         print_head(options, &machine);
     }
@@ -103,10 +108,14 @@ fn measure(
     let (mut ours, mut others, mut min_ms) = (Vec::new(), Vec::new(), f64::INFINITY);
     let mut other_mb = 0.0;
     for _ in 0..options.rounds {
+        if theirs.is_some() {
+            sleep(PAUSE);
+        }
         let mut times = time_steps(&mut step, workload.steps);
         min_ms = times.iter().copied().fold(min_ms, f64::min);
         ours.push(median(&mut times));
         if let Some(theirs) = &mut theirs {
+            sleep(PAUSE);
             let mut timed = theirs.time(workload.steps)?;
             others.push(median(&mut timed.ms));
             other_mb = timed.peak_mb;

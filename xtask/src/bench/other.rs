@@ -104,6 +104,8 @@ impl Program {
             .args(arguments)
             .arg(data)
             .arg(num_threads().to_string())
+            // Those of the programs that take their number of threads from there.
+            .env("RAYON_NUM_THREADS", num_threads().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

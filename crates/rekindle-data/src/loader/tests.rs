@@ -144,3 +144,55 @@ fn an_empty_data_set_has_no_batches() {
     let loader = DataLoader::new(TensorDataset::new(Tensor::zeros([0, 2]), Tensor::zeros([0]))).shuffle(true);
     assert_eq!((loader.is_empty(), loader.iter().count()), (true, 0));
 }
+
+#[test]
+fn threads_give_the_same_batches_in_the_same_order() {
+    for (batch_size, drop_last, shuffle) in
+        [(1, false, true), (3, false, false), (4, true, true), (16, false, true)]
+    {
+        let loader = || DataLoader::new(ten()).batch_size(batch_size).drop_last(drop_last).shuffle(shuffle);
+        let expected = seeded(3, || (pass(&loader()), pass(&loader()), Tensor::rand([1]).item::<f32>()));
+        for workers in [1, 2, 5] {
+            let loader = loader().num_workers(workers);
+            let got = seeded(3, || (pass(&loader), pass(&loader), Tensor::rand([1]).item::<f32>()));
+            assert_eq!(got, expected, "{workers} threads, batches of {batch_size}");
+        }
+    }
+}
+
+#[test]
+fn a_pass_with_threads_may_end_early_or_skip_batches() {
+    let loader = DataLoader::new(ten()).batch_size(2).num_workers(2);
+    let mut batches = loader.iter();
+    batches.next();
+    batches.advance(2);
+    let expected = loader.iter().nth(3).unwrap();
+    assert_eq!(batches.next().unwrap().1.to_f64_vec(), expected.1.to_f64_vec());
+    drop(batches);
+    assert_eq!(loader.iter().count(), 5);
+}
+
+/// Fails at sample 3, with a mistake or a panic.
+struct Failing(bool);
+
+impl Dataset for Failing {
+    fn len(&self) -> usize {
+        10
+    }
+    fn get(&self, i: usize) -> (Tensor, Tensor) {
+        match (i, self.0) {
+            (3, true) => rekindle_tensor::mistake!("sample 3 cannot be read"),
+            (3, false) => panic!("sample 3 is broken"),
+            _ => (Tensor::zeros([1]), Tensor::zeros([1])),
+        }
+    }
+}
+
+#[test]
+fn mistakes_and_panics_of_threads_reach_whoever_takes_the_batch() {
+    let run = |mistake| DataLoader::new(Failing(mistake)).batch_size(2).num_workers(2).iter().count();
+    let e = rekindle_tensor::check(|| run(true)).unwrap_err();
+    assert_eq!(e, "sample 3 cannot be read");
+    let panic = std::panic::catch_unwind(|| run(false)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"sample 3 is broken"));
+}

@@ -25,7 +25,9 @@ impl Batches {
         let loader = trainer
             .options
             .batch_size
-            .map(|size| DataLoader::new(train.dataset()).batch_size(size).shuffle(trainer.options.shuffle));
+            .map(|size| DataLoader::new(train.dataset()).batch_size(size).shuffle(trainer.options.shuffle))
+            // What must be read from the disk is read while the batch before is learned.
+            .map(|loader| loader.num_workers(usize::from(train.is_on_disk())));
         Batches { loader, train: train.clone() }
     }
 
