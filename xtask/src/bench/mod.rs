@@ -37,8 +37,15 @@ struct Figures {
     peak_mb: f64,
     /// The time that the machine's limits allow, without caches between operations.
     limit_ms: f64,
-    /// The other side's time and memory.
-    other: Option<(f64, f64)>,
+    other: Option<OtherFigures>,
+}
+
+/// The other side's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OtherFigures {
+    ms: f64,
+    min_ms: f64,
+    peak_mb: f64,
 }
 
 /// Runs the command.
@@ -106,7 +113,7 @@ fn measure(
         theirs.time(workload.steps.div_ceil(4))?;
     }
     let (mut ours, mut others, mut min_ms) = (Vec::new(), Vec::new(), f64::INFINITY);
-    let mut other_mb = 0.0;
+    let (mut other_mb, mut other_min_ms) = (0.0, f64::INFINITY);
     for _ in 0..options.rounds {
         if theirs.is_some() {
             sleep(PAUSE);
@@ -117,6 +124,7 @@ fn measure(
         if let Some(theirs) = &mut theirs {
             sleep(PAUSE);
             let mut timed = theirs.time(workload.steps)?;
+            other_min_ms = timed.ms.iter().copied().fold(other_min_ms, f64::min);
             others.push(median(&mut timed.ms));
             other_mb = timed.peak_mb;
         }
@@ -128,7 +136,11 @@ fn measure(
         steps: workload.steps * options.rounds,
         peak_mb: peak_memory_mb(),
         limit_ms: 1e3 * ((workload.flops)() / machine.flops).max(workload.bytes / machine.bandwidth),
-        other: theirs.map(|_| (median(&mut others), other_mb)),
+        other: theirs.map(|_| OtherFigures {
+            ms: median(&mut others),
+            min_ms: other_min_ms,
+            peak_mb: other_mb,
+        }),
     })
 }
 
@@ -149,7 +161,12 @@ fn median(times: &mut [f64]) -> f64 {
 impl Figures {
     /// The other side's time over ours.
     fn ratio(&self) -> Option<f64> {
-        self.other.map(|(ms, _)| ms / self.ms)
+        self.other.map(|other| other.ms / self.ms)
+    }
+
+    /// The same of the fastest steps: what a quiet machine would say.
+    fn min_ratio(&self) -> Option<f64> {
+        self.other.map(|other| other.min_ms / self.min_ms)
     }
 
     /// Which part of the time the machine's limits explain.
@@ -183,10 +200,10 @@ fn print_head(options: &Options, machine: &Machine) {
 }
 
 fn print_row(f: &Figures) {
-    let other = f
-        .other
-        .zip(f.ratio())
-        .map_or(String::new(), |((ms, mb), ratio)| format!("{ms:>12.4}{ratio:>8.2}{mb:>10.0}"));
+    let other = f.other.map_or(String::new(), |other| {
+        let [ratio, min_ratio] = [f.ratio(), f.min_ratio()].map(Option::unwrap_or_default);
+        format!("{:>12.4}{ratio:>8.2}{min_ratio:>11.2}{:>10.0}", other.ms, other.peak_mb)
+    });
     say!(
         "{:<8}{:>12.4}{:>12.4}{:>8}{:>9}{:>9.0}{:>12.4}{:>7.2}{other}",
         f.name,
@@ -205,10 +222,11 @@ fn print_json(f: &Figures, machine: &Machine) {
         "workload": f.name, "ms": f.ms, "min_ms": f.min_ms, "steps": f.steps, "threads": num_threads(), "peak_mb": f.peak_mb,
         "limit_ms": f.limit_ms, "share": f.share(), "peak_flops": machine.flops, "read_bandwidth": machine.bandwidth,
     });
-    if let Some(((ms, mb), ratio)) = f.other.zip(f.ratio()) {
-        object["other_ms"] = ms.into();
-        object["ratio"] = ratio.into();
-        object["other_mb"] = mb.into();
+    if let Some(other) = f.other {
+        object["other_ms"] = other.ms.into();
+        object["ratio"] = f.ratio().into();
+        object["min_ratio"] = f.min_ratio().into();
+        object["other_mb"] = other.peak_mb.into();
     }
     say!("{object}");
 }
@@ -283,7 +301,7 @@ mod tests {
         let options = Options { against: Some(against), ..options };
         let machine = Machine { flops: 1e9, bandwidth: 1e9 };
         let figures = measure(options.workloads[0], &options, Some(&mut program), &machine);
-        assert_eq!(figures.map(|f| f.other), Ok(Some((8.5, 12.0))));
+        assert_eq!(figures.map(|f| f.other), Ok(Some(OtherFigures { ms: 8.5, min_ms: 7.5, peak_mb: 12.0 })));
         let _ = std::fs::remove_file(script);
     }
 }

@@ -75,6 +75,9 @@ fn how_steps_are_executed_is_told() {
     let recipe = "name = \"normed\"\nseed = 1\nepochs = 1\nnet = [\"Linear(2, 4)\", \"BatchNorm1d(4)\", \"Linear(4, 1)\"]\n\
                   loss = \"BCEWithLogitsLoss\"\noptimizer = \"SGD(lr=0.1)\"\n\n[data]\nsource = \"moons\"\n";
     std::fs::write(folder.0.join("normed.toml"), recipe).unwrap();
+    let told = succeeds(&folder.rekindle(&["inspect", "normed.toml", "--plan"]));
+    assert!(told.starts_with("captured: linear -> [batch_norm] -> linear -> "), "{told}");
+    std::fs::write(folder.0.join("normed.toml"), format!("accumulate = 2\n{recipe}")).unwrap();
     let told = succeeds(&folder.rekindle(&["inspect", "normed.toml", "--plan", "--json"]));
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["captured"], false);

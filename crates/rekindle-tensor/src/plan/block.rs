@@ -1,7 +1,7 @@
 //! A block of rows on its way through the stages.
 
 use super::{LossStage, Rows, Stage, Targets};
-use crate::tensor::Data;
+use crate::tensor::{Data, Tensor};
 use rekindle_kernels::parallel;
 use rekindle_kernels::reduce::all_finite;
 use std::mem::swap;
@@ -213,5 +213,30 @@ pub(super) fn with_params<R>(params: &[Data<f32>], f: impl FnOnce(&[&[f32]]) -> 
         [a] => f(&[a]),
         [a, b] => f(&[a, b]),
         many => f(&many.iter().map(|p| &**p).collect::<Vec<_>>()),
+    }
+}
+
+/// What all blocks have, in their order.
+pub(super) fn gather<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>, all: &mut Vec<f32>) {
+    all.clear();
+    blocks.iter().for_each(|block| all.extend_from_slice(of(block)));
+}
+
+/// [`gather`] into memory of its own.
+pub(super) fn collect<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>) -> Vec<f32> {
+    let mut all = Vec::with_capacity(blocks.iter().map(|block| of(block).len()).sum());
+    gather(blocks, of, &mut all);
+    all
+}
+
+/// Gives each block its rows.
+pub(super) fn scatter(all: &Tensor, blocks: &mut [Block], of: impl Fn(&mut Block) -> &mut Vec<f32>) {
+    let all = all.data::<f32>();
+    let mut rest = &all[..];
+    for block in blocks {
+        let own = of(block);
+        let (part, after) = rest.split_at(own.len());
+        own.copy_from_slice(part);
+        rest = after;
     }
 }

@@ -1,6 +1,6 @@
 //! What was recorded, as a chain: stages that work on some rows at a time, and operations that need the whole batch.
 
-use super::block::Placed;
+use super::block::{Block, Placed, collect, scatter};
 use super::tape::Entry;
 use crate::autograd;
 use crate::dtype::DType;
@@ -171,6 +171,15 @@ impl Whole {
         }
         dx
     }
+}
+
+/// Sends all rows through an operation that needs the whole batch.
+pub(super) fn through_whole(whole: &mut Whole, batch: &[f32], blocks: &mut [Block], training: bool) {
+    let x = match whole.slot {
+        0 => batch.to_vec(),
+        slot => collect(blocks, |block| &block.kept.values[slot - 1]),
+    };
+    scatter(&whole.forward(x, training), blocks, |block| &mut block.kept.values[whole.slot]);
 }
 
 /// A parameter and the gradient that is written into it.

@@ -1,8 +1,7 @@
 //! A plan for a forward pass without gradients: evaluation and prediction.
 
-use super::block::{Block, Kept, Memory, Shared, Turns};
-use super::chain::{Chain, is_like, is_plain};
-use super::step::{collect, scatter};
+use super::block::{Block, Kept, Memory, Shared, Turns, collect};
+use super::chain::{Chain, is_like, is_plain, through_whole};
 use super::tape::Tape;
 use crate::dtype::DType;
 use crate::op::Meta;
@@ -44,6 +43,9 @@ impl ForwardPlan {
         }
         if chain.stages.iter().any(|s| s.stage.draws() > 0) {
             return Err("it draws random numbers".into());
+        }
+        if chain.wholes.iter().any(|w| !w.changes().is_empty()) {
+            return Err("it changes tensors".into());
         }
         let n = x.shape()[0];
         let bounds = bounds(n, &chain.slots);
@@ -92,11 +94,7 @@ impl ForwardPlan {
             let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
             turns.run(blocks, beside, |block, memory| block.forward(memory, &shared, leg.clone()));
             if let Some(whole) = chain.wholes.get_mut(i) {
-                let x = match whole.slot {
-                    0 => batch.to_vec(),
-                    slot => collect(blocks, |block| &block.kept.values[slot - 1]),
-                };
-                scatter(&whole.forward(x, false), blocks, |block| &mut block.kept.values[whole.slot]);
+                through_whole(whole, &batch, blocks, false);
             }
         }
         let last = self.chain.slots.len() - 1;

@@ -1,7 +1,9 @@
 //! A plan for a training step.
 
-use super::block::{Block, Ending, Kept, Memory, Placed, Shared, Turns, with_params};
-use super::chain::{Chain, common_cut, is_like, is_plain};
+use super::block::{
+    Block, Ending, Kept, Memory, Placed, Shared, Turns, collect, gather, scatter, with_params,
+};
+use super::chain::{Chain, Parameter, common_cut, is_like, is_plain, through_whole};
 use super::tape::Tape;
 use super::{Gradient, LossStage, Rows, Targets};
 use crate::dtype::DType;
@@ -167,11 +169,7 @@ impl StepPlan {
                 }
             });
             if let Some(whole) = whole {
-                let x = match whole.slot {
-                    0 => batch.to_vec(),
-                    slot => collect(blocks, |block| &block.kept.values[slot - 1]),
-                };
-                scatter(&whole.forward(x, true), blocks, |block| &mut block.kept.values[whole.slot]);
+                through_whole(whole, &batch, blocks, true);
             }
         }
         gather(blocks, |block| &block.terms, &mut gathered[0]);
@@ -243,7 +241,7 @@ impl StepPlan {
 }
 
 /// The gradients of a stage that waited for all rows.
-fn of_all_rows(placed: &Placed, x: &[f32], dy: &[f32], own: &[super::chain::Parameter]) -> Vec<Vec<f32>> {
+fn of_all_rows(placed: &Placed, x: &[f32], dy: &[f32], own: &[Parameter]) -> Vec<Vec<f32>> {
     let n = dy.len() / placed.width.1;
     let mut gradients: Vec<Vec<f32>> = sizes(placed, own, true);
     let data: Vec<Data<f32>> = own.iter().map(|p| p.tensor.data()).collect();
@@ -259,11 +257,10 @@ fn gradients_of_blocks(chain: &Chain) -> Vec<Vec<Vec<f32>>> {
 }
 
 /// Memory for the gradients that are of blocks, if a stage waits as `waits` says; empty for the others.
-fn sizes(placed: &Placed, own: &[super::chain::Parameter], waits: bool) -> Vec<Vec<f32>> {
+fn sizes(placed: &Placed, own: &[Parameter], waits: bool) -> Vec<Vec<f32>> {
     let kinds = placed.stage.gradients().iter();
-    let has = |kind: &Gradient, p: &super::chain::Parameter| {
-        *kind == Gradient::OfBlocks && p.learns && placed.waits == waits
-    };
+    let has =
+        |kind: &Gradient, p: &Parameter| *kind == Gradient::OfBlocks && p.learns && placed.waits == waits;
     kinds.zip(own).map(|(kind, p)| vec![0.0; if has(kind, p) { p.tensor.numel() } else { 0 }]).collect()
 }
 
@@ -291,29 +288,6 @@ fn numbers(y: &Tensor) -> Option<Data<f32>> {
 
 fn classes(y: &Tensor) -> Option<Data<i64>> {
     (y.dtype() == DType::I64).then(|| y.data())
-}
-
-pub(super) fn gather<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>, all: &mut Vec<f32>) {
-    all.clear();
-    blocks.iter().for_each(|block| all.extend_from_slice(of(block)));
-}
-
-pub(super) fn collect<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>) -> Vec<f32> {
-    let mut all = Vec::with_capacity(blocks.iter().map(|block| of(block).len()).sum());
-    gather(blocks, of, &mut all);
-    all
-}
-
-/// Gives each block its rows.
-pub(super) fn scatter(all: &Tensor, blocks: &mut [Block], of: impl Fn(&mut Block) -> &mut Vec<f32>) {
-    let all = all.data::<f32>();
-    let mut rest = &all[..];
-    for block in blocks {
-        let own = of(block);
-        let (part, after) = rest.split_at(own.len());
-        own.copy_from_slice(part);
-        rest = after;
-    }
 }
 
 fn add_in_order<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32> + Sync, sum: &mut [f32]) {
