@@ -6,8 +6,8 @@ use rekindle_tensor::plan::{ForwardPlan, StepPlan, Trace, record};
 use rekindle_tensor::{Tensor, no_grad};
 use std::mem::take;
 
-/// Shapes of batches that have plans at once; a loader has two.
-const MOST_PLANS: usize = 4;
+/// Shapes of batches that have plans at once; each of training, validation and test data has two.
+const MOST_PLANS: usize = 8;
 
 /// The steps of a training loop (forward, loss, backward), or forward passes. The first two with a batch of some shape run eagerly and are
 /// recorded; if both did the same, and it is something that a [plan](rekindle_tensor::plan) can run, further ones of this shape
@@ -73,6 +73,11 @@ impl<P> Plans<P> {
         let known = &mut self.known[self.last];
         known.asked += 1;
         (!known.asked.is_power_of_two()).then_some(&mut known.plan)
+    }
+
+    /// Whether a run is to be recorded: not after a refusal, unless a plan is looked at again.
+    fn wants(&self, fits: impl Fn(&P) -> bool) -> bool {
+        self.refusal.is_none() || self.known.iter().any(|known| fits(&known.plan))
     }
 
     /// Remembers what a run on batches of `shape` did, or makes a plan of it if the one before did the same.
@@ -190,7 +195,7 @@ impl Captured {
         step: impl FnOnce() -> R,
         loss: impl FnOnce(&R) -> Option<Tensor>,
     ) -> R {
-        if self.steps.refusal.is_some() {
+        if !self.steps.wants(|plan| plan.fits(x, y)) {
             return step();
         }
         let (result, tape) = record(Some(y), step);
@@ -208,7 +213,7 @@ impl Captured {
         pass: impl FnOnce() -> R,
         out: impl FnOnce(&R) -> Option<Tensor>,
     ) -> R {
-        if self.passes.refusal.is_some() {
+        if !self.passes.wants(|plan| plan.fits(x)) {
             return pass();
         }
         let (result, tape) = record(None, pass);
@@ -224,7 +229,7 @@ impl Captured {
         !self.steps.known.is_empty() || !self.passes.known.is_empty()
     }
 
-    /// Why steps or passes run eagerly, if that is known.
+    /// Why steps or passes run eagerly, if that is known: all, or those of shapes that have no plan.
     pub fn refusal(&self) -> Option<&str> {
         self.steps.refusal.as_deref().or(self.passes.refusal.as_deref())
     }

@@ -310,9 +310,70 @@ fn what_has_no_plan_runs_eagerly_and_says_why() {
     let residual = |layer: &Linear, x: &Tensor| x + layer.forward(x);
     let residual = run(&sequential![Custom(Linear::new(4, 4), residual), Linear::new(4, 1)]);
     assert_eq!(residual, "add takes other things than the output of the operation before it and parameters");
+    let other_way = |layer: &Linear, x: &Tensor| layer.forward(x) + x;
+    let other_way = run(&sequential![Custom(Linear::new(4, 4), other_way), Linear::new(4, 1)]);
+    assert_eq!(other_way, residual);
+    let cut_off = |layer: &Linear, x: &Tensor| no_grad(|| layer.forward(x));
+    let cut_off = run(&sequential![Custom(Linear::new(4, 4), cut_off), Linear::new(4, 1)]);
+    assert_eq!(cut_off, "linear is cut off from the gradients of what comes before it");
+    let turned = |layer: &Linear, x: &Tensor| layer.forward(x).reshape([10, 2, 2]).permute([0, 2, 1]);
+    let turned = run(&sequential![
+        Custom(Linear::new(4, 4), turned),
+        Dropout::new(0.5),
+        Flatten::new(),
+        Linear::new(4, 1)
+    ]);
+    assert_eq!(turned, "permute gives a view in another order than that of memory");
     let anew = |layer: &Linear, x: &Tensor| layer.forward(x) * Tensor::ones([1]);
     let anew = run(&Custom(Linear::new(4, 1), anew));
     assert_eq!(anew, "two runs did different things, or took tensors that are made anew");
+}
+
+#[test]
+fn values_that_are_used_twice_are_not_captured_under_no_grad_either() {
+    let residual = |layer: &Linear, x: &Tensor| layer.forward(x) + x;
+    let net = Custom(Linear::new(4, 4), residual);
+    let mut captured = Captured::new();
+    for _ in 0..9 {
+        let x = Tensor::randn([6, 4]);
+        let expected = no_grad(|| net.forward(&x)).to_vec::<f32>();
+        assert_eq!(captured.forward(&net, &x).to_vec::<f32>(), expected);
+    }
+    assert!(!captured.is_planned());
+}
+
+#[test]
+fn an_infinite_output_of_what_needs_the_whole_batch_is_seen_behind_a_relu() {
+    let net = sequential![Linear::new(2, 3), BatchNorm1d::new(3), ReLU, Linear::new(3, 1)];
+    let (x, y) = numbers(2, 1)(10);
+    let mut captured = Captured::new();
+    (0..3).for_each(|_| _ = captured.backward(&net, &MSELoss::new(), &x, &y));
+    assert!(captured.is_planned());
+    // The plan's first, second and fourth runs are recorded again.
+    assert!(captured.replay(&x, &y).is_none() && captured.replay(&x, &y).is_some());
+    let shift = net.named_parameters().into_iter().find(|(name, _)| name == "1.bias").unwrap().1;
+    no_grad(|| _ = shift.fill_(f64::NEG_INFINITY));
+    let statistics = || net.named_buffers().iter().flat_map(|(_, b)| b.to_f64_vec()).collect::<Vec<_>>();
+    let before = statistics();
+    (0..2).for_each(|_| assert!(captured.replay(&x, &y).is_none()));
+    assert_eq!(statistics(), before, "what a step changed that came to nothing is put back");
+}
+
+#[test]
+fn many_weights_make_one_block_of_a_batch() {
+    let net = sequential![Linear::new(3000, 2000), ReLU, Linear::new(2000, 1)];
+    let (x, y) = numbers(3000, 1)(1200);
+    let mut captured = Captured::new();
+    let mut gradients = || {
+        net.zero_grad();
+        captured.backward(&net, &MSELoss::new(), &x, &y);
+        net.parameters().iter().flat_map(|p| p.grad().unwrap().to_vec::<f32>()).collect::<Vec<_>>()
+    };
+    let eager = gradients();
+    // The fifth step is the first that is replayed.
+    (0..3).for_each(|_| _ = gradients());
+    assert!(gradients() == eager, "the bits differ");
+    assert!(captured.describe()[0].ends_with("1200 rows in one block"), "{:?}", captured.describe());
 }
 
 /// A layer with a forward pass of its own.

@@ -182,10 +182,9 @@ fn print_head(options: &Options, machine: &Machine) {
         machine.flops / 1e9,
         machine.bandwidth / 1e9
     );
-    let columns = options
-        .against
-        .as_ref()
-        .map_or(String::new(), |against| format!("{:>12}{:>8}{:>10}", against.column(), "ratio", "other_mb"));
+    let columns = options.against.as_ref().map_or(String::new(), |against| {
+        format!("{:>12}{:>8}{:>11}{:>10}", against.column(), "ratio", "min_ratio", "other_mb")
+    });
     say!(
         "{:<8}{:>12}{:>12}{:>8}{:>9}{:>9}{:>12}{:>7}{columns}",
         "",

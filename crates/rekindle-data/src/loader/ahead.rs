@@ -44,7 +44,7 @@ pub(super) struct Ahead {
 struct Worker {
     /// None once no more batches are wanted.
     jobs: Option<Sender<Which>>,
-    done: Receiver<Gathered>,
+    done: Option<Receiver<Gathered>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -79,11 +79,11 @@ impl Ahead {
     pub fn take(&mut self) -> (Tensor, Tensor) {
         let worker = self.taken % self.workers.len();
         self.taken += 1;
-        match self.workers[worker].done.recv() {
-            Ok(Ok(Ok(batch))) => batch,
-            Ok(Ok(Err(mistake))) => rekindle_tensor::mistake!("{mistake}"),
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => panic!("data_loader: a thread that gathers batches is gone"),
+        match self.workers[worker].done.as_ref().and_then(|done| done.recv().ok()) {
+            Some(Ok(Ok(batch))) => batch,
+            Some(Ok(Err(mistake))) => rekindle_tensor::mistake!("{mistake}"),
+            Some(Err(panic)) => resume_unwind(panic),
+            None => panic!("data_loader: a thread that gathers batches is gone"),
         }
     }
 }
@@ -103,14 +103,14 @@ impl Worker {
             });
         };
         let thread = Builder::new().name("rekindle-loader".into()).spawn(work).ok()?;
-        Some(Worker { jobs: Some(jobs), done, thread: Some(thread) })
+        Some(Worker { jobs: Some(jobs), done: Some(done), thread: Some(thread) })
     }
 }
 
 /// No thread goes on behind a pass that has ended.
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.jobs = None;
+        (self.jobs, self.done) = (None, None);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

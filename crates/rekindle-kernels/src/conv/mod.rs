@@ -138,7 +138,8 @@ impl Conv2dShape {
 
     #[track_caller]
     fn check_parts(&self, parts: &[Range<usize>]) {
-        let inside = |part: &Range<usize>| part.start <= part.end && part.end <= self.batch;
+        let inside =
+            |part: &Range<usize>| part.end <= self.batch && (part.start < part.end || self.batch == 0);
         assert!(!parts.is_empty() && parts.iter().all(inside), "conv2d: {parts:?} are no parts of {self:?}");
     }
 

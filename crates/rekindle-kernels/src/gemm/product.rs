@@ -76,7 +76,10 @@ impl<T: Real> Strip<T> {
     /// The pointers must be valid for the sizes, and nobody else may use this part of C.
     #[inline]
     pub unsafe fn run(&self) {
-        (0..self.cols).step_by(self.kernels.cols()).for_each(|first| unsafe { self.panel(first) });
+        for first in (0..self.cols).step_by(self.kernels.cols()) {
+            // SAFETY: the contract is the caller's.
+            unsafe { self.panel(first) };
+        }
     }
 
     fn tiles(&self) -> &'static [[TileFn<T>; 2]] {
@@ -87,6 +90,9 @@ impl<T: Real> Strip<T> {
     }
 
     /// All rows in the columns from `first` on.
+    ///
+    /// # Safety
+    /// As for `run`.
     unsafe fn panel(&self, first: usize) {
         let &Strip { kernels, cols, k, a, b, c, spill, accumulate, bias, .. } = self;
         let count = kernels.cols().min(cols - first);
@@ -277,9 +283,9 @@ impl<T: Real> Product<T> {
         for rows in even_rows(rows, kernels.rows() * TILES) {
             for block in inner_blocks(depth.clone(), k) {
                 let a = self.a.from(rows.start, block.start);
-                // SAFETY: the rows and the block lie within A.
                 let a = match copy.is_empty() {
                     true => Rows::Strided(a),
+                    // SAFETY: the rows and the block lie within A.
                     false => unsafe { copy_a(kernels, a, rows.len(), block.len(), copy) },
                 };
                 let b = match panels.is_empty() {

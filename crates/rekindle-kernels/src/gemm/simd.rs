@@ -102,7 +102,7 @@ pub(crate) mod x86 {
                 part = _mm256_castps256_ps128(v);
             }
             if n & 2 != 0 {
-                _mm_store_sd(p.cast(), _mm_castps_pd(part));
+                _mm_storel_epi64(p.cast(), _mm_castps_si128(part));
                 (p, part) = (p.add(2), _mm_movehl_ps(part, part));
             }
             if n & 1 != 0 {

@@ -26,10 +26,10 @@ pub struct BatchNormOptions<'a> {
     pub bias: Option<&'a Tensor>,
     /// Whether to normalise with the batch's statistics rather than the running ones; false unless told, as in PyTorch.
     pub training: bool,
-    /// Counts the batches seen in training.
+    /// Counts the batches seen in training: one i64.
     pub batches: Option<&'a Tensor>,
     /// How far the running statistics move: `running = (1 - momentum) running + momentum batch`. None: as far as makes them the
-    /// averages of all `batches`.
+    /// averages of all `batches`, or to those of this batch if nobody counts.
     pub momentum: Option<f64>,
     /// Added to the variance.
     pub eps: f64,
@@ -275,6 +275,15 @@ impl Tensor {
                     self.size(1)
                 );
             }
+        }
+        if let Some(batches) = batches
+            && (batches.dtype() != DType::I64 || batches.numel() != 1)
+        {
+            mistake!(
+                "batch_norm: batches are counted in one i64, not in {} {:?}",
+                batches.dtype(),
+                batches.shape()
+            );
         }
         if !training && running.is_none() {
             mistake!("batch_norm: evaluation needs running statistics; pass them or use training: true");

@@ -139,7 +139,7 @@ pub(crate) fn resized(x: &Shape, (h, w): (usize, usize), dims: usize) -> Shape {
     if dims == 2 { last.with(x.len() - 2, h) } else { last }
 }
 
-/// What is saved are the flat indices of the maxima in their planes.
+/// The backward pass looks for the maxima again.
 #[derive(Debug)]
 struct MaxPool(Pooling);
 

@@ -188,8 +188,8 @@ impl Turns {
         Turns { spare: Mutex::default(), rows, slots: slots.to_vec(), has, saved }
     }
 
-    /// Calls `f` for each block, with memory that nobody else has; beside each other or one after the other.
-    pub fn run(&self, blocks: &mut [Block], beside: bool, f: impl Fn(&mut Block, &mut Memory) + Sync) {
+    /// Calls `f` for each block, with memory that nobody else has, beside each other.
+    pub fn run(&self, blocks: &mut [Block], f: impl Fn(&mut Block, &mut Memory) + Sync) {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = |block: &mut Block| {
             let memory = spare().pop();
@@ -198,11 +198,7 @@ impl Turns {
             f(block, &mut memory);
             spare().push(memory);
         };
-        if beside {
-            parallel::chunks_mut(blocks, 1, |_, block| turn(&mut block[0]));
-        } else {
-            blocks.iter_mut().for_each(turn);
-        }
+        parallel::chunks_mut(blocks, 1, |_, block| turn(&mut block[0]));
     }
 }
 

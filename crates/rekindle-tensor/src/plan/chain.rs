@@ -24,11 +24,25 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// The chain that starts with a batch `x`, and its output.
-    pub fn new(entries: &[Entry], x: &Tensor) -> Result<(Chain, Tensor), String> {
+    /// The chain that starts with a batch `x`, and its output. With `targets` it is that of a training step.
+    pub fn new(entries: &[Entry], x: &Tensor, targets: Option<&Tensor>) -> Result<(Chain, Tensor), String> {
         let (mut chain, mut at) = (Chain::default(), x.clone());
-        for entry in entries {
+        for (i, entry) in entries.iter().enumerate() {
+            let name = entry.op.name();
+            // What is made anew in each run is no parameter, however it looks.
+            let made = entries[..i].iter().map(|e| &e.output).chain([x]).chain(targets);
+            let own = entry.inputs.get(1..).unwrap_or_default();
+            let strange = made.into_iter().any(|t| own.iter().any(|p| p.is_same(t)));
+            if strange || !entry.inputs.first().is_some_and(|input| input.is_same(&at)) {
+                return Err(format!(
+                    "{name} takes other things than the output of the operation before it and parameters"
+                ));
+            }
             chain.push(entry, &at, x.shape()[0])?;
+            let learns = chain.all_params().any(|p| p.learns);
+            if targets.is_some() && entry.output.requires_grad() != learns {
+                return Err(format!("{name} is cut off from the gradients of what comes before it"));
+            }
             at = entry.output.clone();
         }
         let all: Vec<&Tensor> = chain.all_params().map(|p| &p.tensor).collect();
@@ -41,11 +55,12 @@ impl Chain {
     /// Adds an operation on the output `at` of the one before, a row for each of `n` samples.
     fn push(&mut self, entry: &Entry, at: &Tensor, n: usize) -> Result<(), String> {
         let (name, own) = (entry.op.name(), entry.inputs.get(1..).unwrap_or_default());
-        let follows = entry.inputs.first().is_some_and(|input| input.is_same(at));
-        if !follows || own.iter().any(|p| !p.is_leaf() || !p.is_contiguous() || p.is_same(at)) {
-            return Err(format!(
-                "{name} takes other things than the output of the operation before it and parameters"
-            ));
+        if own.iter().any(|p| !p.is_leaf() || !p.is_contiguous()) {
+            return Err(format!("{name} takes a tensor that is no parameter"));
+        }
+        if !entry.output.is_contiguous() {
+            // Random numbers are drawn in the order of memory.
+            return Err(format!("{name} gives a view in another order than that of memory"));
         }
         let meta = Meta::of(&entry.output);
         if meta.shape.first() != Some(&n) || meta.dtype != DType::F32 {
@@ -173,13 +188,15 @@ impl Whole {
     }
 }
 
-/// Sends all rows through an operation that needs the whole batch.
-pub(super) fn through_whole(whole: &mut Whole, batch: &[f32], blocks: &mut [Block], training: bool) {
+/// Sends all rows through an operation that needs the whole batch. Whether its output is finite.
+pub(super) fn through_whole(whole: &mut Whole, batch: &[f32], blocks: &mut [Block], training: bool) -> bool {
     let x = match whole.slot {
         0 => batch.to_vec(),
         slot => collect(blocks, |block| &block.kept.values[slot - 1]),
     };
-    scatter(&whole.forward(x, training), blocks, |block| &mut block.kept.values[whole.slot]);
+    let y = whole.forward(x, training);
+    scatter(&y, blocks, |block| &mut block.kept.values[whole.slot]);
+    y.all_finite()
 }
 
 /// A parameter and the gradient that is written into it.
@@ -233,13 +250,14 @@ pub(super) fn is_plain(x: &Tensor) -> bool {
     x.is_contiguous() && x.dim() > 0 && !x.requires_grad() && x.numel() > 0
 }
 
-/// The cut of the batch that the stage with the most parts wants; the others with parameters wait until all rows are done.
+/// The cut of the batch that the stage with the most parts wants; the others with parameters wait until all rows are done. A single
+/// block makes nobody wait: a stage that sees the whole batch cuts it itself.
 pub(super) fn common_cut(stages: &mut [Placed], n: usize) -> Vec<Range<usize>> {
     let cuts: Vec<_> = stages.iter().map(|s| s.stage.cut(n)).collect();
     let common = cuts.iter().flatten().max_by_key(|cut| cut.len()).cloned();
     let common = common.unwrap_or_else(|| std::iter::once(0..n).collect());
     for (stage, cut) in stages.iter_mut().zip(cuts) {
-        stage.waits = cut.is_some_and(|cut| cut != common);
+        stage.waits = common.len() > 1 && cut.is_some_and(|cut| cut != common);
     }
     common
 }

@@ -37,9 +37,12 @@ impl ForwardPlan {
         if !is_plain(x) || x.dtype() != DType::F32 {
             return Err("the batch is not a contiguous tensor of f32".into());
         }
-        let (chain, at) = Chain::new(&tape.entries, x)?;
-        if !at.is_same(out) || chain.slots.is_empty() {
+        let (chain, at) = Chain::new(&tape.entries, x, None)?;
+        if !at.is_same(out) {
             return Err("the output is not that of the last operation".into());
+        }
+        if chain.slots.is_empty() {
+            return Err("it computes nothing".into());
         }
         if chain.stages.iter().any(|s| s.stage.draws() > 0) {
             return Err("it draws random numbers".into());
@@ -49,8 +52,10 @@ impl ForwardPlan {
         }
         let n = x.shape()[0];
         let bounds = bounds(n, &chain.slots);
-        let mut kept = Kept { values: vec![!chain.wholes.is_empty(); chain.slots.len()], slopes: Vec::new() };
-        *kept.values.last_mut().expect("there is a slot") = true;
+        let last = chain.slots.len() - 1;
+        let at_border = |slot: usize| chain.wholes.iter().any(|w| [slot, slot + 1].contains(&w.slot));
+        let values = (0..=last).map(|slot| slot == last || at_border(slot)).collect();
+        let kept = Kept { values, slopes: Vec::new() };
         let block = |rows: Range<usize>| Block {
             kept: Memory::new(rows.len(), &chain.slots, &kept, 0),
             terms: Vec::new(),
@@ -89,16 +94,16 @@ impl ForwardPlan {
         let params: Vec<Vec<Data<f32>>> =
             chain.params.iter().map(|own| own.iter().map(|p| p.tensor.data::<f32>()).collect()).collect();
         blocks.iter_mut().for_each(|block| block.fine = true);
-        let beside = blocks.len() > 1;
+        let mut fine = true;
         for (i, leg) in chain.legs().into_iter().enumerate() {
             let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
-            turns.run(blocks, beside, |block, memory| block.forward(memory, &shared, leg.clone()));
+            turns.run(blocks, |block, memory| block.forward(memory, &shared, leg.clone()));
             if let Some(whole) = chain.wholes.get_mut(i) {
-                through_whole(whole, &batch, blocks, false);
+                fine &= through_whole(whole, &batch, blocks, false);
             }
         }
         let last = self.chain.slots.len() - 1;
-        let fine = blocks.iter().all(|block| block.fine);
+        fine &= blocks.iter().all(|block| block.fine);
         fine.then(|| Tensor::from_vec(collect(blocks, |block| &block.kept.values[last]), &self.out.shape))
     }
 }

@@ -13,7 +13,7 @@ use crate::tensor::{Data, Tensor};
 use rekindle_kernels::{parallel, reduce};
 use std::ops::Range;
 
-/// The gradients of all blocks may take this many numbers together; beyond, blocks follow one another.
+/// The gradients of all blocks may take this many numbers together; beyond, the batch is one block.
 const MOST_PARTIALS: usize = 16 << 20;
 /// Numbers of a gradient that one task adds up.
 const PIECE: usize = 16 * 1024;
@@ -30,8 +30,6 @@ pub struct StepPlan {
     turns: Turns,
     kept: Kept,
     masks: Vec<Vec<bool>>,
-    /// Whether blocks run beside each other.
-    beside: bool,
     /// What is gathered from all blocks.
     gathered: [Vec<f32>; 2],
     /// What the outputs are like.
@@ -53,7 +51,7 @@ impl StepPlan {
         let Some((last, entries)) = tape.entries.split_last() else {
             return Err("the step runs no operation".into());
         };
-        let (chain, at) = Chain::new(entries, x)?;
+        let (chain, at) = Chain::new(entries, x, Some(y))?;
         let name = last.op.name();
         let ends =
             last.output.is_same(loss) && matches!(&last.inputs[..], [a, b] if a.is_same(&at) && b.is_same(y));
@@ -73,9 +71,12 @@ impl StepPlan {
         out: Meta,
     ) -> Self {
         let n = shapes.0.shape[0];
-        let bounds = common_cut(&mut chain.stages, n);
+        let mut bounds = common_cut(&mut chain.stages, n);
         let partials: usize = gradients_of_blocks(&chain).iter().flatten().map(Vec::len).sum();
-        let beside = bounds.len() > 1 && bounds.len() * partials <= MOST_PARTIALS;
+        if bounds.len() * partials > MOST_PARTIALS {
+            bounds = std::iter::once(0..n).collect();
+            chain.stages.iter_mut().for_each(|stage| stage.waits = false);
+        }
         let kept = kept(&chain);
         let block = |rows: Range<usize>| Block {
             kept: Memory::new(rows.len(), &chain.slots, &kept, 0),
@@ -88,19 +89,7 @@ impl StepPlan {
         let blocks = bounds.into_iter().map(block).collect();
         let masks = chain.stages.iter().map(|s| vec![false; n * s.stage.draws()]).collect();
         let turns = Turns::new(most, &chain.slots, &kept, loss.saved());
-        StepPlan {
-            shapes,
-            chain,
-            loss,
-            name,
-            blocks,
-            turns,
-            kept,
-            masks,
-            beside,
-            gathered: Default::default(),
-            out,
-        }
+        StepPlan { shapes, chain, loss, name, blocks, turns, kept, masks, gathered: Default::default(), out }
     }
 
     /// Whether the plan is for batches like these, and its parameters want gradients as they did.
@@ -112,8 +101,8 @@ impl StepPlan {
     /// The operations that run, and how the batch is cut; those that need the whole batch are in brackets.
     pub fn describe(&self) -> String {
         let (blocks, n) = (self.blocks.len(), self.shapes.0.shape[0]);
-        let how = if self.beside { "beside each other" } else { "one after another" };
-        let how = if blocks == 1 { "one block".into() } else { format!("{blocks} blocks, {how}") };
+        let how =
+            if blocks == 1 { "one block".into() } else { format!("{blocks} blocks, beside each other") };
         format!("{} -> {}; {n} rows in {how}", self.chain.names().join(" -> "), self.name)
     }
 
@@ -152,14 +141,14 @@ impl StepPlan {
         let params: Vec<Vec<Data<f32>>> =
             chain.params.iter().map(|own| own.iter().map(|p| p.tensor.data::<f32>()).collect()).collect();
         blocks.iter_mut().for_each(|block| block.fine = true);
-        let legs = chain.legs();
+        let (legs, mut fine) = (chain.legs(), true);
         for (i, leg) in legs.iter().enumerate() {
             for (placed, mask) in chain.stages[leg.clone()].iter().zip(&mut masks[leg.clone()]) {
                 placed.stage.draw(mask);
             }
             let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
             let whole = chain.wholes.get_mut(i);
-            turns.run(blocks, self.beside, |block, memory| {
+            turns.run(blocks, |block, memory| {
                 block.forward(memory, &shared, leg.clone());
                 if whole.is_none() {
                     block.end(memory, &shared, &ending);
@@ -169,12 +158,12 @@ impl StepPlan {
                 }
             });
             if let Some(whole) = whole {
-                through_whole(whole, &batch, blocks, true);
+                fine &= through_whole(whole, &batch, blocks, true);
             }
         }
         gather(blocks, |block| &block.terms, &mut gathered[0]);
         let value = loss.total(&gathered[0], targets, divisor);
-        if !value.is_finite() || blocks.iter().any(|block| !block.fine) {
+        if !fine || !value.is_finite() || blocks.iter().any(|block| !block.fine) {
             return None;
         }
         for (i, leg) in legs.iter().enumerate().rev().skip(1) {
@@ -186,7 +175,7 @@ impl StepPlan {
             if let (Some(dx), Some(slot)) = (dx, whole.slot.checked_sub(1)) {
                 scatter(&dx, blocks, |block| &mut block.kept.slopes[slot]);
                 let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
-                turns.run(blocks, self.beside, |block, memory| block.backward(memory, &shared, leg.clone()));
+                turns.run(blocks, |block, memory| block.backward(memory, &shared, leg.clone()));
             }
         }
         drop(params);

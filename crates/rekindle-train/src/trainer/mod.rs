@@ -493,29 +493,35 @@ pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures
 
 /// The outputs of a net for all samples, in pieces.
 pub(crate) fn outputs(net: &dyn Module, part: &Part) -> Tensor {
-    outputs_by(&mut Captured::new(), net, part)
+    outputs_by(None, net, part)
 }
 
-/// [`outputs`] with passes that were captured before.
-fn outputs_by(passes: &mut Captured, net: &dyn Module, part: &Part) -> Tensor {
+/// [`outputs`], by passes that are captured if there is something to capture them.
+fn outputs_by(passes: Option<&mut Captured>, net: &dyn Module, part: &Part) -> Tensor {
     in_pieces(passes, net, part.len(), |start, n| part.inputs(start, n))
 }
 
 /// The outputs of a net for some inputs, in pieces.
 pub(crate) fn outputs_of(net: &dyn Module, x: &Tensor) -> Tensor {
-    in_pieces(&mut Captured::new(), net, x.size(0), |start, n| x.narrow(0, start, n))
+    in_pieces(None, net, x.size(0), |start, n| x.narrow(0, start, n))
 }
 
 /// In pieces of nearly the same size, none of them a single row of several: products with one row have an order of their own.
 fn in_pieces(
-    passes: &mut Captured,
+    mut passes: Option<&mut Captured>,
     net: &dyn Module,
     n: usize,
     inputs: impl Fn(usize, usize) -> Tensor,
 ) -> Tensor {
     let pieces = n.div_ceil(PIECE);
     let start = |i: usize| n * i / pieces;
-    let piece = |i: usize| passes.forward(net, &inputs(start(i), start(i + 1) - start(i)));
+    let piece = |i: usize| {
+        let x = inputs(start(i), start(i + 1) - start(i));
+        match &mut passes {
+            Some(passes) => passes.forward(net, &x),
+            None => no_grad(|| net.forward(&x)),
+        }
+    };
     Tensor::cat(&(0..pieces).map(piece).collect::<Vec<_>>(), 0)
 }
 

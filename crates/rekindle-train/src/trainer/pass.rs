@@ -9,7 +9,7 @@ use crate::part::Part;
 use crate::recipe::Measured;
 use rekindle_data::DataLoader;
 use rekindle_nn::optim::clip_grad_norm_;
-use rekindle_nn::{Captured, Module, StateDict};
+use rekindle_nn::{Module, StateDict};
 use rekindle_tensor::random::with_default;
 use rekindle_tensor::{Tensor, no_grad};
 use std::time::{Duration, Instant};
@@ -326,10 +326,8 @@ impl<N: Module> Trainer<N> {
 
     /// [`evaluate`](super::evaluate), whose outputs and loss must be finite; gives the outputs, too.
     fn judge(&mut self, place: &Place, name: &str, part: &Part) -> Result<(Figures, Tensor), Error> {
-        let outputs = match self.options.eager {
-            true => outputs_by(&mut Captured::new(), &self.net, part),
-            false => outputs_by(&mut self.passes, &self.net, part),
-        };
+        let passes = (!self.options.eager).then_some(&mut self.passes);
+        let outputs = outputs_by(passes, &self.net, part);
         let stop =
             |what: &str| self.stop(place.epoch(), place.batch, format!("the {what} of the {name} data"));
         if !outputs.all_finite() {
