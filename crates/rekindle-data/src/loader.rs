@@ -207,7 +207,7 @@ impl Batches<'_> {
 
     /// The batch that starts at a sample, from the threads that gather ahead, which are asked for the next ones.
     #[track_caller]
-    fn from_ahead(&mut self, start: usize) -> Option<(Tensor, Tensor)> {
+    fn take_ahead(&mut self, start: usize) -> Option<(Tensor, Tensor)> {
         if self.ahead.is_none() {
             self.ahead = Ahead::new(&self.loader.dataset, self.loader.num_workers, self.seed);
             self.asked = start;
@@ -256,7 +256,7 @@ impl Iterator for Batches<'_> {
         }
         self.next = end;
         if loader.num_workers > 0
-            && let Some(batch) = self.from_ahead(start)
+            && let Some(batch) = self.take_ahead(start)
         {
             return Some(batch);
         }

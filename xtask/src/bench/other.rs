@@ -5,7 +5,7 @@ use super::{peak_memory_mb, time_steps};
 use rekindle::{num_threads, set_num_threads};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const SCRIPT: &str = include_str!("torch_bench.py");
@@ -64,7 +64,7 @@ impl<'a> Side<'a> {
         against: &Against,
         program: Option<&'a mut Program>,
         workload: &Workload,
-        data: &PathBuf,
+        data: &Path,
     ) -> Result<Side<'a>, String> {
         Ok(match (against, program) {
             (_, Some(program)) => Side::Program(program, workload.name),

@@ -7,8 +7,8 @@
 use super::Conv2dShape;
 use super::view::View;
 use crate::dispatch::Isa;
-use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
-use crate::gemm::product::{Columns, Rows, Strip, Target};
+use crate::gemm::pack::{Matrix, Rows, copy, pack_b, with_scratch};
+use crate::gemm::product::{Columns, Strip, Target};
 use crate::gemm::tile::Kernels;
 use crate::parallel;
 use crate::real::Real;
@@ -134,10 +134,9 @@ impl<T: Real> Gathered<'_, T> {
     /// The offsets must lie within A, `c` must be valid for the size, and nobody else may use it.
     pub unsafe fn run(&self, c: Target<T>, accumulate: bool) {
         let width = self.n.next_multiple_of(self.kernels.lanes);
-        let nothing = [0..0];
         // A sum of no products is the bias.
-        let blocks = if self.blocks.is_empty() { &nothing } else { self.blocks };
-        for block in blocks {
+        let nothing = self.blocks.is_empty().then_some(0..0);
+        for block in self.blocks.iter().cloned().chain(nothing) {
             let bias = self.bias.filter(|_| block.start == 0);
             let strip = Strip {
                 kernels: self.kernels,

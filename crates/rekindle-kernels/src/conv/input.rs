@@ -3,8 +3,8 @@
 use super::Conv2dShape;
 use super::view::View;
 use crate::dispatch::Isa;
-use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
-use crate::gemm::product::{Columns, Rows, Strip, Target, inner_blocks};
+use crate::gemm::pack::{Matrix, Rows, copy, pack_b, with_scratch};
+use crate::gemm::product::{Columns, Strip, Target, inner_blocks};
 use crate::gemm::tile::Kernels;
 use crate::parallel::{self, Disjoint};
 use crate::real::Real;

@@ -1,5 +1,4 @@
 //! Copies of blocks of A and B in the order in which the microkernel reads them.
-use super::product::{Rows, tile_heights};
 use super::tile::Kernels;
 use crate::real::Real;
 use std::cell::RefCell;
@@ -107,6 +106,23 @@ pub(crate) unsafe fn copy<T: Real>(
             }
         }
     }
+}
+
+/// Where the rows of an inner block of A are.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows<T> {
+    Strided(Matrix<T>),
+    /// Tile by tile as `copy_a` makes them, each with its columns side by side.
+    Tiles(*const T),
+    /// Element (i, p) is at the start + element i of the first offsets + element p of the second.
+    Gathered(*const T, *const usize, *const usize),
+}
+
+/// Cuts `rows` into as few tile rows as possible, all of nearly the same height: heights with how many tiles have them, the greater first.
+pub(crate) fn tile_heights(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let tiles = rows.div_ceil(most).max(1);
+    let (low, high) = (rows / tiles, rows % tiles);
+    [(low + 1, high), (low, tiles - high)].into_iter().filter(|&(height, count)| height > 0 && count > 0)
 }
 
 /// Copies `rows` rows and `k` columns of A: row after row if these are contiguous, otherwise in tiles.

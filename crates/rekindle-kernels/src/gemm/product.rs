@@ -1,6 +1,6 @@
 //! The loops around the microkernel, and how a product is shared among threads.
 use super::inner_block;
-use super::pack::{Matrix, copy_a, pack_b, with_scratch};
+use super::pack::{Matrix, Rows, copy_a, pack_b, tile_heights, with_scratch};
 use super::tile::{Kernels, Tile, TileFn};
 use crate::parallel;
 use crate::real::Real;
@@ -57,16 +57,6 @@ pub(crate) struct Strip<T: 'static> {
     pub accumulate: bool,
     /// What is added to each column at the end, or null.
     pub bias: *const T,
-}
-
-/// Where the rows of an inner block of A are.
-#[derive(Clone, Copy)]
-pub(crate) enum Rows<T> {
-    Strided(Matrix<T>),
-    /// Tile by tile as `copy_a` makes them, each with its columns side by side.
-    Tiles(*const T),
-    /// Element (i, p) is at the start + element i of the first offsets + element p of the second.
-    Gathered(*const T, *const usize, *const usize),
 }
 
 impl<T: Real> Strip<T> {
@@ -130,13 +120,6 @@ impl<T: Real> Strip<T> {
             row += height * tiles;
         }
     }
-}
-
-/// Cuts `rows` into as few tile rows as possible, all of nearly the same height: heights with how many tiles have them, the greater first.
-pub(crate) fn tile_heights(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let tiles = rows.div_ceil(most).max(1);
-    let (low, high) = (rows / tiles, rows % tiles);
-    [(low + 1, high), (low, tiles - high)].into_iter().filter(|&(height, count)| height > 0 && count > 0)
 }
 
 /// Cuts `rows` into as few groups of at most `most` as possible, all of nearly the same size.

@@ -162,10 +162,10 @@ multiversion! {
                     dx_lower[2 * j + 1] = gradient(fourth);
                 }
             }
-            for j in whole..out_width {
+            for (j, &dy) in dy.iter().enumerate().skip(whole) {
                 let at = 2 * j;
                 let (_, winner) = greatest_of_four([upper[at], upper[at + 1]], [lower[at], lower[at + 1]]);
-                let here = |i: u32| if winner == i { dy[j] } else { T::ZERO };
+                let here = |i: u32| if winner == i { dy } else { T::ZERO };
                 (dx_upper[at], dx_upper[at + 1]) = (here(0), here(1));
                 (dx_lower[at], dx_lower[at + 1]) = (here(2), here(3));
             }
