@@ -116,6 +116,9 @@ fn every_loss_gives_the_bits_of_the_eager_step() {
     same("cross entropy", net(4), &CrossEntropyLoss::new(), classes(6, 4), &SIZES);
     let sum = CrossEntropyLoss::new().reduction(Reduction::Sum);
     same("sum of cross entropies", net(4), &sum, classes(6, 4), &SIZES);
+    let chances = |n| (Tensor::randn([n, 6]), Tensor::randn([n, 4]).softmax(1));
+    same("cross entropy of probabilities", net(4), &CrossEntropyLoss::new(), chances, &SIZES);
+    same("sum of cross entropies of probabilities", net(4), &sum, chances, &SIZES);
     let ignoring = CrossEntropyLoss::new().ignore_index(2);
     same("ignoring", net(4), &ignoring, classes(6, 4), &[5, 385, 1153]);
 }

@@ -10,6 +10,7 @@ use super::class_indices::{Options, check_weight};
 use super::pointwise::paired;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, reduce, softmax};
+use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
 
 /// The inputs are logits, probabilities and, if there are any, class weights.
@@ -171,5 +172,57 @@ impl Op for Probabilities {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         if ctx.grad.dtype() == DType::F64 { self.gradients::<f64>(ctx) } else { self.gradients::<f32>(ctx) }
+    }
+    fn loss_stage(&self, m: &[Meta]) -> Option<Box<dyn LossStage>> {
+        let plain = m.len() == 2 && self.smoothing == 0.0 && self.reduction != Reduction::None;
+        let (shape, reduction) = (&m[0].shape, self.reduction);
+        (plain && shape.len() == 2 && shape[1] > 0 && m[0].dtype == DType::F32)
+            .then(|| Box::new(ProbabilitiesStage { classes: shape[1], reduction }) as Box<dyn LossStage>)
+    }
+}
+
+/// [`Probabilities`] of logits `[N, C]`, without weights and smoothing, in a plan.
+#[derive(Debug)]
+struct ProbabilitiesStage {
+    classes: usize,
+    reduction: Reduction,
+}
+
+/// The targets, which the shape rule wants to be numbers.
+fn wanted(targets: Targets<'_>) -> &[f32] {
+    match targets {
+        Targets::Numbers(t) => t,
+        Targets::Classes(_) => unreachable!("the shape rule wants probabilities"),
+    }
+}
+
+impl LossStage for ProbabilitiesStage {
+    fn divisor(&self, _: Targets<'_>, outputs: usize) -> f32 {
+        self.reduction.divisor(outputs / self.classes) as f32
+    }
+    fn terms(&self) -> usize {
+        self.classes
+    }
+    fn saved(&self) -> usize {
+        self.classes
+    }
+    fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]) -> bool {
+        softmax::log_softmax(x, saved, x.len() / self.classes, self.classes, 1);
+        map::binary(
+            saved,
+            wanted(targets),
+            terms,
+            #[inline(always)]
+            |logp, q| logp * q,
+        );
+        true
+    }
+    fn total(&self, terms: &[f32], _: Targets<'_>, divisor: f32) -> f32 {
+        -reduce::sum(terms) / divisor
+    }
+    fn backward(&self, x: &[f32], targets: Targets<'_>, saved: &[f32], divisor: f32, dx: &mut [f32]) {
+        let mut dlogp = wanted(targets).to_vec();
+        scale_samples(&mut dlogp, &[-(1.0 / divisor)], self.classes, 1);
+        softmax::log_softmax_backward(saved, &dlogp, dx, x.len() / self.classes, self.classes, 1);
     }
 }
