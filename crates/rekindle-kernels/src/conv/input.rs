@@ -1,6 +1,7 @@
 //! `dcols = w^T dy`, added up over the windows: for each tap of the kernel, a product `dy^T w` goes straight to the
 //! pixels of `dx^T` that the tap looks at. Input channels lie along the vectors.
 use super::Conv2dShape;
+use super::skipping;
 use super::view::View;
 use crate::dispatch::Isa;
 use crate::gemm::pack::{Matrix, Rows, copy, pack_b, with_scratch};
@@ -20,6 +21,14 @@ pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[
         return;
     }
     let kernels = Kernels::get(isa);
+    if skipping::pays(kernels, s, dy, w) {
+        return skipping::backward_input(kernels, s, dy, w, dx);
+    }
+    dense(kernels, s, dy, w, dx);
+}
+
+/// [`backward_input`] of every `dy`.
+pub(super) fn dense<T: Real>(kernels: &'static Kernels<T>, s: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
     let (ci, co) = s.group_channels();
     let taps = s.kernel.0 * s.kernel.1;
     let plane = s.size.0 * s.size.1;
@@ -53,7 +62,7 @@ pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[
                 dxt.fill(T::ZERO);
                 let task = InputTask { s, kernels, view, dy, panels, channels: channels.len(), width };
                 task.run(dxt);
-                task.crop(dxt, dx);
+                crop(kernels, s, view.row, (dxt, width), channels.len(), dx);
             });
         });
     });
@@ -107,21 +116,27 @@ impl<T: Real> InputTask<'_, T> {
             }
         }
     }
+}
 
-    /// `dx` from `dx^T`, without the padding.
-    fn crop(&self, dxt: &[T], dx: &mut [T]) {
-        let s = self.s;
-        let pixels = Matrix::new(dxt, (1, self.width));
-        let plane = s.size.0 * s.size.1;
-        // SAFETY: `dx` holds `channels` planes, and `dxt` the padded image.
-        unsafe {
-            if s.padding == (0, 0) {
-                return copy(self.kernels, pixels, self.channels, plane, dx.as_mut_ptr(), plane);
-            }
-            for i in 0..s.size.0 {
-                let row = pixels.from(0, (i + s.padding.0) * self.view.row + s.padding.1);
-                copy(self.kernels, row, self.channels, s.size.1, dx[i * s.size.1..].as_mut_ptr(), plane);
-            }
+/// `dx` of some channels from `dx^T` (with the distance of its pixels), whose rows are `row` pixels long, without the padding.
+pub(super) fn crop<T: Real>(
+    kernels: &Kernels<T>,
+    s: &Conv2dShape,
+    row: usize,
+    (dxt, width): (&[T], usize),
+    channels: usize,
+    dx: &mut [T],
+) {
+    let pixels = Matrix::new(dxt, (1, width));
+    let plane = s.size.0 * s.size.1;
+    // SAFETY: `dx` holds `channels` planes, and `dxt` the padded image.
+    unsafe {
+        if s.padding == (0, 0) {
+            return copy(kernels, pixels, channels, plane, dx.as_mut_ptr(), plane);
+        }
+        for i in 0..s.size.0 {
+            let row = pixels.from(0, (i + s.padding.0) * row + s.padding.1);
+            copy(kernels, row, channels, s.size.1, dx[i * s.size.1..].as_mut_ptr(), plane);
         }
     }
 }

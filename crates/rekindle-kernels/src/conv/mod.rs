@@ -9,6 +9,7 @@
 //! microkernels read in place. Output channels lie along the vectors.
 mod forward;
 mod input;
+mod skipping;
 mod view;
 mod weight;
 

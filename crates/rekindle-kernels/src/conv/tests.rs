@@ -133,6 +133,72 @@ fn bits_do_not_depend_on_threads_or_instruction_set() {
     }
 }
 
+fn skipping_has_the_bits_of<T: Real>(isa: Isa) {
+    let kernels = crate::gemm::tile::Kernels::<T>::get(isa);
+    let s = Conv2dShape { batch: 5, in_channels: 20, out_channels: 9, size: (12, 11), ..Default::default() };
+    for s in [
+        Conv2dShape { kernel: (5, 3), ..s },
+        Conv2dShape { kernel: (3, 3), padding: (1, 2), stride: (2, 1), dilation: (1, 2), ..s },
+        Conv2dShape { groups: 2, in_channels: 70, out_channels: 6, kernel: (2, 2), size: (24, 22), ..s },
+        Conv2dShape { in_channels: 80, out_channels: 140, kernel: (1, 2), size: (3, 4), ..s },
+        Conv2dShape { batch: 1, kernel: (1, 1), ..s },
+    ] {
+        let f = |len: usize, seed: u64| noise(len, seed).into_iter().map(T::from_f64).collect::<Vec<_>>();
+        let (x, w, mut dy) = (f(s.x_len(), 1), f(s.w_len(), 2), f(s.y_len(), 3));
+        let mask = noise(dy.len(), 4);
+        dy.iter_mut().zip(mask).filter(|(_, mask)| *mask < 0.6).for_each(|(dy, _)| *dy = T::ZERO);
+        let same = |a: &[T], b: &[T]| {
+            a.iter()
+                .zip(b)
+                .all(|(a, b)| a == b && a.to_f64().is_sign_positive() == b.to_f64().is_sign_positive())
+        };
+        let vectors = s.group_channels().0.min(64).div_ceil(kernels.lanes);
+        if vectors > crate::gemm::sparse::MOST_VECTORS {
+            assert!(!skipping::pays(kernels, &s, &dy, &x));
+            continue;
+        }
+        let (mut dx, mut dx2) = (vec![T::NAN; x.len()], vec![T::NAN; x.len()]);
+        input::dense(kernels, &s, &dy, &w, &mut dx);
+        skipping::backward_input(kernels, &s, &dy, &w, &mut dx2);
+        assert!(same(&dx, &dx2), "dx, {isa:?}, {s:?}");
+        let (mut dw, mut dw2) = (vec![T::NAN; w.len()], vec![T::NAN; w.len()]);
+        weight::dense(kernels, &s, &s.image_parts(), &x, &dy, &mut dw);
+        skipping::backward_weight(kernels, &s, &s.image_parts(), &x, &dy, &mut dw2);
+        assert!(same(&dw, &dw2), "dw, {isa:?}, {s:?}");
+    }
+}
+
+#[test]
+fn skipping_zeros_changes_no_bit() {
+    for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|&isa| isa <= detect()) {
+        skipping_has_the_bits_of::<f32>(isa);
+        skipping_has_the_bits_of::<f64>(isa);
+    }
+}
+
+#[test]
+fn zeros_are_skipped_if_they_are_many_and_the_rest_is_finite() {
+    let s = Conv2dShape {
+        batch: 2,
+        in_channels: 32,
+        out_channels: 8,
+        size: (6, 6),
+        kernel: (3, 3),
+        ..Default::default()
+    };
+    let kernels = crate::gemm::tile::Kernels::<f32>::get(detect());
+    let (mut x, mut dy) = (vec![1.0; s.x_len()], vec![1.0; s.y_len()]);
+    assert!(!skipping::pays(kernels, &s, &dy, &x));
+    dy[3..].fill(0.0);
+    assert!(skipping::pays(kernels, &s, &dy, &x));
+    x[7] = f32::INFINITY;
+    assert!(!skipping::pays(kernels, &s, &dy, &x));
+    let mut dw = vec![0.0; s.w_len()];
+    conv2d_backward_weight(&s, &s.image_parts(), &x, &dy, &mut dw);
+    // 0 times infinity, as in a dense sum.
+    assert!(dw.iter().any(|dw| dw.is_nan()));
+}
+
 /// The order of the sum is part of the result: see `forward`.
 #[test]
 fn forward_adds_up_sixteen_channels_at_a_time() {

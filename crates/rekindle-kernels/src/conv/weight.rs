@@ -4,6 +4,7 @@
 //! order: so whoever has only one part at a time, as a captured step has, comes to the same bits.
 use super::Conv2dShape;
 use super::forward::Gathered;
+use super::skipping;
 use super::view::View;
 use crate::dispatch::{Isa, multiversion};
 use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
@@ -15,17 +16,17 @@ use crate::real::Real;
 use std::ops::Range;
 
 /// How the gradient of the weight is cut into tasks, by problem size alone.
-struct Cut {
+pub(super) struct Cut {
     /// Parts of the input channels of a group.
     channel_parts: usize,
     /// Parts of the output channels of a group.
     out_parts: usize,
     /// Images that are multiplied together.
-    images: usize,
+    pub images: usize,
 }
 
 impl Cut {
-    fn new(s: &Conv2dShape) -> Self {
+    pub fn new(s: &Conv2dShape) -> Self {
         let (_, pixels) = s.matrix_size();
         let (ci, co) = s.group_channels();
         Cut {
@@ -50,6 +51,21 @@ pub(super) fn backward_weight<T: Real>(
         return;
     }
     let kernels = Kernels::get(isa);
+    if skipping::pays(kernels, s, dy, x) {
+        return skipping::backward_weight(kernels, s, parts, x, dy, dw);
+    }
+    dense(kernels, s, parts, x, dy, dw);
+}
+
+/// [`backward_weight`] of every `dy`.
+pub(super) fn dense<T: Real>(
+    kernels: &'static Kernels<T>,
+    s: &Conv2dShape,
+    parts: &[Range<usize>],
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+) {
     let cut = Cut::new(s);
     let (rows, _) = s.matrix_size();
     let (ci, co) = s.group_channels();

@@ -13,7 +13,10 @@ mod dot;
 pub(crate) mod pack;
 pub(crate) mod product;
 mod simd;
+pub(crate) mod sparse;
 pub(crate) mod tile;
+
+pub use sparse::gemm_skipping_zeros;
 
 use crate::dispatch;
 use crate::real::Real;

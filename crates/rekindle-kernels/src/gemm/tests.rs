@@ -190,6 +190,40 @@ fn few_rows_of_a_long_sum_have_the_same_bits() {
 }
 
 #[test]
+fn skipping_zeros_changes_no_bit() {
+    for (m, n, k) in [(2, 40, 900), (32, 784, 384), (33, 65, 385), (70, 300, 50), (600, 33, 40)] {
+        for (transposed, share) in [(true, 0.1), (false, 0.1), (true, 0.5), (false, 0.5)] {
+            let (mut a, b) = (noise::<f32>(m * k, 1), noise::<f32>(k * n, 2));
+            let mask = noise::<f32>(m * k, 3);
+            a.iter_mut().zip(mask).filter(|(_, mask)| mask.abs() > share).for_each(|(a, _)| *a = 0.0);
+            let strides = if transposed { (1, m) } else { (k, 1) };
+            let (mut c, mut d) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+            gemm(m, n, k, &a, strides, &b, (n, 1), &mut c, None);
+            let mut asked = false;
+            let finite = || {
+                asked = true;
+                true
+            };
+            gemm_skipping_zeros(m, n, k, &a, strides, &b, &mut d, finite);
+            assert!(asked, "{m} {n} {k} skips");
+            let bits = |c: &[f32]| c.iter().map(|c| c.to_bits()).collect::<Vec<_>>();
+            assert!(bits(&c) == bits(&d), "{m} {n} {k} {transposed} {share}");
+        }
+    }
+}
+
+#[test]
+fn zeros_are_multiplied_where_infinities_are() {
+    let (m, n, k) = (8, 64, 400);
+    let (mut a, mut b) = (vec![0.0; m * k], vec![1.0; k * n]);
+    a[5] = 1.0;
+    b[3] = f32::INFINITY;
+    let mut c = vec![0.0; m * n];
+    gemm_skipping_zeros(m, n, k, &a, (k, 1), &b, &mut c, || b.iter().all(|b| b.is_finite()));
+    assert!(c[3].is_nan() && c[0] == 1.0);
+}
+
+#[test]
 #[should_panic(expected = "gemm: a has 5 elements, too few for shape (2, 3) with strides (3, 1)")]
 fn a_short_matrix_panics() {
     gemm(2, 1, 3, &[0.0; 5], (3, 1), &[0.0; 3], (1, 1), &mut [0.0; 2], None);

@@ -1,6 +1,8 @@
 //! The microkernel: one tile of C, a few rows by one or two vectors, held in registers over an inner block.
 use super::dot;
+use super::pack::Matrix;
 use super::simd::{Portable, Simd};
+use super::sparse::{Combination, CombineFn, CopyStripFn, MOST_VECTORS, combine, copy_strip};
 use crate::dispatch::Isa;
 use crate::real::Real;
 use std::any::TypeId;
@@ -60,6 +62,10 @@ pub(crate) struct Kernels<T: 'static> {
     pub transpose: TransposeFn<T>,
     /// Dot products of the rows of a matrix with a vector, see [`dot::dots`].
     pub dots: DotsFn<T>,
+    /// `combine[vectors - 1]`, see [`combine`].
+    pub combine: [CombineFn<T>; MOST_VECTORS],
+    /// See [`copy_strip`].
+    pub copy_strip: CopyStripFn<T>,
 }
 
 impl<T: Real> Kernels<T> {
@@ -127,7 +133,7 @@ unsafe fn gathering<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Til
 }
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Tile `t`; `ahead` prefetches what the next one reads at some columns of A.
 #[inline(always)]
@@ -260,12 +266,27 @@ macro_rules! kernels {
                 // SAFETY: the contract is the caller's.
                 unsafe { dot::dots::<$vector, { <$vector>::LANES }, { 16 / <$vector>::LANES }>(rows, k, a, a_row, x, out) }
             }
+            $(#[$feature])?
+            unsafe fn combining<const VECTORS: usize>(row: &Combination<'_, $t>) {
+                // SAFETY: the contract is the caller's.
+                unsafe { combine::<$vector, VECTORS>(row) }
+            }
+            $(#[$feature])?
+            unsafe fn copying(b: Matrix<$t>, rows: usize, cols: usize, out: *mut $t) {
+                // SAFETY: the contract is the caller's.
+                unsafe { copy_strip::<$vector>(b, rows, cols, out) }
+            }
             Kernels {
+                copy_strip: copying,
                 transpose: transposing,
                 dots: dotting,
                 lanes: <$vector>::LANES,
                 tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*],
                 gathering: &[$([gather::<$gathered, 1>, gather::<$gathered, 2>]),*],
+                combine: [
+                    combining::<1>, combining::<2>, combining::<3>, combining::<4>, combining::<5>, combining::<6>,
+                    combining::<7>, combining::<8>, combining::<9>, combining::<10>, combining::<11>, combining::<12>,
+                ],
             }
         };
     };

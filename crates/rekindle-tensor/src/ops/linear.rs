@@ -6,9 +6,10 @@ use crate::dtype::match_float;
 use crate::op::mistake;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::plan::{Gradient, Rows, Stage};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
-use rekindle_kernels::gemm::{gemm, inner_blocks};
+use rekindle_kernels::gemm::{gemm, gemm_skipping_zeros, inner_blocks};
 use smallvec::smallvec;
 use std::ops::Range;
 
@@ -55,8 +56,8 @@ impl Op for Linear {
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let g = ctx.grad;
         let mut grads: Grads = smallvec![
-            ctx.needs[0].then(|| g.matmul(ctx.input(1))),
-            ctx.needs[1].then(|| g.t().matmul(ctx.input(0))),
+            ctx.needs[0].then(|| product(g, ctx.input(1))),
+            ctx.needs[1].then(|| product(&g.t(), ctx.input(0))),
         ];
         if let Some(&bias) = ctx.needs.get(2) {
             grads.push(bias.then(|| g.sum_dim(0, false)));
@@ -77,6 +78,18 @@ struct LinearStage {
     bias: bool,
 }
 
+/// The product of a gradient, which has many zeros behind ReLU or dropout, and another matrix.
+fn product(g: &Tensor, other: &Tensor) -> Tensor {
+    let (m, k, n) = (g.size(0), g.size(1), other.size(1));
+    match_float!("linear", g.dtype(), T => {
+        let (a, b) = (Matrix::<T>::read(g), Matrix::<T>::read(other));
+        if m == 1 || n == 1 || b.strides != (n, 1) {
+            return g.matmul(other);
+        }
+        filled(&Shape::from([m, n]), |y| gemm_skipping_zeros(m, n, k, a.data(), a.strides, b.data(), y, || other.all_finite()))
+    })
+}
+
 impl Stage for LinearStage {
     fn forward(&self, rows: Rows<'_>, y: &mut [f32]) {
         let &LinearStage { inputs, outputs, .. } = self;
@@ -86,7 +99,7 @@ impl Stage for LinearStage {
     fn backward(&self, rows: Rows<'_>, dy: &[f32], dx: Option<&mut [f32]>, params: &mut [Vec<f32>]) {
         let &LinearStage { inputs, outputs, .. } = self;
         if let Some(dx) = dx {
-            gemm(rows.n, inputs, outputs, dy, (outputs, 1), rows.params[0], (inputs, 1), dx, None);
+            gemm_skipping_zeros(rows.n, inputs, outputs, dy, (outputs, 1), rows.params[0], dx, || true);
         }
         let (n, dw) = (rows.n, &mut params[0]);
         if dw.is_empty() {
@@ -95,7 +108,7 @@ impl Stage for LinearStage {
         if outputs == 1 || inputs > 1 {
             // A single output's gradients lie in a row.
             let transposed = if outputs == 1 { (n, 1) } else { (1, outputs) };
-            gemm(outputs, inputs, n, dy, transposed, rows.x, (inputs, 1), dw, None);
+            gemm_skipping_zeros(outputs, inputs, n, dy, transposed, rows.x, dw, || true);
         } else {
             // A product with a vector is summed along contiguous rows.
             let columns: Vec<f32> = (0..outputs * n).map(|i| dy[i % n * outputs + i / n]).collect();

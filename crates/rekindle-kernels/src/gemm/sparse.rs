@@ -1,0 +1,360 @@
+//! Products whose left matrix is mostly zeros, as the gradients behind ReLU, dropout and pooling are: what is zero is skipped.
+//!
+//! `acc = fma(0, b, acc)` changes no bit of `acc` while `b` is finite (but the sign of a sum that has underflowed to -0), so the chains are
+//! those of `gemm` without their empty links. Each row of A becomes a list of its other elements; a row of C is then as many vectors
+//! as there are registers, and each element of the list adds its multiple of a row of B, which stays in the L1 cache for all rows of A.
+use super::simd::{Simd, prefetch};
+use super::tile::{Kernels, LINE};
+use super::{check_extent, gemm, inner_blocks};
+use crate::dispatch::{self, multiversion};
+use crate::gemm::pack::{AnyBits, Matrix, with_scratch};
+use crate::gemm::product::{Target, even_rows};
+use crate::parallel;
+use crate::real::Real;
+use std::ops::Range;
+use std::ptr::null;
+
+/// Vectors of a row of C that stay in registers.
+pub(crate) const MOST_VECTORS: usize = 12;
+/// Numbers of B that are to stay in the L1 cache, and those of the unfinished sums of C beside it.
+const B_NUMBERS: usize = 5 * 1024;
+const C_ROWS: usize = 32;
+/// Rows of A whose lists are to stay in the L2 cache.
+const MOST_ROWS: usize = 512;
+/// Skipping pays if at most this share of A is not zero.
+const DENSITY: f64 = 0.55;
+/// Products below which a dense one costs less than the lists.
+const SMALL: usize = 64 * 1024;
+
+/// What is not zero: a factor, and where its numbers of B are.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Entry<T> {
+    pub factor: T,
+    pub at: u32,
+}
+
+// SAFETY: two numbers.
+unsafe impl<T: Real> AnyBits for Entry<T> {}
+
+/// A call of the kernel: `c = [c +] (start + the sum over the entries of factor * b[at..])`.
+pub(crate) struct Combination<'a, T> {
+    pub entries: &'a [Entry<T>],
+    /// Where the first entry's numbers would be if its `at` were 0, and the distance for each 1 more.
+    pub b: *const T,
+    pub step: usize,
+    /// Sums to go on with, or null.
+    pub start: *const T,
+    pub c: *mut T,
+    /// How many columns of the last vector exist in C: 1..=LANES. B and `start` have whole vectors.
+    pub last: usize,
+    pub accumulate: bool,
+}
+
+/// # Safety
+/// The instruction set must be present, and the pointers valid for the kernel's vectors.
+pub(crate) type CombineFn<T> = unsafe fn(&Combination<'_, T>);
+
+/// # Safety
+/// The instruction set must be present, and the pointers valid for the size.
+pub(crate) type CopyStripFn<T> = unsafe fn(Matrix<T>, usize, usize, *mut T);
+
+/// # Safety
+/// As for [`CombineFn`].
+#[inline(always)]
+pub(crate) unsafe fn combine<V: Simd, const VECTORS: usize>(row: &Combination<'_, V::T>) {
+    let &Combination { entries, b, step, start, c, last, accumulate } = row;
+    // SAFETY: the contract is the caller's.
+    unsafe {
+        let mut acc = [V::splat(V::T::ZERO); VECTORS];
+        if !start.is_null() {
+            (0..VECTORS).for_each(|v| acc[v] = V::load(start.add(v * V::LANES)));
+        }
+        for entry in entries {
+            let factor = V::splat(entry.factor);
+            let b = b.add(entry.at as usize * step);
+            (0..VECTORS).for_each(|v| acc[v] = factor.mul_add(V::load(b.add(v * V::LANES)), acc[v]));
+        }
+        let end = c.add((VECTORS - 1) * V::LANES);
+        if accumulate {
+            (0..VECTORS - 1).for_each(|v| acc[v] = V::load(c.add(v * V::LANES)).add(acc[v]));
+            acc[VECTORS - 1] = V::load_first(end, last).add(acc[VECTORS - 1]);
+        }
+        (0..VECTORS - 1).for_each(|v| acc[v].store(c.add(v * V::LANES)));
+        match last == V::LANES {
+            true => acc[VECTORS - 1].store(end),
+            false => acc[VECTORS - 1].store_first(end, last),
+        }
+    }
+}
+
+/// Rows that are asked for before they are copied.
+const AHEAD: usize = 12;
+
+/// Copies `[rows, cols]` of a matrix with contiguous rows to whole vectors side by side; columns past `cols` are 0.
+///
+/// # Safety
+/// The instruction set must be present, and both must be valid for the size.
+#[inline(always)]
+pub(crate) unsafe fn copy_strip<V: Simd>(b: Matrix<V::T>, rows: usize, cols: usize, mut out: *mut V::T) {
+    let (whole, rest) = (cols / V::LANES, cols % V::LANES);
+    for p in 0..rows {
+        let row = b.from(p, 0).start;
+        ask_for(b.from(p + AHEAD, 0), cols);
+        // SAFETY: the contract is the caller's.
+        unsafe {
+            for v in 0..whole {
+                V::load(row.add(v * V::LANES)).store(out);
+                out = out.add(V::LANES);
+            }
+            if rest > 0 {
+                V::load_first(row.add(whole * V::LANES), rest).store(out);
+                out = out.add(V::LANES);
+            }
+        }
+    }
+}
+
+/// [`gemm`] without a bias, for `a` with many zeros and `b` whose rows are contiguous; where these are too few to be worth it, it is
+/// [`gemm`]. `b_is_finite` is asked only if zeros are skipped, and must say whether all of `b` is: 0 times infinity is not 0.
+///
+/// # Panics
+/// If a slice is too short for its matrix.
+///
+/// ```
+/// use rekindle_kernels::gemm::gemm_skipping_zeros;
+/// let mut c = [0.0; 4];
+/// gemm_skipping_zeros(2, 2, 2, &[1.0_f32, 0.0, 0.0, 2.0], (2, 1), &[1.0, 2.0, 3.0, 4.0], &mut c, || true);
+/// assert_eq!(c, [1.0, 2.0, 6.0, 8.0]);
+/// ```
+#[track_caller]
+#[allow(clippy::too_many_arguments)]
+pub fn gemm_skipping_zeros<T: Real>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[T],
+    a_strides: (usize, usize),
+    b: &[T],
+    c: &mut [T],
+    b_is_finite: impl FnOnce() -> bool,
+) {
+    check_extent("a", a.len(), (m, k), a_strides);
+    check_extent("b", b.len(), (k, n), (n, 1));
+    assert!(m.checked_mul(n) == Some(c.len()), "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
+    let kernels = Kernels::<T>::get(dispatch::isa());
+    // Products with vectors have their own order, see `dot`.
+    let pays = m > 1
+        && n >= 2 * kernels.cols()
+        && m * n * k >= SMALL
+        && a.len() == m * k
+        && u32::try_from(k).is_ok();
+    if !pays || count_nonzero(a) as f64 > DENSITY * a.len() as f64 || !b_is_finite() {
+        return gemm(m, n, k, a, a_strides, b, (n, 1), c, None);
+    }
+    let product = Skipping { kernels, n, a: Matrix::new(a, a_strides), b: Matrix::new(b, (n, 1)) };
+    let c = Target { start: c.as_mut_ptr(), row: n };
+    for rows in even_rows(0..m, MOST_ROWS) {
+        for block in inner_blocks(k) {
+            // SAFETY: the extents have been checked.
+            unsafe { product.block(rows.clone(), block, c) };
+        }
+    }
+}
+
+multiversion! {
+    /// How many elements are not 0.
+    pub(crate) fn count_nonzero[T: Real](x: &[T]) -> usize {
+        const BLOCK: usize = 8192;
+        let block = |x: &[T]| x.iter().map(|x| u32::from(*x != T::ZERO)).sum::<u32>() as usize;
+        x.chunks(BLOCK).map(block).sum()
+    }
+}
+
+struct Skipping<T: 'static> {
+    kernels: &'static Kernels<T>,
+    n: usize,
+    a: Matrix<T>,
+    b: Matrix<T>,
+}
+
+// SAFETY: tasks only read A and B.
+unsafe impl<T: Send + Sync> Sync for Skipping<T> {}
+
+/// The elements of some rows that are not zero.
+pub(crate) struct Lists<'a, T> {
+    /// `room` for each row, of which the first ones count.
+    entries: &'a [Entry<T>],
+    room: usize,
+    k: usize,
+    /// Elements whose rows of B stay in the L1 cache, and for each row of A where the entries end that are in the first of such pieces, in two, ..
+    piece: usize,
+    ends: &'a [u32],
+}
+
+impl<T: Real> Skipping<T> {
+    /// Adds the inner block `depth` to some rows of C.
+    ///
+    /// # Safety
+    /// The matrices must be valid for the rows and the block.
+    unsafe fn block(&self, rows: Range<usize>, depth: Range<usize>, c: Target<T>) {
+        let (m, k, lanes) = (rows.len(), depth.len(), self.kernels.lanes);
+        let vectors = self.n.div_ceil(lanes);
+        let strips = vectors.div_ceil(MOST_VECTORS).next_multiple_of(parallel::num_threads()).min(vectors);
+        let listed = Listed {
+            rows: m,
+            k,
+            piece: (B_NUMBERS / (vectors.div_ceil(strips) * lanes)).max(1),
+            // SAFETY: the rows and the block lie within A.
+            element: |i, p| unsafe { *self.a.from(rows.start + i, depth.start + p).start },
+            at: |p| p,
+        };
+        let cols = |i: usize| vectors * i / strips * lanes..self.n.min(vectors * (i + 1) / strips * lanes);
+        listed.with(|lists| {
+            parallel::for_each_task(strips, |i| {
+                // SAFETY: strips are different columns of C.
+                unsafe { self.strip(lists, depth.clone(), cols(i), c.from(rows.start, 0), m) }
+            });
+        });
+    }
+
+    /// Some columns of `m` rows of C.
+    ///
+    /// # Safety
+    /// As for `block`; nobody else may use these columns.
+    unsafe fn strip(
+        &self,
+        lists: &Lists<'_, T>,
+        depth: Range<usize>,
+        cols: Range<usize>,
+        c: Target<T>,
+        m: usize,
+    ) {
+        let &Skipping { kernels, b, .. } = self;
+        let vectors = cols.len().div_ceil(kernels.lanes);
+        let width = vectors * kernels.lanes;
+        let last = cols.len() - (vectors - 1) * kernels.lanes;
+        let pieces = lists.pieces();
+        let b = b.from(depth.start, cols.start);
+        with_scratch(lists.k * width + C_ROWS * width, |scratch: &mut [T]| {
+            let (strip, sums) = scratch.split_at_mut(lists.k * width);
+            // SAFETY: the caller vouches for the columns of B, and the strip has room for them.
+            unsafe { (kernels.copy_strip)(b, lists.k, cols.len(), strip.as_mut_ptr()) };
+            for rows in even_rows(0..m, C_ROWS) {
+                for j in 0..pieces {
+                    let (first, done) = (j == 0, j + 1 == pieces);
+                    for (i, sums) in rows.clone().zip(sums.chunks_exact_mut(width)) {
+                        if rows.start == 0 {
+                            // While this strip is worked on, the next one comes nearer.
+                            lists.share(j, i, rows.len()).for_each(|p| ask_for(b.from(p, width), width));
+                        }
+                        let row = Combination {
+                            entries: lists.get(i, j),
+                            b: strip.as_ptr(),
+                            step: width,
+                            start: if first { null() } else { sums.as_ptr() },
+                            c: if done { c.from(i, cols.start).start } else { sums.as_mut_ptr() },
+                            last: if done { last } else { kernels.lanes },
+                            accumulate: done && depth.start > 0,
+                        };
+                        // SAFETY: every `at` is below k; the sums and the row of C have the columns.
+                        unsafe { (kernels.combine[vectors - 1])(&row) };
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl<T> Lists<'_, T> {
+    pub fn pieces(&self) -> usize {
+        self.k.div_ceil(self.piece)
+    }
+
+    /// The entries of row `i` in piece `j`.
+    pub fn get(&self, i: usize, j: usize) -> &[Entry<T>] {
+        let ends = &self.ends[i * self.pieces()..][..=j];
+        let first = if j == 0 { 0 } else { ends[j - 1] as usize };
+        &self.entries[i * self.room..][first..ends[j] as usize]
+    }
+
+    /// The `i`th of `n` shares of the rows of B in piece `j`.
+    fn share(&self, j: usize, i: usize, n: usize) -> Range<usize> {
+        let (start, len) = (j * self.piece, self.piece.min(self.k - j * self.piece));
+        start + len * i / n..start + len * (i + 1) / n
+    }
+}
+
+/// Asks for the memory of a row.
+fn ask_for<T: Real>(row: Matrix<T>, cols: usize) {
+    (0..cols).step_by(LINE / size_of::<T>()).for_each(|j| prefetch(row.from(0, j).start));
+}
+
+/// Where the elements of lists come from: `rows` rows of `k` numbers.
+pub(crate) struct Listed<E, A> {
+    pub rows: usize,
+    pub k: usize,
+    /// See [`Lists`].
+    pub piece: usize,
+    /// Element `p` of row `i`, and where its numbers of B are.
+    pub element: E,
+    pub at: A,
+}
+
+impl<E, A> Listed<E, A> {
+    /// Calls `f` with the lists.
+    pub fn with<T: Real, R>(&self, f: impl FnOnce(&Lists<'_, T>) -> R) -> R
+    where
+        E: Fn(usize, usize) -> T,
+        A: Fn(usize) -> usize,
+    {
+        let &Listed { rows, k, piece, .. } = self;
+        let pieces = k.div_ceil(piece);
+        // An odd number of cache lines, so that lists that grow beside each other do not meet in few sets of the L1 cache.
+        let line = LINE / size_of::<Entry<T>>();
+        let room = (k.div_ceil(line) | 1) * line;
+        with_scratch(rows * room, |entries| {
+            with_scratch(rows * pieces, |ends| {
+                let groups = entries.chunks_mut(C_ROWS * room).zip(ends.chunks_mut(C_ROWS * pieces));
+                for (g, (entries, ends)) in groups.enumerate() {
+                    self.group(g * C_ROWS, room, entries, ends);
+                }
+                f(&Lists { entries, room, k, piece, ends })
+            })
+        })
+    }
+
+    /// The lists of some rows, with `room` entries for each.
+    fn group<T: Real>(&self, first: usize, room: usize, entries: &mut [Entry<T>], ends: &mut [u32])
+    where
+        E: Fn(usize, usize) -> T,
+        A: Fn(usize) -> usize,
+    {
+        let Listed { k, piece, element, at, .. } = self;
+        let pieces = k.div_ceil(*piece);
+        let mut lens = [0; C_ROWS];
+        for (j, columns) in (0..*k).step_by(*piece).map(|p| p..*k.min(&(p + piece))).enumerate() {
+            for (i, (entries, len)) in entries.chunks_exact_mut(room).zip(&mut lens).enumerate() {
+                let mut n = *len;
+                for p in columns.clone() {
+                    // SAFETY: there is room for all elements of the row, of which each is pushed once.
+                    unsafe { push(entries, &mut n, element(first + i, p), at(p)) };
+                }
+                *len = n;
+            }
+            ends.chunks_exact_mut(pieces).zip(&lens).for_each(|(ends, len)| ends[j] = *len as u32);
+        }
+    }
+}
+
+/// Appends `factor` if it is not zero, without a branch.
+///
+/// # Safety
+/// The list must have room for it.
+#[inline(always)]
+unsafe fn push<T: Real>(entries: &mut [Entry<T>], len: &mut usize, factor: T, at: usize) {
+    debug_assert!(*len < entries.len());
+    // SAFETY: the contract is the caller's.
+    unsafe { *entries.get_unchecked_mut(*len) = Entry { factor, at: at as u32 } };
+    *len += usize::from(factor != T::ZERO);
+}
