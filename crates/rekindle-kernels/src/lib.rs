@@ -13,4 +13,6 @@ pub mod parallel;
 pub mod pool2d;
 pub mod real;
 pub mod reduce;
+pub mod scratch;
+pub mod slab;
 pub mod softmax;

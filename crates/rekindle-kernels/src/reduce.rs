@@ -256,13 +256,17 @@ fn row_sum<'x, T: Real, const G: usize, const W: usize>(
     n: usize,
     entry: impl Fn(usize) -> &'x [T],
 ) -> [T; G] {
-    let sums = cascade::<T, W>(n / 4, |i, acc| {
-        for (q, acc) in acc.chunks_exact_mut(G).enumerate() {
-            for (a, &x) in acc.iter_mut().zip(&entry(4 * i + q)[..G]) {
-                *a += x;
+    let sums = cascade::<T, W>(
+        n / 4,
+        #[inline(always)]
+        |i, acc| {
+            for (q, acc) in acc.chunks_exact_mut(G).enumerate() {
+                for (a, &x) in acc.iter_mut().zip(&entry(4 * i + q)[..G]) {
+                    *a += x;
+                }
             }
-        }
-    });
+        },
+    );
     let mut total = [T::ZERO; G];
     total.copy_from_slice(&sums[..G]);
     for i in n / 4 * 4..n {
@@ -334,6 +338,13 @@ fn columns<T: Real, const G: usize, const W: usize>(
         let sums = cascade::<T, 4>(rows, |i, acc| add_slice(acc, at(i, j, 4)));
         y[j..j + 4].copy_from_slice(&sums);
         j += 4;
+    }
+    if j < y.len() && y.len() >= G {
+        // The last columns once more with some before them: they have the same order.
+        let window = row_sum::<T, G, W>(rows, |i| at(i, y.len() - G, G));
+        let rest = y.len() - j;
+        y[j..].copy_from_slice(&window[G - rest..]);
+        return;
     }
     while j < y.len() {
         y[j] = row_sum::<T, 1, 4>(rows, |i| at(i, j, 1))[0];

@@ -7,11 +7,12 @@
 use super::Conv2dShape;
 use super::view::View;
 use crate::dispatch::Isa;
-use crate::gemm::pack::{Matrix, Rows, copy, pack_b, with_scratch};
+use crate::gemm::pack::{Matrix, Rows, copy, pack_b};
 use crate::gemm::product::{Columns, Strip, Target};
 use crate::gemm::tile::Kernels;
 use crate::parallel;
 use crate::real::Real;
+use crate::scratch::{Offsets, with_scratch};
 use std::ops::Range;
 use std::ptr::null;
 
@@ -31,15 +32,15 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
     let (ci, co) = s.group_channels();
     let width = co.next_multiple_of(kernels.lanes);
     let view = View::new(s, ci);
-    let (order, blocks) = order_of_taps(s);
+    let (order, ends) = order_of_taps(s);
     let taps = view.taps(s, ci);
-    let taps: Vec<usize> = order.iter().map(|&tap| taps[tap]).collect();
+    let taps: Offsets = order.iter().map(|&tap| taps[tap]).collect();
     let offsets = view.pixels(s, 1);
     let step = (PIECE / width).max(kernels.gathering.len()).min(pixels);
     let pieces = pixels.div_ceil(step);
     let y = Target { start: y.as_mut_ptr(), row: pixels };
     with_scratch(s.groups * rows * width, |panels: &mut [T]| {
-        pack_weights(kernels, s, w, (&order, &blocks), panels);
+        pack_weights(kernels, s, w, (&order, &ends), panels);
         let panels = &*panels;
         // One task is one group of one image, or a piece of it if there are few.
         let tasks = if s.batch * s.groups < MANY { pieces } else { 1 };
@@ -57,7 +58,7 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
                         a: x,
                         rows: &offsets[here.clone()],
                         cols: &taps,
-                        blocks: &blocks,
+                        ends: &ends,
                         panels: &panels[g * rows * width..],
                         n: co,
                         bias: bias.map(|bias| &bias[g * co..]),
@@ -74,8 +75,8 @@ pub(super) fn forward<T: Real>(isa: Isa, s: &Conv2dShape, x: &[T], w: &[T], bias
     });
 }
 
-/// In which order the taps (c, p, q) of a group are added up, and the blocks that are summed before they join the rest.
-fn order_of_taps(s: &Conv2dShape) -> (Vec<usize>, Vec<Range<usize>>) {
+/// In which order the taps (c, p, q) of a group are added up, and where the blocks end that are summed before they join the rest.
+fn order_of_taps(s: &Conv2dShape) -> (Offsets, Offsets) {
     let (ci, _) = s.group_channels();
     let taps = s.kernel.0 * s.kernel.1;
     // A kernel of one tap is a plain product, one sum over all channels.
@@ -84,7 +85,12 @@ fn order_of_taps(s: &Conv2dShape) -> (Vec<usize>, Vec<Range<usize>>) {
     let order = blocks.clone().flat_map(|channels| {
         (0..taps).flat_map(move |tap| channels.clone().map(move |channel| channel * taps + tap))
     });
-    (order.collect(), blocks.map(|channels| channels.start * taps..channels.end * taps).collect())
+    (order.collect(), blocks.map(|channels| channels.end * taps).collect())
+}
+
+/// The blocks that end there.
+pub(super) fn blocks(ends: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    std::iter::once(&0).chain(ends).zip(ends).map(|(&start, &end)| start..end)
 }
 
 /// The transposed weights of each group in panels, block by block, the taps in their order.
@@ -92,7 +98,7 @@ fn pack_weights<T: Real>(
     kernels: &Kernels<T>,
     s: &Conv2dShape,
     w: &[T],
-    (order, blocks): (&[usize], &[Range<usize>]),
+    (order, ends): (&[usize], &[usize]),
     panels: &mut [T],
 ) {
     let (rows, _) = s.matrix_size();
@@ -105,7 +111,7 @@ fn pack_weights<T: Real>(
                 ordered.iter_mut().zip(order).for_each(|(ordered, &tap)| *ordered = w[tap]);
             }
             let w = Matrix::new(ordered, (1, rows));
-            for block in blocks {
+            for block in blocks(ends) {
                 let out = &mut panels[(g * rows + block.start) * width..];
                 // SAFETY: the block lies within the weights of the group.
                 unsafe { pack_b(kernels, w.from(block.start, 0), block.len(), co, out) };
@@ -121,8 +127,8 @@ pub(super) struct Gathered<'a, T: 'static> {
     /// Offsets of the rows and columns of A.
     pub rows: &'a [usize],
     pub cols: &'a [usize],
-    /// The inner blocks, which are summed one by one.
-    pub blocks: &'a [Range<usize>],
+    /// Where the inner blocks end, which are summed one by one.
+    pub ends: &'a [usize],
     /// For each inner block, what `pack_b` makes of its rows of B.
     pub panels: &'a [T],
     pub n: usize,
@@ -135,8 +141,8 @@ impl<T: Real> Gathered<'_, T> {
     pub unsafe fn run(&self, c: Target<T>, accumulate: bool) {
         let width = self.n.next_multiple_of(self.kernels.lanes);
         // A sum of no products is the bias.
-        let nothing = self.blocks.is_empty().then_some(0..0);
-        for block in self.blocks.iter().cloned().chain(nothing) {
+        let nothing = self.ends.is_empty().then_some(0..0);
+        for block in blocks(self.ends).chain(nothing) {
             let bias = self.bias.filter(|_| block.start == 0);
             let strip = Strip {
                 kernels: self.kernels,

@@ -4,11 +4,12 @@ use super::Conv2dShape;
 use super::skipping;
 use super::view::View;
 use crate::dispatch::Isa;
-use crate::gemm::pack::{Matrix, Rows, copy, pack_b, with_scratch};
+use crate::gemm::pack::{Matrix, Rows, copy, pack_b};
 use crate::gemm::product::{Columns, Strip, Target, inner_blocks};
 use crate::gemm::tile::Kernels;
 use crate::parallel::{self, Disjoint};
 use crate::real::Real;
+use crate::scratch::with_scratch;
 use std::ops::Range;
 use std::ptr::null;
 

@@ -3,7 +3,7 @@
 use super::Conv2dShape;
 use super::view::View;
 use super::weight::{Cut, part};
-use crate::gemm::pack::{Matrix, copy, with_scratch};
+use crate::gemm::pack::{Matrix, copy};
 use crate::gemm::product::inner_blocks;
 use crate::gemm::sparse::{Combination, Listed, MOST_VECTORS, count_nonzero};
 use crate::gemm::tile::Kernels;
@@ -11,6 +11,7 @@ use crate::map;
 use crate::parallel::{self, Disjoint};
 use crate::real::Real;
 use crate::reduce::all_finite;
+use crate::scratch::with_scratch;
 use std::ops::Range;
 use std::ptr::null;
 

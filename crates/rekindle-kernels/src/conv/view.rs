@@ -1,6 +1,7 @@
 //! Where the elements of the matrix of columns are: offsets into an image with its padding.
 use super::Conv2dShape;
 use crate::real::Real;
+use crate::scratch::Offsets;
 use std::ops::Range;
 
 /// A group of channels of images in memory, with the padding if there is any: the distances between rows, channels
@@ -54,7 +55,7 @@ impl View {
     }
 
     /// Offset of each tap (c, p, q) of the kernel for `channels` channels.
-    pub fn taps(&self, s: &Conv2dShape, channels: usize) -> Vec<usize> {
+    pub fn taps(&self, s: &Conv2dShape, channels: usize) -> Offsets {
         let (kh, kw) = s.kernel;
         (0..channels * kh * kw)
             .map(|t| {
@@ -64,7 +65,7 @@ impl View {
     }
 
     /// Offset of each output pixel (image, i, j) for `images` images.
-    pub fn pixels(&self, s: &Conv2dShape, images: usize) -> Vec<usize> {
+    pub fn pixels(&self, s: &Conv2dShape, images: usize) -> Offsets {
         let (oh, ow) = s.out_size();
         (0..images * oh * ow)
             .map(|t| t / (oh * ow) * self.image + t / ow % oh * s.stride.0 * self.row + t % ow * s.stride.1)

@@ -3,16 +3,17 @@
 //! Both are made for parts of the batch (`Conv2dShape::image_parts`), image after image, and the parts are added in their
 //! order: so whoever has only one part at a time, as a captured step has, comes to the same bits.
 use super::Conv2dShape;
-use super::forward::Gathered;
+use super::forward::{Gathered, blocks};
 use super::skipping;
 use super::view::View;
 use crate::dispatch::{Isa, multiversion};
-use crate::gemm::pack::{Matrix, copy, pack_b, with_scratch};
+use crate::gemm::pack::{Matrix, copy, pack_b};
 use crate::gemm::product::{Target, inner_blocks};
 use crate::gemm::tile::Kernels;
 use crate::map;
 use crate::parallel;
 use crate::real::Real;
+use crate::scratch::{Offsets, with_scratch};
 use std::ops::Range;
 
 /// How the gradient of the weight is cut into tasks, by problem size alone.
@@ -130,14 +131,14 @@ impl<T: Real> WeightTask<'_, T> {
             for first in self.images.clone().step_by(step) {
                 let images = first..self.images.end.min(first + step);
                 let pixels = images.len() * pixels;
-                let blocks: Vec<_> = inner_blocks(0..pixels, pixels).collect();
-                self.pack(images.clone(), &blocks, dyt);
+                let ends: Offsets = inner_blocks(0..pixels, pixels).map(|block| block.end).collect();
+                self.pack(images.clone(), &ends, dyt);
                 let product = Gathered {
                     kernels: self.kernels,
                     a: view.padded(s, self.x, images.clone(), channels.clone(), scratch),
                     rows: &taps,
                     cols: &offsets[..pixels],
-                    blocks: &blocks,
+                    ends: &ends,
                     panels: dyt,
                     n: self.outs.len(),
                     bias: None,
@@ -149,12 +150,12 @@ impl<T: Real> WeightTask<'_, T> {
     }
 
     /// `dy^T` of some images, `[pixels of all, outs]`, in panels, inner block by inner block.
-    fn pack(&self, images: Range<usize>, blocks: &[Range<usize>], dyt: &mut [T]) {
+    fn pack(&self, images: Range<usize>, ends: &[usize], dyt: &mut [T]) {
         let (_, pixels) = self.s.matrix_size();
         let (_, co) = self.s.group_channels();
         let Kernels { lanes, .. } = *self.kernels;
         let width = self.outs.len().next_multiple_of(lanes);
-        for block in blocks {
+        for block in blocks(ends) {
             let out = &mut dyt[block.start * width..][..block.len() * width];
             let mut at = block.start;
             while at < block.end {

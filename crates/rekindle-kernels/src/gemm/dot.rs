@@ -8,6 +8,7 @@ use super::simd::Simd;
 use super::tile::Kernels;
 use crate::parallel;
 use crate::real::Real;
+use crate::scratch::with_scratch;
 
 /// Elements of the matrix per task.
 const TASK: usize = 64 * 1024;
@@ -26,13 +27,13 @@ pub(super) fn matrix_vector<T: Real>(
     step: usize,
     y: &mut [T],
 ) {
-    let gathered: Vec<T>;
-    let x = if step == 1 {
-        &x[..k]
-    } else {
-        gathered = (0..k).map(|i| x[i * step]).collect();
-        &gathered
-    };
+    if step > 1 {
+        return with_scratch(k, |gathered: &mut [T]| {
+            gathered.iter_mut().zip(x.iter().step_by(step)).for_each(|(gathered, x)| *gathered = *x);
+            matrix_vector(kernels, k, a, stride, gathered, 1, y);
+        });
+    }
+    let x = &x[..k];
     let rows = (TASK / k).next_multiple_of(LANES).max(LANES);
     parallel::chunks_mut(y, rows, |task, y| {
         let a = &a[task * rows * stride..];

@@ -1,7 +1,6 @@
 //! Copies of blocks of A and B in the order in which the microkernel reads them.
 use super::tile::Kernels;
 use crate::real::Real;
-use std::cell::RefCell;
 
 /// A matrix in memory: its first element and the distances to the next row and column.
 #[derive(Clone, Copy)]
@@ -156,37 +155,4 @@ pub(crate) unsafe fn copy_a<T: Real>(
         row += height * tiles;
     }
     Rows::Tiles(out.as_ptr())
-}
-
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-#[allow(dead_code)] // Only its size and alignment count.
-struct Line([u8; 64]);
-
-thread_local! {
-    static SCRATCH: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Types of which all bits are valid.
-///
-/// # Safety
-/// They must be, and aligned to no more than a cache line.
-pub(crate) unsafe trait AnyBits: Copy {}
-// SAFETY: numbers, of which all bits are valid.
-unsafe impl<T: Real> AnyBits for T {}
-// SAFETY: as above.
-unsafe impl AnyBits for u32 {}
-
-/// Calls `f` with `len` elements of this thread's scratch memory, which start at a cache line and hold anything. Calls
-/// may be nested; the memory is kept for the next call at the same depth.
-pub(crate) fn with_scratch<T: AnyBits, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
-    let mut lines = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
-    let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
-    if lines.len() < needed {
-        lines.resize(needed, Line([0; 64]));
-    }
-    // SAFETY: the lines are initialised and cover `len` elements, for which all bits are valid.
-    let result = f(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<T>(), len) });
-    SCRATCH.with_borrow_mut(|stack| stack.push(lines));
-    result
 }

@@ -1,9 +1,10 @@
 //! The loops around the microkernel, and how a product is shared among threads.
 use super::inner_block;
-use super::pack::{Matrix, Rows, copy_a, pack_b, tile_heights, with_scratch};
+use super::pack::{Matrix, Rows, copy_a, pack_b, tile_heights};
 use super::tile::{Kernels, Tile, TileFn};
 use crate::parallel;
 use crate::real::Real;
+use crate::scratch::with_scratch;
 use std::ops::Range;
 use std::ptr::null;
 

@@ -7,10 +7,11 @@ use super::simd::{Simd, prefetch};
 use super::tile::{Kernels, LINE};
 use super::{check_extent, gemm, inner_blocks};
 use crate::dispatch::{self, multiversion};
-use crate::gemm::pack::{AnyBits, Matrix, with_scratch};
+use crate::gemm::pack::Matrix;
 use crate::gemm::product::{Target, even_rows};
 use crate::parallel;
 use crate::real::Real;
+use crate::scratch::{AnyBits, with_scratch};
 use std::ops::Range;
 use std::ptr::null;
 

@@ -7,6 +7,7 @@
 
 use super::Reduction;
 use rekindle_kernels::real::Real;
+use rekindle_kernels::scratch::with_scratch;
 use rekindle_kernels::{map, softmax};
 use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
@@ -220,52 +221,50 @@ impl ClassIndices {
     }
 
     /// What each sample's q is multiplied by: 0 for ignored ones.
-    fn scale<T: Real>(s: &Samples<'_, T>, g: &[T], divisor: T) -> Vec<T> {
-        let mut scale = vec![T::ZERO; s.targets.len()];
-        s.counted().for_each(|(i, _)| scale[i] = if g.len() == 1 { g[0] } else { g[i] } / divisor);
-        scale
-    }
 
     fn slopes<T: Element + Real>(&self, ctx: &Context<'_>) -> Tensor {
         let targets = ctx.input(1).data::<i64>();
         let weights = (ctx.metas.len() > 2).then(|| ctx.input(2).data::<T>());
         let s = self.samples(&ctx.metas[0].shape, &targets, weights.as_deref());
         let divisor = if self.reduction == Reduction::Mean { s.total_weight() } else { T::ONE };
-        let scale = Self::scale(&s, &ctx.grad.data::<T>(), divisor);
+        let g = ctx.grad.data::<T>();
+        let scale = |i: usize| if g.len() == 1 { g[0] } else { g[i] } / divisor;
         let mut dx = vec![T::ZERO; ctx.metas[0].shape.numel()];
         if self.logits {
-            softmax_times_sum(&s, &ctx.saved[0].data::<T>(), &scale, &mut dx);
+            softmax_times_sum(&s, &ctx.saved[0].data::<T>(), scale, &mut dx);
         }
-        subtract(&s, &scale, &mut dx);
+        subtract(&s, scale, &mut dx);
         Tensor::from_vec(dx, ctx.metas[0].shape.clone())
     }
 }
 
 /// `dx = softmax sum(q)`, scaled for each sample.
-fn softmax_times_sum<T: Real>(s: &Samples<'_, T>, logp: &[T], scale: &[T], dx: &mut [T]) {
-    let all = s.share * (0..s.classes).fold(T::ZERO, |sum, k| sum + s.weight(k));
-    let mut sums = vec![T::ZERO; scale.len()];
-    s.counted().for_each(|(i, y)| sums[i] = scale[i] * (s.rest * s.weight(y) + all));
+fn softmax_times_sum<T: Real>(s: &Samples<'_, T>, logp: &[T], scale: impl Fn(usize) -> T, dx: &mut [T]) {
     #[inline(always)]
     fn formula<T: Real>(logp: T, sum: T) -> T {
         logp.exp() * sum
     }
-    if s.inner == 1 {
-        return map::binary_column(logp, &sums, dx, formula::<T>);
-    }
-    let size = s.classes * s.inner;
-    let slabs = dx.chunks_exact_mut(size).zip(logp.chunks_exact(size)).zip(sums.chunks_exact(s.inner));
-    for ((dx, logp), sums) in slabs {
-        map::binary_row(logp, sums, dx, formula::<T>);
-    }
+    let all = s.share * (0..s.classes).fold(T::ZERO, |sum, k| sum + s.weight(k));
+    with_scratch(s.targets.len(), |sums: &mut [T]| {
+        sums.fill(T::ZERO);
+        s.counted().for_each(|(i, y)| sums[i] = scale(i) * (s.rest * s.weight(y) + all));
+        if s.inner == 1 {
+            return map::binary_column(logp, sums, dx, formula::<T>);
+        }
+        let size = s.classes * s.inner;
+        let slabs = dx.chunks_exact_mut(size).zip(logp.chunks_exact(size)).zip(sums.chunks_exact(s.inner));
+        for ((dx, logp), sums) in slabs {
+            map::binary_row(logp, sums, dx, formula::<T>);
+        }
+    });
 }
 
 /// `dx -= q`, scaled for each sample.
-fn subtract<T: Real>(s: &Samples<'_, T>, scale: &[T], dx: &mut [T]) {
+fn subtract<T: Real>(s: &Samples<'_, T>, scale: impl Fn(usize) -> T, dx: &mut [T]) {
     for (i, y) in s.counted() {
-        dx[s.at(i, y)] += -(scale[i] * s.rest) * s.weight(y);
+        dx[s.at(i, y)] += -(scale(i) * s.rest) * s.weight(y);
         if s.share != T::ZERO {
-            (0..s.classes).for_each(|k| dx[s.at(i, k)] += -(scale[i] * s.share) * s.weight(k));
+            (0..s.classes).for_each(|k| dx[s.at(i, k)] += -(scale(i) * s.share) * s.weight(k));
         }
     }
 }
@@ -372,9 +371,9 @@ impl LossStage for ClassIndicesStage {
     }
     fn backward(&self, _: &[f32], targets: Targets<'_>, saved: &[f32], divisor: f32, dx: &mut [f32]) {
         let s = self.samples(targets);
-        let scale = ClassIndices::scale(&s, &[1.0], divisor);
-        softmax_times_sum(&s, saved, &scale, dx);
-        subtract(&s, &scale, dx);
+        let scale = |_| 1.0 / divisor;
+        softmax_times_sum(&s, saved, scale, dx);
+        subtract(&s, scale, dx);
     }
 }
 

@@ -9,6 +9,7 @@ use super::Reduction;
 use super::class_indices::{Options, check_weight};
 use super::pointwise::paired;
 use rekindle_kernels::real::Real;
+use rekindle_kernels::scratch::with_scratch;
 use rekindle_kernels::{map, reduce, softmax};
 use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
@@ -221,8 +222,10 @@ impl LossStage for ProbabilitiesStage {
         -reduce::sum(terms) / divisor
     }
     fn backward(&self, x: &[f32], targets: Targets<'_>, saved: &[f32], divisor: f32, dx: &mut [f32]) {
-        let mut dlogp = wanted(targets).to_vec();
-        scale_samples(&mut dlogp, &[-(1.0 / divisor)], self.classes, 1);
-        softmax::log_softmax_backward(saved, &dlogp, dx, x.len() / self.classes, self.classes, 1);
+        with_scratch(x.len(), |dlogp: &mut [f32]| {
+            dlogp.copy_from_slice(wanted(targets));
+            scale_samples(dlogp, &[-(1.0 / divisor)], self.classes, 1);
+            softmax::log_softmax_backward(saved, dlogp, dx, x.len() / self.classes, self.classes, 1);
+        });
     }
 }

@@ -228,13 +228,13 @@ impl Stage for ConvStage {
         if let Some(dx) = dx {
             conv2d_backward_input(&shape, dy, rows.params[0], dx);
         }
-        let parts =
-            if shape == self.shape { shape.image_parts() } else { std::iter::once(0..rows.n).collect() };
+        let (all, parts) = (0..rows.n, if shape == self.shape { shape.image_parts() } else { Vec::new() });
+        let parts = if parts.is_empty() { std::slice::from_ref(&all) } else { &parts };
         if !params[0].is_empty() {
-            conv2d_backward_weight(&shape, &parts, rows.x, dy, &mut params[0]);
+            conv2d_backward_weight(&shape, parts, rows.x, dy, &mut params[0]);
         }
         if let Some(db) = params.get_mut(1).filter(|db| !db.is_empty()) {
-            conv2d_backward_bias(&shape, &parts, dy, db);
+            conv2d_backward_bias(&shape, parts, dy, db);
         }
     }
     fn gradients(&self) -> &'static [Gradient] {

@@ -184,6 +184,13 @@ macro_rules! unary_float {
                     rekindle_kernels::map::binary(dy, kept, dx, #[inline(always)] |$g: T, $v: T| -> T { $backward });
                 }
             }
+            fn keeps_finite(&self) -> bool {
+                type T = f32;
+                $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
+                // Where such functions leave the finite numbers, if they do: at the ends, and next to 0 and 1.
+                let places = [T::MIN, -1.0, -T::MIN_POSITIVE, -0.0, 0.0, T::MIN_POSITIVE, 1.0, T::MAX];
+                places.into_iter().all(|$x: T| T::is_finite($forward))
+            }
             fn in_place(&self) -> bool {
                 $crate::op::Keeps::$keeps == $crate::op::Keeps::Output
             }

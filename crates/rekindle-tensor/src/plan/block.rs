@@ -1,10 +1,11 @@
 //! A block of rows on its way through the stages.
 
+use super::chain::Chain;
 use super::{LossStage, Rows, Stage, Targets};
-use crate::tensor::{Data, Tensor};
-use rekindle_kernels::parallel;
+use crate::tensor::Data;
 use rekindle_kernels::reduce::all_finite;
-use std::mem::swap;
+use rekindle_kernels::slab::{Part, Slab};
+use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -17,6 +18,10 @@ pub(super) struct Placed {
     pub width: (usize, usize),
     /// The memory of its output; the one before it is that of its input.
     pub slot: usize,
+    /// Its parameters among those of all stages.
+    pub params: Range<usize>,
+    /// See [`Stage::keeps_finite`].
+    pub keeps_finite: bool,
     /// Whether it writes over its input.
     pub in_place: bool,
     /// Whether a parameter before it learns, so that its input needs a gradient.
@@ -29,12 +34,17 @@ pub(super) struct Placed {
 pub(super) struct Shared<'a> {
     pub stages: &'a [Placed],
     pub x: &'a [f32],
-    /// Of each stage.
-    pub params: &'a [Vec<Data<f32>>],
+    /// Of all stages, one after the other.
+    pub params: &'a Params,
     /// Of each stage; of all rows.
     pub masks: &'a [Vec<bool>],
-    pub kept: &'a Kept,
 }
+
+/// Parameters as they are now. Those of usual nets need no memory of their own.
+pub(super) type Params = SmallVec<[Data<f32>; 24]>;
+
+/// Memory of some rows, by slots.
+type Slots<'a> = SmallVec<[&'a mut [f32]; 24]>;
 
 /// The end of a training step.
 pub(super) struct Ending<'a> {
@@ -43,44 +53,74 @@ pub(super) struct Ending<'a> {
     pub divisor: f32,
 }
 
-/// Which memory outlives the block's turn, by slots; always the last output.
+/// What outlives a block's turn: outputs of stages and their gradients, by slots, and the loss's terms, of all rows. Always the last
+/// output.
 pub(super) struct Kept {
     pub values: Vec<bool>,
     pub slopes: Vec<bool>,
+    slab: Slab,
 }
 
-/// Outputs of stages and their gradients, by slots.
-#[derive(Default)]
-pub(super) struct Memory {
-    pub values: Vec<Vec<f32>>,
-    pub slopes: Vec<Vec<f32>>,
-    /// What the loss saves.
+impl Kept {
+    /// Memory for the slots that the two lists say; a pass without gradients has no slopes.
+    pub fn new(
+        parts: Vec<Range<usize>>,
+        slots: &[usize],
+        (values, slopes): (Vec<bool>, Vec<bool>),
+        terms: usize,
+    ) -> Kept {
+        let widths =
+            |kept: &[bool]| kept.iter().zip(slots).map(|(&kept, &w)| if kept { w } else { 0 }).collect();
+        let [of_values, of_slopes]: [Vec<usize>; 2] = [widths(&values), widths(&slopes)];
+        let slab = Slab::new(parts, of_values.into_iter().chain(of_slopes).chain([terms]));
+        Kept { values, slopes, slab }
+    }
+
+    /// The outputs in a slot, of all rows.
+    pub fn value(&self, slot: usize) -> &[f32] {
+        self.slab.matrix(slot)
+    }
+
+    /// [`value`](Self::value), to write.
+    pub fn value_mut(&mut self, slot: usize) -> &mut [f32] {
+        self.slab.matrix_mut(slot)
+    }
+
+    /// The gradients of the outputs in a slot, of all rows.
+    pub fn slope(&self, slot: usize) -> &[f32] {
+        self.slab.matrix(self.values.len() + slot)
+    }
+
+    /// [`slope`](Self::slope), to write.
+    pub fn slope_mut(&mut self, slot: usize) -> &mut [f32] {
+        self.slab.matrix_mut(self.values.len() + slot)
+    }
+
+    /// The loss's terms of all rows.
+    pub fn terms(&self) -> &[f32] {
+        self.slab.matrix(self.values.len() + self.slopes.len())
+    }
+}
+
+/// Memory for a block's turn, of what is not kept.
+struct Spare {
+    values: Vec<Vec<f32>>,
+    slopes: Vec<Vec<f32>>,
     saved: Vec<f32>,
 }
 
-impl Memory {
-    /// For `n` rows of the slots that `has` says.
-    pub fn new(n: usize, slots: &[usize], has: &Kept, saved: usize) -> Memory {
-        let some = |has: &[bool]| {
-            has.iter().zip(slots).map(|(&has, width)| vec![0.0; if has { n * width } else { 0 }]).collect()
-        };
-        Memory { values: some(&has.values), slopes: some(&has.slopes), saved: vec![0.0; n * saved] }
-    }
-
-    /// Exchanges what is kept with `other`: before and after a block's turn.
-    fn swap(&mut self, other: &mut Memory, kept: &Kept) {
-        let own = self.values.iter_mut().chain(&mut self.slopes);
-        let others = other.values.iter_mut().chain(&mut other.slopes);
-        let kept = kept.values.iter().chain(&kept.slopes);
-        own.zip(others).zip(kept).filter(|(_, kept)| **kept).for_each(|((own, other), _)| swap(own, other));
-    }
+/// What a block works on in its turn.
+pub(super) struct Work<'a> {
+    values: Slots<'a>,
+    slopes: Slots<'a>,
+    terms: &'a mut [f32],
+    /// What the loss saves.
+    saved: &'a mut [f32],
 }
 
-/// Some rows and what is kept of them.
+/// Some rows.
 pub(super) struct Block {
     pub rows: Range<usize>,
-    pub kept: Memory,
-    pub terms: Vec<f32>,
     /// Whether all outputs of stages are finite, and such as the loss takes.
     pub fine: bool,
     /// Of each stage, of each parameter; empty if nobody wants it.
@@ -89,64 +129,56 @@ pub(super) struct Block {
 
 impl Block {
     /// The outputs of the stages of a leg.
-    pub fn forward(&mut self, memory: &mut Memory, shared: &Shared<'_>, leg: Range<usize>) {
-        self.kept.swap(memory, shared.kept);
+    pub fn forward(&mut self, work: &mut Work<'_>, shared: &Shared<'_>, leg: Range<usize>) {
         let n = self.rows.len();
         for i in leg {
             let placed = &shared.stages[i];
             let mask = &shared.masks[i][self.part(placed.stage.draws())];
-            let (before, y) = memory.values.split_at_mut(placed.slot);
-            let y = &mut y[0][..n * placed.width.1];
+            let (before, y) = work.values.split_at_mut(placed.slot);
+            let y = &mut *y[0];
             if placed.in_place {
                 placed.stage.forward_in_place(mask, y);
             } else {
-                let x = self.input(before.last(), placed, shared);
-                with_params(&shared.params[i], |params| {
+                let x = self.input(before.last().map(|x| &**x), placed, shared);
+                with_params(&shared.params[placed.params.clone()], |params| {
                     placed.stage.forward(Rows { n, x, y: &[], params, mask }, y);
                 });
             }
-            self.fine &= all_finite(y);
+            self.fine &= placed.keeps_finite || all_finite(y);
         }
-        self.kept.swap(memory, shared.kept);
     }
 
     /// The terms of the loss and the gradient of the last output.
-    pub fn end(&mut self, memory: &mut Memory, shared: &Shared<'_>, ending: &Ending<'_>) {
-        self.kept.swap(memory, shared.kept);
-        let n = self.rows.len();
-        if let (Some(last), Some(slope)) = (memory.values.last(), memory.slopes.last_mut()) {
+    pub fn end(&mut self, work: &mut Work<'_>, ending: &Ending<'_>) {
+        if let (Some(last), Some(slope)) = (work.values.last(), work.slopes.last_mut()) {
             let targets = match ending.targets {
-                Targets::Numbers(t) => Targets::Numbers(&t[self.part(last.len() / n)]),
+                Targets::Numbers(t) => Targets::Numbers(&t[self.part(last.len() / self.rows.len())]),
                 Targets::Classes(t) => Targets::Classes(&t[self.part(1)]),
             };
-            let saved = &mut memory.saved[..n * ending.loss.saved()];
-            self.fine &= ending.loss.forward(last, targets, saved, &mut self.terms);
+            self.fine &= ending.loss.forward(last, targets, work.saved, work.terms);
             if self.fine {
-                ending.loss.backward(last, targets, saved, ending.divisor, &mut slope[..last.len()]);
+                ending.loss.backward(last, targets, work.saved, ending.divisor, slope);
             }
         }
-        self.kept.swap(memory, shared.kept);
     }
 
     /// The gradients of the stages of a leg.
-    pub fn backward(&mut self, memory: &mut Memory, shared: &Shared<'_>, leg: Range<usize>) {
-        self.kept.swap(memory, shared.kept);
+    pub fn backward(&mut self, work: &mut Work<'_>, shared: &Shared<'_>, leg: Range<usize>) {
         let n = self.rows.len();
         for i in leg.rev() {
             let placed = &shared.stages[i];
             let mask = &shared.masks[i][self.part(placed.stage.draws())];
-            let (before, dy) = memory.slopes.split_at_mut(placed.slot);
-            let (dy, y) =
-                (&mut dy[0][..n * placed.width.1], &memory.values[placed.slot][..n * placed.width.1]);
+            let (before, dy) = work.slopes.split_at_mut(placed.slot);
+            let (dy, y) = (&mut *dy[0], &*work.values[placed.slot]);
             if placed.in_place {
                 placed.stage.backward_in_place(Rows { n, x: &[], y, params: &[], mask }, dy);
                 continue;
             }
-            let x = self.input(memory.values[..placed.slot].last(), placed, shared);
-            let dx = before.last_mut().filter(|_| placed.needs_dx).map(|dx| &mut dx[..n * placed.width.0]);
+            let x = self.input(work.values[..placed.slot].last().map(|x| &**x), placed, shared);
+            let dx = before.last_mut().filter(|_| placed.needs_dx).map(|dx| &mut **dx);
             if dx.is_some() || self.gradients[i].iter().any(|g| !g.is_empty()) {
                 let gradients = &mut self.gradients[i];
-                with_params(&shared.params[i], |params| {
+                with_params(&shared.params[placed.params.clone()], |params| {
                     placed.stage.backward(Rows { n, x, y, params, mask }, dy, dx, gradients);
                 });
             }
@@ -154,7 +186,6 @@ impl Block {
                 break; // Nothing before this learns.
             }
         }
-        self.kept.swap(memory, shared.kept);
     }
 
     /// This block's part of what has `width` elements for each row of the batch.
@@ -163,43 +194,77 @@ impl Block {
     }
 
     /// The input of a stage, where `before` is the memory of the slot before its own.
-    fn input<'a>(&self, before: Option<&'a Vec<f32>>, placed: &Placed, shared: &Shared<'a>) -> &'a [f32] {
-        match before {
-            Some(x) => &x[..self.rows.len() * placed.width.0],
-            None => &shared.x[self.part(placed.width.0)],
-        }
+    fn input<'a>(&self, before: Option<&'a [f32]>, placed: &Placed, shared: &Shared<'a>) -> &'a [f32] {
+        before.unwrap_or_else(|| &shared.x[self.part(placed.width.0)])
     }
 }
 
 /// Memory that blocks take turns to use: there is as much as threads need at once.
 pub(super) struct Turns {
-    spare: Mutex<Vec<Memory>>,
-    /// How much: rows, slots, what blocks keep themselves, what the loss saves of a row.
+    spare: Mutex<Vec<Spare>>,
+    /// The rows of the greatest block.
     rows: usize,
-    slots: Vec<usize>,
-    has: Kept,
+    /// What the loss saves of a row.
     saved: usize,
 }
 
 impl Turns {
-    pub fn new(rows: usize, slots: &[usize], kept: &Kept, saved: usize) -> Turns {
-        let not = |kept: &[bool]| kept.iter().map(|kept| !kept).collect();
-        let has = Kept { values: not(&kept.values), slopes: not(&kept.slopes) };
-        Turns { spare: Mutex::default(), rows, slots: slots.to_vec(), has, saved }
+    pub fn new(blocks: &[Block], saved: usize) -> Turns {
+        let rows = blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
+        Turns { spare: Mutex::default(), rows, saved }
     }
 
     /// Calls `f` for each block, with memory that nobody else has, beside each other.
-    pub fn run(&self, blocks: &mut [Block], f: impl Fn(&mut Block, &mut Memory) + Sync) {
+    pub fn run(
+        &self,
+        chain: &Chain,
+        blocks: &mut [Block],
+        kept: &mut Kept,
+        f: impl Fn(&mut Block, &mut Work<'_>) + Sync,
+    ) {
+        let Kept { values, slopes, slab } = kept;
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = |block: &mut Block| {
+        slab.for_each(blocks, |block, mut part| {
             let memory = spare().pop();
-            let mut memory =
-                memory.unwrap_or_else(|| Memory::new(self.rows, &self.slots, &self.has, self.saved));
-            f(block, &mut memory);
+            let mut memory = memory.unwrap_or_else(|| self.memory(&chain.slots, values, slopes));
+            let n = block.rows.len();
+            let mut work = Work {
+                values: slots(n, &chain.slots, values, &mut part, &mut memory.values),
+                slopes: slots(n, &chain.slots, slopes, &mut part, &mut memory.slopes),
+                terms: part.next().unwrap_or_default(),
+                saved: &mut memory.saved[..n * self.saved],
+            };
+            f(block, &mut work);
+            drop(work);
             spare().push(memory);
-        };
-        parallel::chunks_mut(blocks, 1, |_, block| turn(&mut block[0]));
+        });
     }
+
+    fn memory(&self, slots: &[usize], values: &[bool], slopes: &[bool]) -> Spare {
+        let some = |kept: &[bool]| {
+            kept.iter()
+                .zip(slots)
+                .map(|(&kept, width)| vec![0.0; if kept { 0 } else { self.rows * width }])
+                .collect()
+        };
+        Spare { values: some(values), slopes: some(slopes), saved: vec![0.0; self.rows * self.saved] }
+    }
+}
+
+/// The memory of `n` rows: what is kept is in `part`, the rest in `spare`.
+fn slots<'a, 'p: 'a>(
+    n: usize,
+    widths: &[usize],
+    kept: &[bool],
+    part: &mut Part<'p>,
+    spare: &'a mut [Vec<f32>],
+) -> Slots<'a> {
+    let mut all = Slots::new();
+    for ((spare, width), kept) in spare.iter_mut().zip(widths).zip(kept) {
+        let part = part.next().unwrap_or_default();
+        all.push(if *kept { part } else { &mut spare[..n * width] });
+    }
+    all
 }
 
 /// Parameters as slices, without an allocation for each call.
@@ -209,30 +274,5 @@ pub(super) fn with_params<R>(params: &[Data<f32>], f: impl FnOnce(&[&[f32]]) -> 
         [a] => f(&[a]),
         [a, b] => f(&[a, b]),
         many => f(&many.iter().map(|p| &**p).collect::<Vec<_>>()),
-    }
-}
-
-/// What all blocks have, in their order.
-pub(super) fn gather<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>, all: &mut Vec<f32>) {
-    all.clear();
-    blocks.iter().for_each(|block| all.extend_from_slice(of(block)));
-}
-
-/// [`gather`] into memory of its own.
-pub(super) fn collect<'a>(blocks: &'a [Block], of: impl Fn(&'a Block) -> &'a Vec<f32>) -> Vec<f32> {
-    let mut all = Vec::with_capacity(blocks.iter().map(|block| of(block).len()).sum());
-    gather(blocks, of, &mut all);
-    all
-}
-
-/// Gives each block its rows.
-pub(super) fn scatter(all: &Tensor, blocks: &mut [Block], of: impl Fn(&mut Block) -> &mut Vec<f32>) {
-    let all = all.data::<f32>();
-    let mut rest = &all[..];
-    for block in blocks {
-        let own = of(block);
-        let (part, after) = rest.split_at(own.len());
-        own.copy_from_slice(part);
-        rest = after;
     }
 }

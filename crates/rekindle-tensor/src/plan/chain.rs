@@ -1,6 +1,6 @@
 //! What was recorded, as a chain: stages that work on some rows at a time, and operations that need the whole batch.
 
-use super::block::{Block, Placed, collect, scatter};
+use super::block::{Kept, Params, Placed};
 use super::tape::Entry;
 use crate::autograd;
 use crate::dtype::DType;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Chain {
     pub stages: Vec<Placed>,
-    /// Of each stage.
-    pub params: Vec<Vec<Parameter>>,
+    /// Of all stages, one after the other.
+    pub params: Vec<Parameter>,
     pub wholes: Vec<Whole>,
     /// The numbers in a row of each slot: the outputs of stages and wholes, where those in place have none of their own.
     pub slots: Vec<usize>,
@@ -90,27 +90,49 @@ impl Chain {
             self.slots.push(width.1);
         }
         let slot = self.slots.len() - 1;
-        self.stages.push(Placed { name, stage, width, slot, in_place, needs_dx, waits: false });
-        self.params.push(params);
+        let own = self.params.len()..self.params.len() + params.len();
+        self.params.extend(params);
+        let keeps_finite = stage.keeps_finite();
+        self.stages.push(Placed {
+            name,
+            stage,
+            width,
+            slot,
+            params: own,
+            keeps_finite,
+            in_place,
+            needs_dx,
+            waits: false,
+        });
         Ok(())
     }
 
     /// Those of stages and wholes.
     pub fn all_params(&self) -> impl Iterator<Item = &Parameter> {
-        self.params.iter().flatten().chain(self.wholes.iter().flat_map(|w| &w.params))
+        self.params.iter().chain(self.wholes.iter().flat_map(|w| &w.params))
     }
 
-    /// The stages between wholes: one leg more than there are wholes.
-    pub fn legs(&self) -> Vec<Range<usize>> {
-        let ends = self.wholes.iter().map(|w| w.before).chain([self.stages.len()]);
-        ends.scan(0, |start, end| Some(std::mem::replace(start, end)..end)).collect()
+    /// How many runs of stages there are between wholes: one more than these.
+    pub fn legs(&self) -> usize {
+        self.wholes.len() + 1
+    }
+
+    /// The stages of leg `i`.
+    pub fn leg(&self, i: usize) -> Range<usize> {
+        let end = self.wholes.get(i).map_or(self.stages.len(), |w| w.before);
+        i.checked_sub(1).map_or(0, |before| self.wholes[before].before)..end
+    }
+
+    /// The parameters of all stages as they are now.
+    pub fn read(&self) -> Params {
+        self.params.iter().map(|p| p.tensor.data()).collect()
     }
 
     /// Its operations in their order; those that need the whole batch in brackets.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for (leg, i) in self.legs().into_iter().zip(0..) {
-            names.extend(self.stages[leg].iter().map(|s| s.name.to_string()));
+        for i in 0..self.legs() {
+            names.extend(self.stages[self.leg(i)].iter().map(|s| s.name.to_string()));
             names.extend(self.wholes.get(i).map(|w| format!("[{}]", w.op.name())));
         }
         names
@@ -189,13 +211,13 @@ impl Whole {
 }
 
 /// Sends all rows through an operation that needs the whole batch. Whether its output is finite.
-pub(super) fn through_whole(whole: &mut Whole, batch: &[f32], blocks: &mut [Block], training: bool) -> bool {
+pub(super) fn through_whole(whole: &mut Whole, batch: &[f32], kept: &mut Kept, training: bool) -> bool {
     let x = match whole.slot {
         0 => batch.to_vec(),
-        slot => collect(blocks, |block| &block.kept.values[slot - 1]),
+        slot => kept.value(slot - 1).to_vec(),
     };
     let y = whole.forward(x, training);
-    scatter(&y, blocks, |block| &mut block.kept.values[whole.slot]);
+    kept.value_mut(whole.slot).copy_from_slice(&y.data::<f32>());
     y.all_finite()
 }
 

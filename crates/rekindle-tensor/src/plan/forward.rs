@@ -1,11 +1,11 @@
 //! A plan for a forward pass without gradients: evaluation and prediction.
 
-use super::block::{Block, Kept, Memory, Shared, Turns, collect};
+use super::block::{Block, Kept, Shared, Turns};
 use super::chain::{Chain, is_like, is_plain, through_whole};
 use super::tape::Tape;
 use crate::dtype::DType;
 use crate::op::Meta;
-use crate::tensor::{Data, Tensor};
+use crate::tensor::Tensor;
 use rekindle_kernels::parallel;
 use std::ops::Range;
 
@@ -55,17 +55,10 @@ impl ForwardPlan {
         let last = chain.slots.len() - 1;
         let at_border = |slot: usize| chain.wholes.iter().any(|w| [slot, slot + 1].contains(&w.slot));
         let values = (0..=last).map(|slot| slot == last || at_border(slot)).collect();
-        let kept = Kept { values, slopes: Vec::new() };
-        let block = |rows: Range<usize>| Block {
-            kept: Memory::new(rows.len(), &chain.slots, &kept, 0),
-            terms: Vec::new(),
-            fine: true,
-            gradients: Vec::new(),
-            rows,
-        };
-        let most = bounds.iter().map(Range::len).max().unwrap_or(0);
-        let blocks = bounds.into_iter().map(block).collect();
-        let turns = Turns::new(most, &chain.slots, &kept, 0);
+        let kept = Kept::new(bounds.clone(), &chain.slots, (values, Vec::new()), 0);
+        let block = |rows: Range<usize>| Block { rows, fine: true, gradients: Vec::new() };
+        let blocks: Vec<Block> = bounds.into_iter().map(block).collect();
+        let turns = Turns::new(&blocks, 0);
         let masks = vec![Vec::new(); chain.stages.len()];
         Ok(ForwardPlan { shape: Meta::of(x), out: Meta::of(out), chain, blocks, turns, kept, masks })
     }
@@ -91,20 +84,19 @@ impl ForwardPlan {
         assert!(self.fits(x), "plan: the batch has another shape than the plan");
         let ForwardPlan { chain, blocks, turns, kept, masks, .. } = self;
         let batch = x.data::<f32>();
-        let params: Vec<Vec<Data<f32>>> =
-            chain.params.iter().map(|own| own.iter().map(|p| p.tensor.data::<f32>()).collect()).collect();
+        let params = chain.read();
         blocks.iter_mut().for_each(|block| block.fine = true);
         let mut fine = true;
-        for (i, leg) in chain.legs().into_iter().enumerate() {
-            let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
-            turns.run(blocks, |block, memory| block.forward(memory, &shared, leg.clone()));
+        for i in 0..chain.legs() {
+            let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks };
+            let leg = chain.leg(i);
+            turns.run(chain, blocks, kept, |block, work| block.forward(work, &shared, leg.clone()));
             if let Some(whole) = chain.wholes.get_mut(i) {
-                fine &= through_whole(whole, &batch, blocks, false);
+                fine &= through_whole(whole, &batch, kept, false);
             }
         }
-        let last = self.chain.slots.len() - 1;
         fine &= blocks.iter().all(|block| block.fine);
-        fine.then(|| Tensor::from_vec(collect(blocks, |block| &block.kept.values[last]), &self.out.shape))
+        fine.then(|| Tensor::from_vec(kept.value(chain.slots.len() - 1).to_vec(), &self.out.shape))
     }
 }
 

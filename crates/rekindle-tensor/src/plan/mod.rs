@@ -77,6 +77,11 @@ pub trait Stage: Debug + Send + Sync {
         unreachable!("{self:?} does not work in place");
     }
 
+    /// Whether finite inputs always give finite outputs: then nobody looks.
+    fn keeps_finite(&self) -> bool {
+        false
+    }
+
     /// Whether the backward pass reads the output, so that nobody may write over it.
     fn reads_output(&self) -> bool {
         false

@@ -1,8 +1,6 @@
 //! A plan for a training step.
 
-use super::block::{
-    Block, Ending, Kept, Memory, Placed, Shared, Turns, collect, gather, scatter, with_params,
-};
+use super::block::{Block, Ending, Kept, Params, Placed, Shared, Turns, with_params};
 use super::chain::{Chain, Parameter, common_cut, is_like, is_plain, through_whole};
 use super::tape::Tape;
 use super::{Gradient, LossStage, Rows, Targets};
@@ -11,7 +9,6 @@ use crate::op::Meta;
 use crate::random::with_default;
 use crate::tensor::{Data, Tensor};
 use rekindle_kernels::{parallel, reduce};
-use std::ops::Range;
 
 /// The gradients of all blocks may take this many numbers together; beyond, the batch is one block.
 const MOST_PARTIALS: usize = 16 << 20;
@@ -27,11 +24,11 @@ pub struct StepPlan {
     /// The name of the loss.
     name: &'static str,
     blocks: Vec<Block>,
+    /// The gradients that are made when all blocks are done, of each stage, of each parameter.
+    late: Vec<Vec<Vec<f32>>>,
     turns: Turns,
     kept: Kept,
     masks: Vec<Vec<bool>>,
-    /// What is gathered from all blocks.
-    gathered: [Vec<f32>; 2],
     /// What the outputs are like.
     out: Meta,
 }
@@ -72,24 +69,18 @@ impl StepPlan {
     ) -> Self {
         let n = shapes.0.shape[0];
         let mut bounds = common_cut(&mut chain.stages, n);
-        let partials: usize = gradients_of_blocks(&chain).iter().flatten().map(Vec::len).sum();
+        let partials: usize = gradients(&chain, false).iter().flatten().map(Vec::len).sum();
         if bounds.len() * partials > MOST_PARTIALS {
             bounds = std::iter::once(0..n).collect();
             chain.stages.iter_mut().for_each(|stage| stage.waits = false);
         }
-        let kept = kept(&chain);
-        let block = |rows: Range<usize>| Block {
-            kept: Memory::new(rows.len(), &chain.slots, &kept, 0),
-            terms: vec![0.0; rows.len() * loss.terms()],
-            fine: true,
-            gradients: gradients_of_blocks(&chain),
-            rows,
-        };
-        let most = bounds.iter().map(Range::len).max().unwrap_or(0);
-        let blocks = bounds.into_iter().map(block).collect();
+        let kept = Kept::new(bounds.clone(), &chain.slots, kept(&chain), loss.terms());
+        let block = |rows| Block { rows, fine: true, gradients: gradients(&chain, false) };
+        let late = gradients(&chain, true);
+        let blocks: Vec<Block> = bounds.into_iter().map(block).collect();
         let masks = chain.stages.iter().map(|s| vec![false; n * s.stage.draws()]).collect();
-        let turns = Turns::new(most, &chain.slots, &kept, loss.saved());
-        StepPlan { shapes, chain, loss, name, blocks, turns, kept, masks, gathered: Default::default(), out }
+        let turns = Turns::new(&blocks, loss.saved());
+        StepPlan { shapes, chain, loss, name, blocks, late, turns, kept, masks, out }
     }
 
     /// Whether the plan is for batches like these, and its parameters want gradients as they did.
@@ -129,7 +120,7 @@ impl StepPlan {
 
     /// [`run`](Self::run), which leaves the generator where it came to and what wholes changed as it is.
     fn try_run(&mut self, x: &Tensor, y: &Tensor) -> Option<f32> {
-        let StepPlan { chain, loss, blocks, turns, kept, masks, gathered, .. } = self;
+        let StepPlan { chain, loss, blocks, turns, kept, masks, .. } = self;
         let (batch, numbers, classes) = (x.data::<f32>(), numbers(y), classes(y));
         let targets = match (&numbers, &classes) {
             (_, Some(classes)) => Targets::Classes(classes),
@@ -138,44 +129,44 @@ impl StepPlan {
         let loss = &**loss;
         let divisor = loss.divisor(targets, self.out.shape.numel());
         let ending = Ending { loss, targets, divisor };
-        let params: Vec<Vec<Data<f32>>> =
-            chain.params.iter().map(|own| own.iter().map(|p| p.tensor.data::<f32>()).collect()).collect();
+        let params = chain.read();
         blocks.iter_mut().for_each(|block| block.fine = true);
         let (legs, mut fine) = (chain.legs(), true);
-        for (i, leg) in legs.iter().enumerate() {
+        for i in 0..legs {
+            let leg = chain.leg(i);
             for (placed, mask) in chain.stages[leg.clone()].iter().zip(&mut masks[leg.clone()]) {
                 placed.stage.draw(mask);
             }
-            let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
-            let whole = chain.wholes.get_mut(i);
-            turns.run(blocks, |block, memory| {
-                block.forward(memory, &shared, leg.clone());
-                if whole.is_none() {
-                    block.end(memory, &shared, &ending);
+            let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks };
+            let last = i + 1 == legs;
+            turns.run(chain, blocks, kept, |block, work| {
+                block.forward(work, &shared, leg.clone());
+                if last {
+                    block.end(work, &ending);
                     if block.fine {
-                        block.backward(memory, &shared, leg.clone());
+                        block.backward(work, &shared, leg.clone());
                     }
                 }
             });
-            if let Some(whole) = whole {
-                fine &= through_whole(whole, &batch, blocks, true);
+            if let Some(whole) = chain.wholes.get_mut(i) {
+                fine &= through_whole(whole, &batch, kept, true);
             }
         }
-        gather(blocks, |block| &block.terms, &mut gathered[0]);
-        let value = loss.total(&gathered[0], targets, divisor);
+        let value = loss.total(kept.terms(), targets, divisor);
         if !fine || !value.is_finite() || blocks.iter().any(|block| !block.fine) {
             return None;
         }
-        for (i, leg) in legs.iter().enumerate().rev().skip(1) {
+        for i in (0..legs - 1).rev() {
             let whole = &mut chain.wholes[i];
             if !whole.learns() {
                 break;
             }
-            let dx = whole.backward(collect(blocks, |block| &block.kept.slopes[whole.slot]));
+            let dx = whole.backward(kept.slope(whole.slot).to_vec());
             if let (Some(dx), Some(slot)) = (dx, whole.slot.checked_sub(1)) {
-                scatter(&dx, blocks, |block| &mut block.kept.slopes[slot]);
-                let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks, kept };
-                turns.run(blocks, |block, memory| block.backward(memory, &shared, leg.clone()));
+                kept.slope_mut(slot).copy_from_slice(&dx.data::<f32>());
+                let shared = Shared { stages: &chain.stages, x: &batch, params: &params, masks };
+                let leg = chain.leg(i);
+                turns.run(chain, blocks, kept, |block, work| block.backward(work, &shared, leg.clone()));
             }
         }
         drop(params);
@@ -185,42 +176,32 @@ impl StepPlan {
 
     /// The outputs for the batch of the last run.
     pub fn outputs(&self) -> Tensor {
-        let all = self.blocks.iter().filter_map(|b| b.kept.values.last()).flatten().copied().collect();
-        Tensor::from_vec::<f32>(all, &self.out.shape)
+        Tensor::from_vec(self.kept.value(self.chain.slots.len() - 1).to_vec(), &self.out.shape)
     }
 
     /// Adds up what the blocks found, and gives it to the parameters.
     fn finish(&mut self, batch: &[f32]) {
-        let StepPlan { chain, blocks, gathered: [all_x, all_dy], .. } = self;
-        for (s, (placed, own)) in chain.stages.iter().zip(&mut chain.params).enumerate() {
+        let StepPlan { chain: Chain { stages, params, .. }, blocks, late, kept, .. } = self;
+        for (s, placed) in stages.iter().enumerate() {
+            let own = &mut params[placed.params.clone()];
             if own.iter().all(|p| !p.learns) {
                 continue;
             }
             let kinds = placed.stage.gradients();
-            if placed.waits || kinds.contains(&Gradient::SumOfRows) {
-                gather(blocks, |block| &block.kept.slopes[placed.slot], all_dy);
-            }
-            let mut late = Vec::new();
             if placed.waits {
-                let x = match placed.slot {
-                    0 => batch,
-                    slot => {
-                        gather(blocks, |block| &block.kept.values[slot - 1], all_x);
-                        &**all_x
-                    }
-                };
-                late = of_all_rows(placed, x, all_dy, own);
+                let x = placed.slot.checked_sub(1).map_or(batch, |slot| kept.value(slot));
+                of_all_rows(placed, x, kept.slope(placed.slot), own, &mut late[s]);
             }
             for (p, parameter) in own.iter_mut().enumerate().filter(|(_, p)| p.learns) {
                 match kinds[p] {
                     Gradient::OfBlocks => parameter.write(|sum| match &mut blocks[..] {
-                        _ if placed.waits => std::mem::swap(sum, &mut late[p]),
+                        _ if placed.waits => std::mem::swap(sum, &mut late[s][p]),
                         [one] => std::mem::swap(sum, &mut one.gradients[s][p]),
                         many => add_in_order(many, |block| &block.gradients[s][p], sum),
                     }),
                     Gradient::SumOfRows => {
-                        let width = placed.width.1;
-                        parameter.write(|sum| reduce::sum_dim(all_dy, 1, all_dy.len() / width, width, sum));
+                        let (dy, width) = (kept.slope(placed.slot), placed.width.1);
+                        parameter.write(|sum| reduce::sum_dim(dy, 1, dy.len() / width, width, sum));
                     }
                 }
                 parameter.give();
@@ -230,45 +211,41 @@ impl StepPlan {
 }
 
 /// The gradients of a stage that waited for all rows.
-fn of_all_rows(placed: &Placed, x: &[f32], dy: &[f32], own: &[Parameter]) -> Vec<Vec<f32>> {
+fn of_all_rows(placed: &Placed, x: &[f32], dy: &[f32], own: &[Parameter], gradients: &mut [Vec<f32>]) {
     let n = dy.len() / placed.width.1;
-    let mut gradients: Vec<Vec<f32>> = sizes(placed, own, true);
-    let data: Vec<Data<f32>> = own.iter().map(|p| p.tensor.data()).collect();
+    let data: Params = own.iter().map(|p| p.tensor.data()).collect();
     with_params(&data, |params| {
-        placed.stage.backward(Rows { n, x, y: &[], params, mask: &[] }, dy, None, &mut gradients);
+        placed.stage.backward(Rows { n, x, y: &[], params, mask: &[] }, dy, None, gradients);
     });
-    gradients
 }
 
-/// For each stage the memory of the gradients that blocks make.
-fn gradients_of_blocks(chain: &Chain) -> Vec<Vec<Vec<f32>>> {
-    chain.stages.iter().zip(&chain.params).map(|(placed, own)| sizes(placed, own, placed.waits)).collect()
+/// For each stage the memory of the gradients that blocks make, or of those that are made when all are done.
+fn gradients(chain: &Chain, late: bool) -> Vec<Vec<Vec<f32>>> {
+    let of = |placed: &Placed| {
+        let has = |(kind, p): (&Gradient, &Parameter)| {
+            *kind == Gradient::OfBlocks && p.learns && placed.waits == late
+        };
+        let own = placed.stage.gradients().iter().zip(&chain.params[placed.params.clone()]);
+        own.map(|(kind, p)| vec![0.0; if has((kind, p)) { p.tensor.numel() } else { 0 }]).collect()
+    };
+    chain.stages.iter().map(of).collect()
 }
 
-/// Memory for the gradients that are of blocks, if a stage waits as `waits` says; empty for the others.
-fn sizes(placed: &Placed, own: &[Parameter], waits: bool) -> Vec<Vec<f32>> {
-    let kinds = placed.stage.gradients().iter();
-    let has =
-        |kind: &Gradient, p: &Parameter| *kind == Gradient::OfBlocks && p.learns && placed.waits == waits;
-    kinds.zip(own).map(|(kind, p)| vec![0.0; if has(kind, p) { p.tensor.numel() } else { 0 }]).collect()
-}
-
-/// What must be kept of each block: the outputs, what gradients are made of when all blocks are done, and all if the chain goes
+/// What must be kept, values and slopes: the outputs, what gradients are made of when all blocks are done, and all if the chain goes
 /// through operations that need the whole batch.
-fn kept(chain: &Chain) -> Kept {
-    let all = !chain.wholes.is_empty();
-    let last = chain.slots.len() - 1;
-    let mut kept = Kept { values: vec![all; last + 1], slopes: vec![all; last + 1] };
-    kept.values[last] = true;
+fn kept(chain: &Chain) -> (Vec<bool>, Vec<bool>) {
+    let (all, n) = (!chain.wholes.is_empty(), chain.slots.len());
+    let (mut values, mut slopes) = (vec![all; n], vec![all; n]);
+    values[n - 1] = true;
     for placed in &chain.stages {
         if placed.waits || placed.stage.gradients().contains(&Gradient::SumOfRows) {
-            kept.slopes[placed.slot] = true;
+            slopes[placed.slot] = true;
         }
         if placed.waits && placed.slot > 0 {
-            kept.values[placed.slot - 1] = true;
+            values[placed.slot - 1] = true;
         }
     }
-    kept
+    (values, slopes)
 }
 
 fn numbers(y: &Tensor) -> Option<Data<f32>> {
