@@ -336,10 +336,10 @@ impl Backoff {
 
     fn wait(&mut self) {
         self.rounds = self.rounds.wrapping_add(1);
-        if self.rounds < ROUNDS_BEFORE_YIELD {
-            std::hint::spin_loop();
-        } else {
+        if self.rounds.is_multiple_of(ROUNDS_BEFORE_YIELD) {
             std::thread::yield_now();
+        } else {
+            std::hint::spin_loop();
         }
     }
 }

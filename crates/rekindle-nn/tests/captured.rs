@@ -1,7 +1,8 @@
 //! Captured steps and eager ones: the same losses, gradients and weights, to the bit.
 
 use rekindle_nn::loss::{
-    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, Reduction, SmoothL1Loss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, Reduction,
+    SmoothL1Loss,
 };
 use rekindle_nn::optim::{Adam, Optimizer, SGD};
 use rekindle_nn::{
@@ -11,7 +12,7 @@ use rekindle_nn::{
     Softplus, Softsign, Tanh, Unflatten, sequential,
 };
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
-use rekindle_tensor::{Tensor, no_grad, set_num_threads};
+use rekindle_tensor::{Tensor, no_grad, set_num_threads, tensor};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Losses and final weights of some steps on batches of `sizes`, one after another.
@@ -121,6 +122,30 @@ fn every_loss_gives_the_bits_of_the_eager_step() {
     same("sum of cross entropies of probabilities", net(4), &sum, chances, &SIZES);
     let ignoring = CrossEntropyLoss::new().ignore_index(2);
     same("ignoring", net(4), &ignoring, classes(6, 4), &[5, 385, 1153]);
+    let weighted = || CrossEntropyLoss::new().weight(tensor([0.5, 2.0, 1.0, 0.0]).float());
+    same("class weights", net(4), &weighted(), classes(6, 4), &[5, 385, 1153]);
+    let smooth = CrossEntropyLoss::new().label_smoothing(0.1);
+    same("label smoothing", net(4), &smooth, classes(6, 4), &SIZES);
+    let all = weighted().label_smoothing(0.3).ignore_index(1);
+    same("weights, smoothing, ignoring", net(4), &all, classes(6, 4), &[5, 385, 1153]);
+    let logs = || sequential![Linear::new(6, 4), LogSoftmax::new(1)];
+    let nll = NLLLoss::new().weight(tensor([0.5, 2.0, 1.0, 3.0]).float());
+    same("NLLLoss", logs, &nll, classes(6, 4), &SIZES);
+}
+
+#[test]
+fn class_weights_that_change_are_seen() {
+    let net = sequential![Linear::new(6, 3)];
+    let (x, y) = classes(6, 3)(50);
+    let weight = tensor([1.0, 1.0, 1.0]).float();
+    let loss = CrossEntropyLoss::new().weight(weight.clone()).reduction(Reduction::Sum);
+    let mut step = Captured::new();
+    let losses = |step: &mut Captured| (0..6).map(|_| step.backward(&net, &loss, &x, &y)).collect::<Vec<_>>();
+    let before = losses(&mut step);
+    assert!(step.is_planned() && before.iter().all(|l| *l == before[0]));
+    no_grad(|| _ = weight.fill_(2.0));
+    let after = losses(&mut step);
+    assert!(after.iter().all(|l| (l - 2.0 * before[0]).abs() < 1e-3), "{before:?} {after:?}");
 }
 
 type Layer = fn() -> Box<dyn Module>;

@@ -165,8 +165,8 @@ pub trait Op: Debug + Send + Sync + 'static {
         None
     }
 
-    /// How a plan runs it as the loss at the end of a step.
-    fn loss_stage(&self, _inputs: &[Meta]) -> Option<Box<dyn LossStage>> {
+    /// How a plan runs it as the loss at the end of a step. `others` are what it takes beside outputs and targets: constants.
+    fn loss_stage(&self, _inputs: &[Meta], _others: &[Tensor]) -> Option<Box<dyn LossStage>> {
         None
     }
 

@@ -8,7 +8,7 @@ use crate::recipe::Recipe;
 use crate::signature::{Units, in_units};
 use crate::trainer::{figures, outputs};
 use rekindle_nn::loss::Decision;
-use rekindle_nn::{Module, Parameters, Sequential};
+use rekindle_nn::{Parameters, Sequential};
 use rekindle_tensor::{DType, Tensor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt::{self, Display};
@@ -113,7 +113,8 @@ pub fn judge(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Judgement
         let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
         let units = data.input.units();
         let one = |(name, part): (_, &Part)| {
-            judge_part(&objective, net, name, &part.at_hand(), (&data.classes, units))
+            let part = part.at_hand();
+            judge_part(&objective, &outputs(net, &part), name, &part, (&data.classes, units))
         };
         data.parts().map(one).collect::<Result<Vec<Judged>, Error>>()
     };
@@ -123,17 +124,16 @@ pub fn judge(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Judgement
 
 pub(crate) fn judge_part(
     objective: &Objective,
-    net: &dyn Module,
+    outputs: &Tensor,
     name: &'static str,
     part: &Part,
     (classes, units): (&[String], Units),
 ) -> Result<Judged, Error> {
-    let outputs = outputs(net, part);
     if !outputs.all_finite() {
         return Err(Error::Recipe(format!("the output of the {name} data is not finite")));
     }
-    let loss = figures(objective, &outputs, part).loss;
-    let answers = Answers::new(objective, &outputs, part, units);
+    let loss = figures(objective, outputs, part).loss;
+    let answers = Answers::new(objective, outputs, part, units);
     // Outputs of a yes-or-no loss are judged one by one, so there may be another number of names.
     let classes = (0..answers.classes()).map(|i| classes.get(i).cloned().unwrap_or(i.to_string())).collect();
     Ok(Judged { name, loss, samples: part.len(), answers, classes, places: part.places() })

@@ -28,7 +28,7 @@ impl Default for Options {
 }
 
 /// The inputs are scores, indices and, if there are any, class weights.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct ClassIndices {
     name: &'static str,
     /// Whether the scores are logits rather than log-probabilities.
@@ -58,6 +58,8 @@ pub(super) fn class_indices(
         check_range(name, &t.data::<i64>(), x.shape()[1], t.shape(), Some(ignore_index));
     }
     match &options.weight {
+        // As it is, if it can be: a plan wants the same tensor in each step.
+        Some(w) if w.dtype() == x.dtype() && !w.requires_grad() => apply(op, &[x, t, w]),
         Some(w) => apply(op, &[x, t, &w.detach().to(x.dtype())]),
         None => apply(op, &[x, t]),
     }
@@ -147,6 +149,11 @@ impl<T: Real> Samples<'_, T> {
         total.total()
     }
 
+    /// The loss of a sample of class `y` without smoothing.
+    fn hard(&self, logp: &[T], i: usize, y: usize) -> T {
+        -logp[self.at(i, y)] * self.weight(y)
+    }
+
     /// Sum of the scores of one sample's classes, weighted.
     fn smooth(&self, logp: &[T], i: usize) -> T {
         (0..self.classes).fold(T::ZERO, |sum, k| sum + logp[self.at(i, k)] * self.weight(k))
@@ -199,7 +206,7 @@ impl ClassIndices {
     fn losses<T: Real>(&self, s: &Samples<'_, T>, logp: &[T]) -> Vec<T> {
         let mut losses = vec![T::ZERO; s.targets.len()];
         for (i, y) in s.counted() {
-            losses[i] = -logp[s.at(i, y)] * s.weight(y);
+            losses[i] = s.hard(logp, i, y);
             if self.smoothing > 0.0 {
                 losses[i] = s.rest * losses[i] - s.share * s.smooth(logp, i);
             }
@@ -208,19 +215,29 @@ impl ClassIndices {
     }
 
     fn reduced<T: Real>(&self, s: &Samples<'_, T>, logp: &[T]) -> T {
-        let mut sum = Cascade::new(s.targets.len());
-        s.counted().for_each(|(i, y)| sum.add(i, -logp[s.at(i, y)] * s.weight(y)));
         let divisor = if self.reduction == Reduction::Mean { s.total_weight() } else { T::ONE };
-        let hard = sum.total() / divisor;
-        if self.smoothing == 0.0 {
-            return hard;
-        }
-        let mut smooth = Cascade::new(s.targets.len());
-        s.counted().for_each(|(i, _)| smooth.add(i, -s.smooth(logp, i)));
-        s.rest * hard + s.share * (smooth.total() / divisor)
+        let target = |i| s.targets[i] as usize;
+        self.total(s, |i| s.hard(logp, i, target(i)), |i| -s.smooth(logp, i), divisor)
     }
 
-    /// What each sample's q is multiplied by: 0 for ignored ones.
+    /// The loss from the terms of samples: that of the target, and with smoothing that of all classes.
+    fn total<T: Real>(
+        &self,
+        s: &Samples<'_, T>,
+        hard: impl Fn(usize) -> T,
+        smooth: impl Fn(usize) -> T,
+        divisor: T,
+    ) -> T {
+        let sum = |term: &dyn Fn(usize) -> T| {
+            let mut sum = Cascade::new(s.targets.len());
+            s.counted().for_each(|(i, _)| sum.add(i, term(i)));
+            sum.total() / divisor
+        };
+        match self.smoothing {
+            0.0 => sum(&hard),
+            _ => s.rest * sum(&hard) + s.share * sum(&smooth),
+        }
+    }
 
     fn slopes<T: Element + Real>(&self, ctx: &Context<'_>) -> Tensor {
         let targets = ctx.input(1).data::<i64>();
@@ -319,61 +336,75 @@ impl Op for ClassIndices {
         grads.resize(ctx.metas.len(), None);
         grads
     }
-    fn loss_stage(&self, m: &[Meta]) -> Option<Box<dyn LossStage>> {
-        let plain = m.len() == 2 && self.logits && self.smoothing == 0.0 && self.reduction != Reduction::None;
-        let (shape, reduction, ignore_index) = (m[0].shape.clone(), self.reduction, self.ignore_index);
-        let op = ClassIndices { name: self.name, logits: true, ignore_index, smoothing: 0.0, reduction };
-        (plain && shape.len() == 2 && m[0].dtype == DType::F32)
-            .then(|| Box::new(ClassIndicesStage { op, classes: shape[1] }) as Box<dyn LossStage>)
+    fn loss_stage(&self, m: &[Meta], others: &[Tensor]) -> Option<Box<dyn LossStage>> {
+        let (shape, weights) = (&m[0].shape, others.first().cloned());
+        let fits = self.reduction != Reduction::None && shape.len() == 2 && m[0].dtype == DType::F32;
+        fits.then(|| {
+            Box::new(ClassIndicesStage { op: *self, classes: shape[1], weights }) as Box<dyn LossStage>
+        })
     }
 }
 
-/// [`ClassIndices`] of logits `[N, C]`, without weights and smoothing, in a plan.
+/// [`ClassIndices`] of scores `[N, C]` in a plan.
 #[derive(Debug)]
 struct ClassIndicesStage {
     op: ClassIndices,
     classes: usize,
+    weights: Option<Tensor>,
 }
 
 impl ClassIndicesStage {
-    fn samples<'a>(&self, targets: Targets<'a>) -> Samples<'a, f32> {
-        match targets {
-            Targets::Classes(t) => self.op.samples(&[t.len(), self.classes], t, None),
-            Targets::Numbers(_) => unreachable!("the shape rule wants indices"),
-        }
+    fn with<R>(&self, targets: Targets<'_>, f: impl FnOnce(Samples<'_, f32>) -> R) -> R {
+        let Targets::Classes(t) = targets else { unreachable!("the shape rule wants indices") };
+        let weights = self.weights.as_ref().map(|w| w.data::<f32>());
+        f(self.op.samples(&[t.len(), self.classes], t, weights.as_deref()))
     }
 }
 
 impl LossStage for ClassIndicesStage {
     fn divisor(&self, targets: Targets<'_>, _: usize) -> f32 {
-        let s = self.samples(targets);
-        check_range(self.op.name, s.targets, self.classes, &[s.targets.len()], Some(self.op.ignore_index));
-        if self.op.reduction == Reduction::Mean { s.total_weight() } else { 1.0 }
+        self.with(targets, |s| {
+            let ignored = Some(self.op.ignore_index);
+            check_range(self.op.name, s.targets, self.classes, &[s.targets.len()], ignored);
+            if self.op.reduction == Reduction::Mean { s.total_weight() } else { 1.0 }
+        })
     }
+    /// That of the target, and with smoothing that of all classes.
     fn terms(&self) -> usize {
-        1
+        if self.op.smoothing == 0.0 { 1 } else { 2 }
     }
     fn saved(&self) -> usize {
-        self.classes
+        if self.op.logits { self.classes } else { 0 }
     }
     fn forward(&self, x: &[f32], targets: Targets<'_>, saved: &mut [f32], terms: &mut [f32]) -> bool {
-        let s = self.samples(targets);
-        softmax::log_softmax(x, saved, s.targets.len(), s.classes, 1);
-        terms.fill(0.0);
-        s.counted().for_each(|(i, y)| terms[i] = -saved[s.at(i, y)] * s.weight(y));
+        self.with(targets, |s| {
+            if self.op.logits {
+                softmax::log_softmax(x, saved, s.targets.len(), s.classes, 1);
+            }
+            let logp = if self.op.logits { &*saved } else { x };
+            terms.fill(0.0);
+            for (i, y) in s.counted() {
+                match &mut terms[i * self.terms()..][..self.terms()] {
+                    [hard] => *hard = s.hard(logp, i, y),
+                    two => two.copy_from_slice(&[s.hard(logp, i, y), -s.smooth(logp, i)]),
+                }
+            }
+        });
         true
     }
     fn total(&self, terms: &[f32], targets: Targets<'_>, divisor: f32) -> f32 {
-        let s = self.samples(targets);
-        let mut sum = Cascade::new(s.targets.len());
-        s.counted().for_each(|(i, _)| sum.add(i, terms[i]));
-        sum.total() / divisor
+        let n = self.terms();
+        self.with(targets, |s| self.op.total(&s, |i| terms[i * n], |i| terms[i * n + 1], divisor))
     }
     fn backward(&self, _: &[f32], targets: Targets<'_>, saved: &[f32], divisor: f32, dx: &mut [f32]) {
-        let s = self.samples(targets);
-        let scale = |_| 1.0 / divisor;
-        softmax_times_sum(&s, saved, scale, dx);
-        subtract(&s, scale, dx);
+        self.with(targets, |s| {
+            let scale = |_| 1.0 / divisor;
+            match self.op.logits {
+                true => softmax_times_sum(&s, saved, scale, dx),
+                false => dx.fill(0.0),
+            }
+            subtract(&s, scale, dx);
+        });
     }
 }
 

@@ -145,7 +145,7 @@ impl<F: Formula> Op for Pointwise<F> {
             _ => self.gradients::<f32>(ctx),
         }
     }
-    fn loss_stage(&self, m: &[Meta]) -> Option<Box<dyn LossStage>> {
+    fn loss_stage(&self, m: &[Meta], _: &[Tensor]) -> Option<Box<dyn LossStage>> {
         let (formula, reduction) = (self.formula, self.reduction);
         let width = m[0].shape.get(1..)?.iter().product();
         (reduction != Reduction::None && m[0].dtype == DType::F32)

@@ -174,7 +174,7 @@ impl Op for Probabilities {
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         if ctx.grad.dtype() == DType::F64 { self.gradients::<f64>(ctx) } else { self.gradients::<f32>(ctx) }
     }
-    fn loss_stage(&self, m: &[Meta]) -> Option<Box<dyn LossStage>> {
+    fn loss_stage(&self, m: &[Meta], _: &[Tensor]) -> Option<Box<dyn LossStage>> {
         let plain = m.len() == 2 && self.smoothing == 0.0 && self.reduction != Reduction::None;
         let (shape, reduction) = (&m[0].shape, self.reduction);
         (plain && shape.len() == 2 && shape[1] > 0 && m[0].dtype == DType::F32)

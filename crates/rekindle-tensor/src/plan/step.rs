@@ -50,9 +50,13 @@ impl StepPlan {
         };
         let (chain, at) = Chain::new(entries, x, Some(y))?;
         let name = last.op.name();
-        let ends =
-            last.output.is_same(loss) && matches!(&last.inputs[..], [a, b] if a.is_same(&at) && b.is_same(y));
-        let Some(loss) = last.op.loss_stage(&last.metas).filter(|_| ends) else {
+        let (ends, others) = match &last.inputs[..] {
+            [a, b, others @ ..] => (last.output.is_same(loss) && a.is_same(&at) && b.is_same(y), others),
+            _ => (false, &[][..]),
+        };
+        let made = |t: &Tensor| entries.iter().any(|e| e.output.is_same(t)) || t.is_same(x) || t.is_same(y);
+        let ends = ends && !others.iter().any(|t| made(t) || !t.is_leaf() || t.requires_grad());
+        let Some(loss) = last.op.loss_stage(&last.metas, others).filter(|_| ends) else {
             return Err(format!("{name} has no stage as a loss"));
         };
         if !chain.all_params().any(|p| p.learns) {

@@ -406,7 +406,10 @@ impl<N: Module> Trainer<N> {
     /// If the data does not fit net and loss, or an output is not finite.
     pub fn evaluate(&self, part: &Part) -> Result<Judged, Error> {
         self.net.eval();
-        guarded(|| judge_part(&self.objective, &self.net, "test", part, self.names_and_units()))
+        guarded(|| {
+            let outputs = outputs_by(self.passes_of_one().as_mut(), &self.net, part);
+            judge_part(&self.objective, &outputs, "test", part, self.names_and_units())
+        })
     }
 
     /// What the net decides: I64 classes `[n]`; of several yes-or-no outputs I64 zeros and ones `[n, labels]`; the outputs of
@@ -417,7 +420,7 @@ impl<N: Module> Trainer<N> {
     #[track_caller]
     pub fn predict(&self, x: &Tensor) -> Tensor {
         self.net.eval();
-        self.objective.decide(&outputs_of(&self.net, x))
+        self.objective.decide(&self.outputs_of(x))
     }
 
     /// The probability of each class, F64 `[n, classes]`, or of each label `[n, labels]`.
@@ -430,11 +433,22 @@ impl<N: Module> Trainer<N> {
             rekindle_tensor::mistake!("predict_proba: {} is a regression; use predict", self.objective.loss);
         }
         self.net.eval();
-        self.objective.of_all_classes(&outputs_of(&self.net, x))
+        self.objective.of_all_classes(&self.outputs_of(x))
+    }
+}
+
+impl<N: Module> Trainer<N> {
+    fn outputs_of(&self, x: &Tensor) -> Tensor {
+        in_pieces(self.passes_of_one().as_mut(), &self.net, x.size(0), |start, n| x.narrow(0, start, n))
     }
 }
 
 impl<N> Trainer<N> {
+    /// What captures the passes of one evaluation.
+    fn passes_of_one(&self) -> Option<Captured> {
+        (!self.options.eager).then(Captured::new)
+    }
+
     fn names_and_units(&self) -> (&[String], Units<'_>) {
         (&self.options.class_names, self.options.units.as_deref())
     }
@@ -493,7 +507,7 @@ pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures
 
 /// The outputs of a net for all samples, in pieces.
 pub(crate) fn outputs(net: &dyn Module, part: &Part) -> Tensor {
-    outputs_by(None, net, part)
+    outputs_by(Some(&mut Captured::new()), net, part)
 }
 
 /// [`outputs`], by passes that are captured if there is something to capture them.
@@ -503,7 +517,7 @@ fn outputs_by(passes: Option<&mut Captured>, net: &dyn Module, part: &Part) -> T
 
 /// The outputs of a net for some inputs, in pieces.
 pub(crate) fn outputs_of(net: &dyn Module, x: &Tensor) -> Tensor {
-    in_pieces(None, net, x.size(0), |start, n| x.narrow(0, start, n))
+    in_pieces(Some(&mut Captured::new()), net, x.size(0), |start, n| x.narrow(0, start, n))
 }
 
 /// In pieces of nearly the same size, none of them a single row of several: products with one row have an order of their own.
