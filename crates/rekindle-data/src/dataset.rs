@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use rekindle_tensor::Tensor;
+use rekindle_kernels::prefetch;
 use rekindle_tensor::random::with_default;
+use rekindle_tensor::{DType, Tensor};
 
 use crate::split::{self, PartSize};
 
@@ -51,6 +52,9 @@ pub trait Dataset: Send + Sync {
         (stack(&inputs), stack(&targets))
     }
 
+    /// Says that these samples are probably wanted next, so that they may be on their way. By default nobody listens.
+    fn expect(&self, _indices: &[usize]) {}
+
     /// [`batch`](Self::batch) of consecutive samples, which may be views of a larger tensor.
     fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
         self.batch(&range.collect::<Vec<_>>())
@@ -70,6 +74,9 @@ macro_rules! pointers {
             fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
                 (**self).batch(indices)
             }
+            fn expect(&self, indices: &[usize]) {
+                (**self).expect(indices);
+            }
             fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
                 (**self).range(range)
             }
@@ -77,6 +84,9 @@ macro_rules! pointers {
     )*};
 }
 pointers!(Arc, Box);
+
+/// Numbers of a batch that may come to the cache before they are used, beside what is used now.
+const CACHED: usize = 32 * 1024;
 
 /// Samples in two tensors: row `i` of one is the input, row `i` of the other the target.
 ///
@@ -123,6 +133,15 @@ impl Dataset for TensorDataset {
         let rows = Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
         (self.x.index_select(0, &rows), self.y.index_select(0, &rows))
     }
+    /// Rows in random order come from main memory: these go to the cache while the batch before is worked on.
+    fn expect(&self, indices: &[usize]) {
+        let width = self.x.numel() / self.len().max(1);
+        if self.x.dtype() == DType::F32 && indices.len() * width <= CACHED {
+            let x = self.x.data::<f32>();
+            let row = |&i: &usize| x.get(i * width..(i + 1) * width);
+            indices.iter().filter_map(row).for_each(prefetch::slice);
+        }
+    }
     fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
         let rows = |tensor: &Tensor| tensor.narrow(0, range.start, range.len());
         (rows(&self.x), rows(&self.y))
@@ -165,6 +184,10 @@ impl Dataset for Subset {
     }
     fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
         self.dataset.batch(&indices.iter().map(|&i| self.indices[i]).collect::<Vec<_>>())
+    }
+    fn expect(&self, indices: &[usize]) {
+        let there = indices.iter().filter_map(|&i| self.indices.get(i).copied());
+        self.dataset.expect(&there.collect::<Vec<_>>());
     }
     fn range(&self, range: Range<usize>) -> (Tensor, Tensor) {
         self.dataset.batch(&self.indices[range])

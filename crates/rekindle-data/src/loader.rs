@@ -260,7 +260,11 @@ impl Iterator for Batches<'_> {
         {
             return Some(batch);
         }
-        self.which(start).map(|which| which.gather(&*loader.dataset))
+        let batch = self.which(start).map(|which| which.gather(&*loader.dataset));
+        if let Some(order) = &self.order {
+            loader.dataset.expect(&order[end..order.len().min(end + loader.batch_size)]);
+        }
+        batch
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

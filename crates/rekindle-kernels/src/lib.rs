@@ -11,6 +11,7 @@ pub mod mt19937;
 pub mod norm;
 pub mod parallel;
 pub mod pool2d;
+pub mod prefetch;
 pub mod real;
 pub mod reduce;
 pub mod scratch;

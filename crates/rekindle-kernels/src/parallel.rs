@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 /// How long an idle worker looks for the next job before it sleeps: longer than the pauses between the kernels of a
 /// training step, since waking a sleeper costs tens of microseconds.
 const SPIN: Duration = Duration::from_micros(200);
-/// Rounds of pure spinning before a waiting thread offers its core to others.
-const ROUNDS_BEFORE_YIELD: u32 = 200;
+/// A waiting thread offers its core to others once in so many looks. Not more often: where two processors are one core, the calls would take
+/// time from the thread that is waited for.
+const LOOKS_BETWEEN_YIELDS: u32 = 200;
 const MAX_THREADS: usize = 256;
 
 /// Number of threads in use; 0 until first asked for.
@@ -324,7 +325,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits a little: first by spinning, then by offering the core to whoever needs it.
+/// Waits a little: by spinning, and now and then by offering the core to whoever needs it.
 struct Backoff {
     rounds: u32,
 }
@@ -336,7 +337,7 @@ impl Backoff {
 
     fn wait(&mut self) {
         self.rounds = self.rounds.wrapping_add(1);
-        if self.rounds.is_multiple_of(ROUNDS_BEFORE_YIELD) {
+        if self.rounds.is_multiple_of(LOOKS_BETWEEN_YIELDS) {
             std::thread::yield_now();
         } else {
             std::hint::spin_loop();

@@ -24,6 +24,9 @@ unsafe impl AnyBits for u32 {}
 /// Calls `f` with `len` elements of this thread's scratch memory, which start at a cache line and hold anything. Calls
 /// may be nested; the memory is kept for the next call at the same depth.
 ///
+/// # Panics
+/// If there are more bytes than memory can address.
+///
 /// ```
 /// use rekindle_kernels::scratch::with_scratch;
 /// let sum = with_scratch(3, |x: &mut [f32]| {
@@ -35,7 +38,8 @@ unsafe impl AnyBits for u32 {}
 #[inline]
 pub fn with_scratch<T: AnyBits, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     let mut lines = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
-    let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+    let bytes = len.checked_mul(size_of::<T>()).expect("scratch: more bytes than memory can address");
+    let needed = bytes.div_ceil(size_of::<Line>());
     if lines.len() < needed {
         lines.resize(needed, Line([0; 64]));
     }
@@ -74,5 +78,26 @@ impl Drop for Offsets {
         let list = std::mem::take(&mut self.0);
         // Where the thread is ending, there is nobody to use it.
         let _ = OFFSETS.try_with(|lists| lists.borrow_mut().push(list));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "scratch: more bytes than memory can address")]
+    fn sizes_that_wrap_around_are_refused() {
+        with_scratch(1 << 62, |x: &mut [f32]| x.len());
+    }
+
+    #[test]
+    fn nested_memory_is_apart() {
+        with_scratch(10, |a: &mut [f32]| {
+            a.fill(1.0);
+            with_scratch(10, |b: &mut [u32]| b.fill(7));
+            assert_eq!(a, [1.0; 10]);
+        });
+        assert_eq!([3, 1, 2].into_iter().collect::<Offsets>()[..], [3, 1, 2]);
     }
 }

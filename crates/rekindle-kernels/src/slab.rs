@@ -21,13 +21,17 @@ impl Slab {
     /// Matrices with these numbers of columns, filled with 0, whose rows are cut into `parts`.
     ///
     /// # Panics
-    /// If the parts do not follow one another, from row 0 on.
+    /// If the parts do not follow one another, from row 0 on, or there are more numbers than memory can address.
     #[track_caller]
     pub fn new(parts: Vec<Range<usize>>, widths: impl IntoIterator<Item = usize>) -> Slab {
         let rows = parts.iter().try_fold(0, |end, p| (p.start == end && p.end >= end).then_some(p.end));
         let Some(rows) = rows else { panic!("slab: {parts:?} do not follow one another") };
         let widths: Vec<usize> = widths.into_iter().collect();
-        Slab { parts, data: vec![0.0; rows * widths.iter().sum::<usize>()], widths }
+        // Checked: all places below are sums of these.
+        let width = widths.iter().try_fold(0_usize, |sum, &width| sum.checked_add(width));
+        let numbers = width.and_then(|width| width.checked_mul(rows));
+        let Some(numbers) = numbers else { panic!("slab: more numbers than memory can address") };
+        Slab { parts, data: vec![0.0; numbers], widths }
     }
 
     fn rows(&self) -> usize {
@@ -123,6 +127,12 @@ mod tests {
     #[allow(clippy::single_range_in_vec_init)]
     fn parts_that_overlap_are_refused() {
         Slab::new(vec![0..2, 1..3], [1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "slab: more numbers than memory can address")]
+    fn sizes_that_wrap_around_are_refused() {
+        Slab::new(vec![0..2, 2..(1 << 60) + 1], [16, 16, 16]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Drop for Buffer {
 }
 
 /// Buffers of at least this many floats are kept for reuse; smaller ones are cheap to allocate.
-const RECYCLED_FROM: usize = 16 * 1024;
+const RECYCLED_FROM: usize = 4 * 1024;
 /// At most this many bytes wait for reuse.
 const RECYCLED_BYTES: usize = 512 << 20;
 

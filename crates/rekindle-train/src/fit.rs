@@ -46,8 +46,9 @@ fn one_sample(recipe: &Recipe, net: &Sequential, data: &Data) -> Result<Tensor, 
     for (i, (layer, text)) in net.iter().zip(&recipe.net).enumerate() {
         let numbers = output_numbers(text, x.shape());
         (all, widest) = (all + numbers, numbers.max(widest));
-        let evaluated =
-            2 * widest * PIECE.min(data.parts().map(|(_, part)| part.len()).max().unwrap_or(0)) as u128;
+        // A pass that is recorded keeps all outputs.
+        let piece = PIECE.min(data.parts().map(|(_, part)| part.len()).max().unwrap_or(0));
+        let evaluated = all.max(2 * widest) * piece as u128;
         if (all * rows as u128).max(evaluated) > MOST_ACTIVATIONS {
             return Err(Error::Recipe(format!(
                 "net: with layer {i}, `{text}`, {rows} samples give more than {MOST_ACTIVATIONS} numbers in one step; use smaller layers or a smaller batch_size"

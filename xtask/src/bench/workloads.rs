@@ -114,12 +114,12 @@ fn small_batches(data: &Path, mode: Mode) -> Result<Step, String> {
     Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, batches(x, y, 16)))
 }
 
-/// [`small_batches`] in random order, from the loader.
+/// [`small_batches`] in random order, from the loader, which gathers ahead.
 fn small_loader(data: &Path, mode: Mode) -> Result<Step, String> {
     let (x, y) = zeros_and_ones(data)?;
     let net = binary_net(0.5);
     let optimizer = SGD::new(net.parameters(), 1e-3);
-    let loader = DataLoader::new(TensorDataset::new(x, y)).batch_size(16).shuffle(true);
+    let loader = DataLoader::new(TensorDataset::new(x, y)).batch_size(16).shuffle(true).num_workers(1);
     // The iterator lives as long as the process.
     let loader: &'static DataLoader = Box::leak(Box::new(loader));
     let mut batches = loader.iter();

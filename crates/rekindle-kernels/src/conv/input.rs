@@ -22,7 +22,7 @@ pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[
         return;
     }
     let kernels = Kernels::get(isa);
-    if skipping::pays(kernels, s, dy, w) {
+    if skipping::fits(s) && skipping::pays(kernels, s, dy, w) {
         return skipping::backward_input(kernels, s, dy, w, dx);
     }
     dense(kernels, s, dy, w, dx);

@@ -21,6 +21,8 @@ const CHANNELS: usize = 64;
 const OUTS: usize = 128;
 /// Output pixels whose windows stay in the L1 cache.
 const PIXELS: usize = 64;
+/// Elements of lists that may stay in a thread's memory.
+const LISTED: usize = 512 * 1024;
 /// Skipping pays if at most this share of `dy` is not zero.
 const DENSITY: f64 = 0.5;
 
@@ -31,6 +33,11 @@ pub(super) fn pays<T: Real>(kernels: &Kernels<T>, s: &Conv2dShape, dy: &[T], oth
     let vectors = ci.min(CHANNELS).div_ceil(kernels.lanes);
     let fits = ci >= 2 * kernels.lanes && vectors <= MOST_VECTORS && inner_blocks(0..co, co).count() == 1;
     fits && count_nonzero(dy) as f64 <= DENSITY * dy.len() as f64 && all_finite(other)
+}
+
+/// Whether the lists of [`backward_input`] stay small: they have room for all output pixels and channels of an image.
+pub(super) fn fits(s: &Conv2dShape) -> bool {
+    s.group_channels().1 * s.matrix_size().1 <= LISTED
 }
 
 /// Channels `chunk` of those of a group.
@@ -84,8 +91,10 @@ pub(super) fn backward_input<T: Real>(
                 listed.with(|lists| {
                     for (tap, panel) in offsets.iter().zip(panels.chunks_exact(co * width)) {
                         for (pixel, target) in targets.iter().enumerate() {
+                            let (factors, at) = lists.get(pixel, 0);
                             let row = Combination {
-                                entries: lists.get(pixel, 0),
+                                factors,
+                                at,
                                 b: panel.as_ptr(),
                                 step: width,
                                 start: null(),
@@ -237,13 +246,15 @@ impl<T: Real> WeightTask<'_, T> {
                     for j in 0..lists.pieces() {
                         let done = j + 1 == lists.pieces();
                         for (o, unfinished) in unfinished.chunks_exact_mut(width).enumerate() {
-                            let c = &mut out[(o * taps.len() + t) * width..][..width];
+                            let c = out[(o * taps.len() + t) * width..][..width].as_mut_ptr();
+                            let ((factors, at), unfinished) = (lists.get(o, j), unfinished.as_mut_ptr());
                             let row = Combination {
-                                entries: lists.get(o, j),
+                                factors,
+                                at,
                                 b: xt[tap * width..].as_ptr(),
                                 step: width,
-                                start: if j == 0 { null() } else { unfinished.as_ptr() },
-                                c: if done { c.as_mut_ptr() } else { unfinished.as_mut_ptr() },
+                                start: if j == 0 { null() } else { unfinished },
+                                c: if done { c } else { unfinished },
                                 last: kernels.lanes,
                                 accumulate: done && accumulate,
                             };

@@ -27,9 +27,9 @@ pub(super) fn matrix_vector<T: Real>(
     step: usize,
     y: &mut [T],
 ) {
-    if step > 1 {
+    if step != 1 {
         return with_scratch(k, |gathered: &mut [T]| {
-            gathered.iter_mut().zip(x.iter().step_by(step)).for_each(|(gathered, x)| *gathered = *x);
+            gathered.iter_mut().enumerate().for_each(|(i, gathered)| *gathered = x[i * step]);
             matrix_vector(kernels, k, a, stride, gathered, 1, y);
         });
     }

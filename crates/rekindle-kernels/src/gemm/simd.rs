@@ -29,18 +29,6 @@ pub(crate) trait Simd: Copy {
     unsafe fn prefetch(_p: *const Self::T) {}
 }
 
-/// Asks for the cache line of `p`, which may be any address, where the target has an instruction for it.
-#[inline(always)]
-pub(crate) fn prefetch<T>(p: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch of any address is allowed, and every x86-64 processor has it.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(p.cast())
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = p;
-}
-
 /// Vectors as arrays: correct everywhere, and fast where the target itself promises fused multiply-add.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<T>([T; 8]);

@@ -1,17 +1,18 @@
 //! Products whose left matrix is mostly zeros, as the gradients behind ReLU, dropout and pooling are: what is zero is skipped.
 //!
-//! `acc = fma(0, b, acc)` changes no bit of `acc` while `b` is finite (but the sign of a sum that has underflowed to -0), so the chains are
-//! those of `gemm` without their empty links. Each row of A becomes a list of its other elements; a row of C is then as many vectors
+//! `acc = fma(0, b, acc)` changes no bit of `acc` while `b` is finite, but the sign of a sum that has underflowed to -0, and all products end with
+//! `acc + 0` for that reason: so the chains are those of `gemm` without their empty links. Each row of A becomes a list of its other elements; a row of C is then as many vectors
 //! as there are registers, and each element of the list adds its multiple of a row of B, which stays in the L1 cache for all rows of A.
-use super::simd::{Simd, prefetch};
-use super::tile::{Kernels, LINE};
+use super::simd::Simd;
+use super::tile::Kernels;
 use super::{check_extent, gemm, inner_blocks};
 use crate::dispatch::{self, multiversion};
 use crate::gemm::pack::Matrix;
 use crate::gemm::product::{Target, even_rows};
 use crate::parallel;
+use crate::prefetch::{self, LINE};
 use crate::real::Real;
-use crate::scratch::{AnyBits, with_scratch};
+use crate::scratch::with_scratch;
 use std::ops::Range;
 use std::ptr::null;
 
@@ -22,6 +23,8 @@ const B_NUMBERS: usize = 5 * 1024;
 const C_ROWS: usize = 32;
 /// Rows of A whose lists are to stay in the L2 cache.
 const MOST_ROWS: usize = 512;
+/// Products of numbers that are not zero from which on other threads are asked to help.
+const TASKS: usize = 512 * 1024;
 /// Skipping pays if at most this share of A is not zero, for many rows; few rows wait for B in a dense product, and here it comes ahead.
 const DENSITY: f64 = 0.6;
 const DENSITY_OF_FEW: f64 = 0.85;
@@ -30,21 +33,12 @@ const FEW: usize = 64;
 /// Products below which a dense one costs less than the lists.
 const SMALL: usize = 64 * 1024;
 
-/// What is not zero: a factor, and where its numbers of B are.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Entry<T> {
-    pub factor: T,
-    pub at: u32,
-}
-
-// SAFETY: two numbers.
-unsafe impl<T: Real> AnyBits for Entry<T> {}
-
-/// A call of the kernel: `c = [c +] (start + the sum over the entries of factor * b[at..])`.
+/// A call of the kernel: `c = [c +] (start + the sum of factors * b[at..])`.
 pub(crate) struct Combination<'a, T> {
-    pub entries: &'a [Entry<T>],
-    /// Where the first entry's numbers would be if its `at` were 0, and the distance for each 1 more.
+    /// What is not zero, and where the numbers of B are that it multiplies.
+    pub factors: &'a [T],
+    pub at: &'a [u32],
+    /// Where those numbers would be if `at` were 0, and the distance for each 1 more.
     pub b: *const T,
     pub step: usize,
     /// Sums to go on with, or null.
@@ -67,22 +61,24 @@ pub(crate) type CopyStripFn<T> = unsafe fn(Matrix<T>, usize, usize, *mut T);
 /// As for [`CombineFn`].
 #[inline(always)]
 pub(crate) unsafe fn combine<V: Simd, const VECTORS: usize>(row: &Combination<'_, V::T>) {
-    let &Combination { entries, b, step, start, c, last, accumulate } = row;
+    let &Combination { factors, at, b, step, start, c, last, accumulate } = row;
     // SAFETY: the contract is the caller's.
     unsafe {
         let mut acc = [V::splat(V::T::ZERO); VECTORS];
         if !start.is_null() {
             (0..VECTORS).for_each(|v| acc[v] = V::load(start.add(v * V::LANES)));
         }
-        for entry in entries {
-            let factor = V::splat(entry.factor);
-            let b = b.add(entry.at as usize * step);
+        for (factor, at) in factors.iter().zip(at) {
+            let factor = V::splat(*factor);
+            let b = b.add(*at as usize * step);
             (0..VECTORS).for_each(|v| acc[v] = factor.mul_add(V::load(b.add(v * V::LANES)), acc[v]));
         }
         let end = c.add((VECTORS - 1) * V::LANES);
         if accumulate {
             (0..VECTORS - 1).for_each(|v| acc[v] = V::load(c.add(v * V::LANES)).add(acc[v]));
             acc[VECTORS - 1] = V::load_first(end, last).add(acc[VECTORS - 1]);
+        } else {
+            acc.iter_mut().for_each(|acc| *acc = acc.add(V::splat(V::T::ZERO)));
         }
         (0..VECTORS - 1).for_each(|v| acc[v].store(c.add(v * V::LANES)));
         match last == V::LANES {
@@ -120,7 +116,7 @@ pub(crate) unsafe fn copy_strip<V: Simd>(b: Matrix<V::T>, rows: usize, cols: usi
 }
 
 /// [`gemm`] without a bias, for `a` with many zeros and `b` whose rows are contiguous; where these are too few to be worth it, it is
-/// [`gemm`]. `b_is_finite` is asked only if zeros are skipped, and must say whether all of `b` is: 0 times infinity is not 0.
+/// [`gemm`]. `b_is_finite` is asked only where zeros would be skipped, and must say whether all of `b` is: 0 times infinity is not 0.
 ///
 /// # Panics
 /// If a slice is too short for its matrix.
@@ -188,8 +184,9 @@ unsafe impl<T: Send + Sync> Sync for Skipping<T> {}
 
 /// The elements of some rows that are not zero.
 pub(crate) struct Lists<'a, T> {
-    /// `room` for each row, of which the first ones count.
-    entries: &'a [Entry<T>],
+    /// `room` for each row, of which the first ones count: factors, and where the numbers are that they multiply.
+    factors: &'a [T],
+    at: &'a [u32],
     room: usize,
     k: usize,
     /// Elements whose rows of B stay in the L1 cache, and for each row of A where the entries end that are in the first of such pieces, in two, ..
@@ -216,10 +213,12 @@ impl<T: Real> Skipping<T> {
         };
         let cols = |i: usize| vectors * i / strips * lanes..self.n.min(vectors * (i + 1) / strips * lanes);
         listed.with(|lists| {
-            parallel::for_each_task(strips, |i| {
-                // SAFETY: strips are different columns of C.
-                unsafe { self.strip(lists, depth.clone(), cols(i), c.from(rows.start, 0), m) }
-            });
+            // SAFETY: strips are different columns of C.
+            let strip = |i| unsafe { self.strip(lists, depth.clone(), cols(i), c.from(rows.start, 0), m) };
+            match lists.count() * self.n {
+                0..TASKS => (0..strips).for_each(strip),
+                _ => parallel::for_each_task(strips, strip),
+            }
         });
     }
 
@@ -253,12 +252,14 @@ impl<T: Real> Skipping<T> {
                             // While this strip is worked on, the next one comes nearer.
                             lists.share(j, i, rows.len()).for_each(|p| ask_for(b.from(p, width), width));
                         }
+                        let ((factors, at), sums) = (lists.get(i, j), sums.as_mut_ptr());
                         let row = Combination {
-                            entries: lists.get(i, j),
+                            factors,
+                            at,
                             b: strip.as_ptr(),
                             step: width,
-                            start: if first { null() } else { sums.as_ptr() },
-                            c: if done { c.from(i, cols.start).start } else { sums.as_mut_ptr() },
+                            start: if first { null() } else { sums },
+                            c: if done { c.from(i, cols.start).start } else { sums },
                             last: if done { last } else { kernels.lanes },
                             accumulate: done && depth.start > 0,
                         };
@@ -276,11 +277,17 @@ impl<T> Lists<'_, T> {
         self.k.div_ceil(self.piece)
     }
 
+    /// All entries.
+    fn count(&self) -> usize {
+        self.ends.chunks_exact(self.pieces()).filter_map(|ends| ends.last()).map(|&end| end as usize).sum()
+    }
+
     /// The entries of row `i` in piece `j`.
-    pub fn get(&self, i: usize, j: usize) -> &[Entry<T>] {
+    pub fn get(&self, i: usize, j: usize) -> (&[T], &[u32]) {
         let ends = &self.ends[i * self.pieces()..][..=j];
         let first = if j == 0 { 0 } else { ends[j - 1] as usize };
-        &self.entries[i * self.room..][first..ends[j] as usize]
+        let range = i * self.room + first..i * self.room + ends[j] as usize;
+        (&self.factors[range.clone()], &self.at[range])
     }
 
     /// The `i`th of `n` shares of the rows of B in piece `j`.
@@ -292,7 +299,7 @@ impl<T> Lists<'_, T> {
 
 /// Asks for the memory of a row.
 fn ask_for<T: Real>(row: Matrix<T>, cols: usize) {
-    (0..cols).step_by(LINE / size_of::<T>()).for_each(|j| prefetch(row.from(0, j).start));
+    (0..cols).step_by(LINE / size_of::<T>()).for_each(|j| prefetch::line(row.from(0, j).start));
 }
 
 /// Where the elements of lists come from: `rows` rows of `k` numbers.
@@ -316,22 +323,31 @@ impl<E, A> Listed<E, A> {
         let &Listed { rows, k, piece, .. } = self;
         let pieces = k.div_ceil(piece);
         // An odd number of cache lines, so that lists that grow beside each other do not meet in few sets of the L1 cache.
-        let line = LINE / size_of::<Entry<T>>();
+        let line = LINE / size_of::<u32>();
         let room = (k.div_ceil(line) | 1) * line;
-        with_scratch(rows * room, |entries| {
-            with_scratch(rows * pieces, |ends| {
-                let groups = entries.chunks_mut(C_ROWS * room).zip(ends.chunks_mut(C_ROWS * pieces));
-                for (g, (entries, ends)) in groups.enumerate() {
-                    self.group(g * C_ROWS, room, entries, ends);
-                }
-                f(&Lists { entries, room, k, piece, ends })
+        with_scratch(rows * room, |factors| {
+            with_scratch(rows * room, |at| {
+                with_scratch(rows * pieces, |ends| {
+                    let groups = factors.chunks_mut(C_ROWS * room).zip(at.chunks_mut(C_ROWS * room));
+                    let groups = groups.zip(ends.chunks_mut(C_ROWS * pieces)).enumerate();
+                    groups.for_each(|(g, ((factors, at), ends))| {
+                        self.group(g * C_ROWS, room, factors, at, ends)
+                    });
+                    f(&Lists { factors, at, room, k, piece, ends })
+                })
             })
         })
     }
 
     /// The lists of some rows, with `room` entries for each.
-    fn group<T: Real>(&self, first: usize, room: usize, entries: &mut [Entry<T>], ends: &mut [u32])
-    where
+    fn group<T: Real>(
+        &self,
+        first: usize,
+        room: usize,
+        factors: &mut [T],
+        places: &mut [u32],
+        ends: &mut [u32],
+    ) where
         E: Fn(usize, usize) -> T,
         A: Fn(usize) -> usize,
     {
@@ -339,27 +355,23 @@ impl<E, A> Listed<E, A> {
         let pieces = k.div_ceil(*piece);
         let mut lens = [0; C_ROWS];
         for (j, columns) in (0..*k).step_by(*piece).map(|p| p..*k.min(&(p + piece))).enumerate() {
-            for (i, (entries, len)) in entries.chunks_exact_mut(room).zip(&mut lens).enumerate() {
+            let rows = factors.chunks_exact_mut(room).zip(places.chunks_exact_mut(room));
+            for (i, ((factors, places), len)) in rows.zip(&mut lens).enumerate() {
                 let mut n = *len;
                 for p in columns.clone() {
-                    // SAFETY: there is room for all elements of the row, of which each is pushed once.
-                    unsafe { push(entries, &mut n, element(first + i, p), at(p)) };
+                    let factor = element(first + i, p);
+                    debug_assert!(n < factors.len());
+                    // SAFETY: there is room for all elements of the row, of which each is written at most once. What is zero is
+                    // written over by the next one, without a branch.
+                    unsafe {
+                        *factors.get_unchecked_mut(n) = factor;
+                        *places.get_unchecked_mut(n) = at(p) as u32;
+                    }
+                    n += usize::from(factor != T::ZERO);
                 }
                 *len = n;
             }
             ends.chunks_exact_mut(pieces).zip(&lens).for_each(|(ends, len)| ends[j] = *len as u32);
         }
     }
-}
-
-/// Appends `factor` if it is not zero, without a branch.
-///
-/// # Safety
-/// The list must have room for it.
-#[inline(always)]
-unsafe fn push<T: Real>(entries: &mut [Entry<T>], len: &mut usize, factor: T, at: usize) {
-    debug_assert!(*len < entries.len());
-    // SAFETY: the contract is the caller's.
-    unsafe { *entries.get_unchecked_mut(*len) = Entry { factor, at: at as u32 } };
-    *len += usize::from(factor != T::ZERO);
 }

@@ -212,6 +212,27 @@ fn skipping_zeros_changes_no_bit() {
     }
 }
 
+/// The sum of all but the first product would turn -0 into 0.
+#[test]
+fn sums_that_underflow_are_zero_without_a_sign() {
+    let (m, n, k) = (8, 64, 256);
+    let (mut a, b) = (vec![0.0_f32; m * k], vec![1e-30; k * n]);
+    a[0] = -1e-30;
+    let (mut c, mut d) = (vec![1.0; m * n], vec![1.0; m * n]);
+    gemm(m, n, k, &a, (k, 1), &b, (n, 1), &mut c, None);
+    gemm_skipping_zeros(m, n, k, &a, (k, 1), &b, &mut d, || true);
+    assert!(c.iter().chain(&d).all(|c| c.to_bits() == 0));
+    gemm(m, n, 1, &a, (k, 1), &b, (n, 1), &mut c, None);
+    assert!(c.iter().all(|c| c.to_bits() == 0));
+}
+
+#[test]
+fn a_vector_may_be_one_number_again_and_again() {
+    let mut c = [0.0; 2];
+    gemm(2, 1, 3, &[1.0, 2.0, 3.0, 1.0, 1.0, 1.0], (3, 1), &[2.0], (0, 1), &mut c, None);
+    assert_eq!(c, [12.0, 6.0]);
+}
+
 #[test]
 fn zeros_are_multiplied_where_infinities_are() {
     let (m, n, k) = (8, 64, 400);

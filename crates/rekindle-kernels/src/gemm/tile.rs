@@ -4,6 +4,7 @@ use super::pack::Matrix;
 use super::simd::{Portable, Simd};
 use super::sparse::{Combination, CombineFn, CopyStripFn, MOST_VECTORS, combine, copy_strip};
 use crate::dispatch::Isa;
+use crate::prefetch::LINE;
 use crate::real::Real;
 use std::any::TypeId;
 
@@ -132,9 +133,6 @@ unsafe fn gathering<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Til
     }
 }
 
-/// Bytes of a cache line.
-pub(crate) const LINE: usize = 64;
-
 /// Tile `t`; `ahead` prefetches what the next one reads at some columns of A.
 #[inline(always)]
 unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
@@ -175,6 +173,11 @@ unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
         if accumulate {
             for (i, acc) in acc.iter_mut().enumerate() {
                 (0..VECTORS).for_each(|v| acc[v] = load(c.add(i * c_stride), v).add(acc[v]));
+            }
+        } else {
+            // No -0 from an underflow: a sum that skips zeros would keep it, and this one might not. See `sparse`.
+            for acc in acc.iter_mut() {
+                (0..VECTORS).for_each(|v| acc[v] = acc[v].add(V::splat(V::T::ZERO)));
             }
         }
         if !bias.is_null() {

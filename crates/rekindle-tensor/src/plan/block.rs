@@ -20,7 +20,7 @@ pub(super) struct Placed {
     pub slot: usize,
     /// Its parameters among those of all stages.
     pub params: Range<usize>,
-    /// See [`Stage::keeps_finite`].
+    /// See [`Stage::keeps_finite`]; not if its input is the batch.
     pub keeps_finite: bool,
     /// Whether it writes over its input.
     pub in_place: bool,

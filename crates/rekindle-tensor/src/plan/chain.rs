@@ -70,6 +70,7 @@ impl Chain {
             return Ok(());
         }
         let needs_dx = self.all_params().any(|p| p.learns);
+        let first = self.slots.is_empty();
         let params: Vec<Parameter> = own.iter().map(Parameter::new).collect();
         let width = (at.numel() / n, entry.output.numel() / n);
         let stage = entry.op.stage(&entry.metas, &meta).filter(|s| s.gradients().len() == own.len());
@@ -92,7 +93,8 @@ impl Chain {
         let slot = self.slots.len() - 1;
         let own = self.params.len()..self.params.len() + params.len();
         self.params.extend(params);
-        let keeps_finite = stage.keeps_finite();
+        // Nobody has looked at the batch itself.
+        let keeps_finite = stage.keeps_finite() && !first;
         self.stages.push(Placed {
             name,
             stage,

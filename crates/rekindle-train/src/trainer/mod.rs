@@ -24,11 +24,10 @@ use crate::part::Part;
 use crate::recipe::{Measured, Report};
 use crate::signature::Units;
 use pass::Place;
-use rekindle_nn::Captured;
-use rekindle_nn::Module;
 use rekindle_nn::loss::{Decision, Loss};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::optim::lr_scheduler::{LRScheduler, ReduceLROnPlateau};
+use rekindle_nn::{Captured, Module, Sequential};
 use rekindle_tensor::{Tensor, no_grad};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -407,7 +406,7 @@ impl<N: Module> Trainer<N> {
     pub fn evaluate(&self, part: &Part) -> Result<Judged, Error> {
         self.net.eval();
         guarded(|| {
-            let outputs = outputs_by(self.passes_of_one().as_mut(), &self.net, part);
+            let outputs = outputs_by(self.passes_of_one(part.len()).as_mut(), &self.net, part);
             judge_part(&self.objective, &outputs, "test", part, self.names_and_units())
         })
     }
@@ -439,14 +438,15 @@ impl<N: Module> Trainer<N> {
 
 impl<N: Module> Trainer<N> {
     fn outputs_of(&self, x: &Tensor) -> Tensor {
-        in_pieces(self.passes_of_one().as_mut(), &self.net, x.size(0), |start, n| x.narrow(0, start, n))
+        in_pieces(self.passes_of_one(x.size(0)).as_mut(), &self.net, x.size(0), |start, n| {
+            x.narrow(0, start, n)
+        })
     }
 }
 
 impl<N> Trainer<N> {
-    /// What captures the passes of one evaluation.
-    fn passes_of_one(&self) -> Option<Captured> {
-        (!self.options.eager).then(Captured::new)
+    fn passes_of_one(&self, n: usize) -> Option<Captured> {
+        passes_of_one(n).filter(|_| !self.options.eager)
     }
 
     fn names_and_units(&self) -> (&[String], Units<'_>) {
@@ -490,7 +490,7 @@ impl<N> Trainer<N> {
 }
 
 /// Loss and accuracy of a net on one part of the data, computed in pieces that fit in memory. The net's mode is the
-/// caller's business.
+/// caller's business. It runs eagerly, because any module may decide by something else than its input's shape.
 ///
 /// ```
 /// use rekindle_train::{CIRCLES, Objective, Recipe, evaluate, run};
@@ -502,12 +502,12 @@ impl<N> Trainer<N> {
 /// # Ok::<(), rekindle_train::Error>(())
 /// ```
 pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures {
-    figures(objective, &outputs(net, part), part)
+    figures(objective, &outputs_by(None, net, part), part)
 }
 
-/// The outputs of a net for all samples, in pieces.
-pub(crate) fn outputs(net: &dyn Module, part: &Part) -> Tensor {
-    outputs_by(Some(&mut Captured::new()), net, part)
+/// The outputs of a net of a recipe for all samples, in pieces.
+pub(crate) fn outputs(net: &Sequential, part: &Part) -> Tensor {
+    outputs_by(passes_of_one(part.len()).as_mut(), net, part)
 }
 
 /// [`outputs`], by passes that are captured if there is something to capture them.
@@ -515,9 +515,17 @@ fn outputs_by(passes: Option<&mut Captured>, net: &dyn Module, part: &Part) -> T
     in_pieces(passes, net, part.len(), |start, n| part.inputs(start, n))
 }
 
-/// The outputs of a net for some inputs, in pieces.
-pub(crate) fn outputs_of(net: &dyn Module, x: &Tensor) -> Tensor {
-    in_pieces(Some(&mut Captured::new()), net, x.size(0), |start, n| x.narrow(0, start, n))
+/// The outputs of a net of a recipe for some inputs, in pieces.
+pub(crate) fn outputs_of(net: &Sequential, x: &Tensor) -> Tensor {
+    in_pieces(passes_of_one(x.size(0)).as_mut(), net, x.size(0), |start, n| x.narrow(0, start, n))
+}
+
+/// Pieces from which on it is worth recording what one pass over `n` samples does: of fewer, none would be replayed.
+const WORTH: usize = 6;
+
+/// What captures the pieces of one pass over `n` samples, if it is worth it.
+fn passes_of_one(n: usize) -> Option<Captured> {
+    (n.div_ceil(PIECE) >= WORTH).then(Captured::new)
 }
 
 /// In pieces of nearly the same size, none of them a single row of several: products with one row have an order of their own.
