@@ -19,6 +19,8 @@ use workloads::{Mode, Workload};
 
 /// Between the sides' turns: threads that wait for work by spinning would take the processor from the other side.
 const PAUSE: Duration = Duration::from_millis(300);
+/// Milliseconds of steps that are not counted, at the beginning of each turn: a processor that has slept needs time to come to its speed.
+const LEAD: f64 = 300.0;
 
 /// What this machine can do at most.
 struct Machine {
@@ -110,19 +112,26 @@ fn measure(
     // What it took to read the data does not count.
     reset_peak_memory();
     // The first steps of either side fill caches and pools; they are not counted.
-    time_steps(&mut step, workload.steps.div_ceil(4));
-    if let Some(theirs) = &mut theirs {
-        theirs.time(workload.steps.div_ceil(4))?;
-    }
+    let few = workload.steps.div_ceil(4);
+    let mut lead = steps_in(LEAD, &mut time_steps(&mut step, few));
+    let mut their_lead = match &mut theirs {
+        Some(theirs) => steps_in(LEAD, &mut theirs.time(few)?.ms),
+        None => 0,
+    };
     let (mut ours, mut others, mut other_mb) = (Vec::new(), Vec::new(), 0.0);
     for _ in 0..options.rounds {
         if theirs.is_some() {
             sleep(PAUSE);
         }
-        ours.push(median(&mut time_steps(&mut step, workload.steps)));
+        time_steps(&mut step, lead);
+        let mut times = time_steps(&mut step, workload.steps);
+        lead = steps_in(LEAD, &mut times);
+        ours.push(median(&mut times));
         if let Some(theirs) = &mut theirs {
             sleep(PAUSE);
+            theirs.time(their_lead)?;
             let mut timed = theirs.time(workload.steps)?;
+            their_lead = steps_in(LEAD, &mut timed.ms);
             others.push(median(&mut timed.ms));
             other_mb = timed.peak_mb;
         }
@@ -145,6 +154,11 @@ fn time_steps(step: &mut dyn FnMut(), n: usize) -> Vec<f64> {
         start.elapsed().as_secs_f64() * 1e3
     };
     (0..n).map(|_| once()).collect()
+}
+
+/// How many steps take so many milliseconds, at least one.
+fn steps_in(ms: f64, times: &mut [f64]) -> usize {
+    (ms / median(times)).ceil().clamp(1.0, 1e6) as usize
 }
 
 fn median(times: &mut [f64]) -> f64 {
