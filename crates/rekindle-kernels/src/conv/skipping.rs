@@ -62,19 +62,7 @@ pub(super) fn backward_input<T: Real>(
     let (offsets, targets) = (view.taps(s, 1), view.pixels(s, 1));
     let dx = Disjoint::new(dx);
     with_scratch(s.groups * chunks * taps * co * width, |panels: &mut [T]| {
-        // For each tap, `[co, width]` weights.
-        parallel::chunks_mut(panels, co * width, |i, panel| {
-            let (chunk, tap) = (i / taps, i % taps);
-            let (g, channels) = (chunk / chunks, channels(chunk % chunks, ci));
-            for (o, row) in panel.chunks_exact_mut(width).enumerate() {
-                let w = &w[((g * co + o) * ci + channels.start) * taps + tap..];
-                row.fill(T::ZERO);
-                row.iter_mut()
-                    .zip(w.iter().step_by(taps))
-                    .take(channels.len())
-                    .for_each(|(row, w)| *row = *w);
-            }
-        });
+        pack_taps(s, w, width, panels);
         let panels = &*panels;
         parallel::for_each_task(s.batch * s.groups * chunks, |task| {
             let (group, chunk) = (task / chunks, task % chunks);
@@ -110,6 +98,22 @@ pub(super) fn backward_input<T: Real>(
                 super::input::crop(kernels, s, view.row, (dxt, width), channels.len(), dx);
             });
         });
+    });
+}
+
+/// The weights of each group, chunk and tap: `[co, width]`.
+fn pack_taps<T: Real>(s: &Conv2dShape, w: &[T], width: usize, panels: &mut [T]) {
+    let (ci, co) = s.group_channels();
+    let taps = s.kernel.0 * s.kernel.1;
+    let chunks = ci.div_ceil(CHANNELS);
+    parallel::chunks_mut(panels, co * width, |i, panel| {
+        let (chunk, tap) = (i / taps, i % taps);
+        let (g, channels) = (chunk / chunks, channels(chunk % chunks, ci));
+        for (o, row) in panel.chunks_exact_mut(width).enumerate() {
+            let w = &w[((g * co + o) * ci + channels.start) * taps + tap..];
+            row.fill(T::ZERO);
+            row.iter_mut().zip(w.iter().step_by(taps)).take(channels.len()).for_each(|(row, w)| *row = *w);
+        }
     });
 }
 

@@ -133,7 +133,8 @@ unsafe fn gathering<V: Simd, const ROWS: usize, const VECTORS: usize>(tile: &Til
     }
 }
 
-/// Tile `t`; `ahead` prefetches what the next one reads at some columns of A.
+/// Tile `t`; `ahead` prefetches what the next one reads at some columns of A. One function, although it is long: with the last loop in
+/// another, 384 x 784 x 32 ran at 79 GFLOP/s instead of 83.
 #[inline(always)]
 unsafe fn run<V: Simd, const ROWS: usize, const VECTORS: usize>(
     tile: &Tile<V::T>,
