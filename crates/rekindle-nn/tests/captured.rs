@@ -404,6 +404,26 @@ fn values_that_are_used_twice_are_not_captured_under_no_grad_either() {
     assert!(!captured.is_planned());
 }
 
+/// Both are hidden by the next function; the eager run is to find them.
+#[test]
+fn infinities_of_the_batch_and_of_activations_are_seen() {
+    for (net, bad) in [
+        (sequential![ReLU, Tanh, Linear::new(2, 1)], f32::INFINITY),
+        // Finite at the ends of the numbers, and not between them.
+        (sequential![Softplus::new(1.0, 1000.0), Tanh, Linear::new(2, 1)], 100.0),
+    ] {
+        let (x, y) = numbers(2, 1)(10);
+        let mut captured = Captured::new();
+        (0..5).for_each(|_| _ = captured.backward(&net, &MSELoss::new(), &x, &y));
+        assert!(captured.is_planned());
+        no_grad(|| _ = x.fill_(f64::from(bad)));
+        // The fourth run of the plan is recorded, the fifth and sixth are not.
+        assert!((0..3).all(|_| captured.replay(&x, &y).is_none()), "{bad}");
+        no_grad(|| _ = x.fill_(1.0));
+        assert!(captured.replay(&x, &y).is_some(), "{bad}");
+    }
+}
+
 #[test]
 fn an_infinite_output_of_what_needs_the_whole_batch_is_seen_behind_a_relu() {
     let net = sequential![Linear::new(2, 3), BatchNorm1d::new(3), ReLU, Linear::new(3, 1)];

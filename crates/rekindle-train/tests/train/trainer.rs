@@ -395,3 +395,22 @@ fn the_learning_rate_finder_steps_no_schedule() {
         assert_eq!(trainer.fit(&moons(0), None).unwrap()[0].step, 4, "updates of 8 batches");
     })
 }
+
+/// Many pieces, most of them replayed.
+#[test]
+fn predictions_of_many_rows_are_those_of_the_eager_trainer() {
+    let rows = |n: usize| Tensor::linspace(-2.0, 2.0, 2 * n).float().reshape([n as isize, 2]);
+    let trainer = |eager: bool| {
+        let ours = alone(net);
+        let optimizer = SGD::new(ours.parameters(), 0.1);
+        let trainer = Trainer::new(ours, BCEWithLogitsLoss::new(), optimizer);
+        if eager { trainer.eager() } else { trainer }
+    };
+    for n in [6 * 1024 + 1, 20_000] {
+        let answers = |eager: bool| trainer(eager).predict_proba(&rows(n)).to_vec::<f64>();
+        assert_eq!(answers(false), answers(true), "{n} rows");
+        let part = Part::new(rows(n), Tensor::zeros([n, 1]));
+        let loss = |eager: bool| trainer(eager).evaluate(&part).unwrap().loss;
+        assert_eq!(loss(false), loss(true), "{n} rows");
+    }
+}
