@@ -410,7 +410,7 @@ fn infinities_of_the_batch_and_of_activations_are_seen() {
     for (net, bad) in [
         (sequential![ReLU, Tanh, Linear::new(2, 1)], f32::INFINITY),
         // Finite at the ends of the numbers, and not between them.
-        (sequential![Softplus::new(1.0, 1000.0), Tanh, Linear::new(2, 1)], 100.0),
+        (sequential![LeakyReLU::new(0.1), Softplus::new(1.0, 1000.0), Tanh, Linear::new(2, 1)], 100.0),
     ] {
         let (x, y) = numbers(2, 1)(10);
         let mut captured = Captured::new();
