@@ -1,9 +1,7 @@
 //! `dcols = w^T dy`, added up over the windows: for each tap of the kernel, a product `dy^T w` goes straight to the
 //! pixels of `dx^T` that the tap looks at. Input channels lie along the vectors.
 use super::Conv2dShape;
-use super::skipping;
 use super::view::View;
-use crate::dispatch::Isa;
 use crate::gemm::pack::{Matrix, Rows, copy, pack_b};
 use crate::gemm::product::{Columns, Strip, Target, inner_blocks};
 use crate::gemm::tile::Kernels;
@@ -16,20 +14,14 @@ use std::ptr::null;
 /// Input channels of a task.
 const CHANNELS: usize = 64;
 
-pub(super) fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
-    if dx.is_empty() || dy.is_empty() {
-        dx.fill(T::ZERO);
-        return;
-    }
-    let kernels = Kernels::get(isa);
-    if skipping::fits(s) && skipping::pays(kernels, s, dy, w) {
-        return skipping::backward_input(kernels, s, dy, w, dx);
-    }
-    dense(kernels, s, dy, w, dx);
-}
-
-/// [`backward_input`] of every `dy`.
-pub(super) fn dense<T: Real>(kernels: &'static Kernels<T>, s: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
+/// `dx` from every `dy`, not empty.
+pub(super) fn backward_input<T: Real>(
+    kernels: &'static Kernels<T>,
+    s: &Conv2dShape,
+    dy: &[T],
+    w: &[T],
+    dx: &mut [T],
+) {
     let (ci, co) = s.group_channels();
     let taps = s.kernel.0 * s.kernel.1;
     let plane = s.size.0 * s.size.1;

@@ -13,7 +13,8 @@ mod skipping;
 mod view;
 mod weight;
 
-use crate::dispatch::isa;
+use crate::dispatch::{Isa, isa};
+use crate::gemm::tile::Kernels;
 use crate::real::Real;
 use std::ops::Range;
 
@@ -193,7 +194,7 @@ pub fn conv2d_forward<T: Real>(shape: &Conv2dShape, x: &[T], w: &[T], bias: Opti
 #[track_caller]
 pub fn conv2d_backward_input<T: Real>(shape: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
     shape.check(dx.len(), w.len(), dy.len());
-    input::backward_input(isa(), shape, dy, w, dx);
+    backward_input(isa(), shape, dy, w, dx);
 }
 
 /// The gradient of the weight from the gradient `dy` of the output; overwrites `dw`. The images of each of `parts` are added up
@@ -211,7 +212,7 @@ pub fn conv2d_backward_weight<T: Real>(
 ) {
     shape.check(x.len(), dw.len(), dy.len());
     shape.check_parts(parts);
-    weight::backward_weight(isa(), shape, parts, x, dy, dw);
+    backward_weight(isa(), shape, parts, x, dy, dw);
 }
 
 /// The gradient of the bias: the sum of `dy` over images, rows and columns; overwrites `db`. `parts` as for
@@ -225,6 +226,37 @@ pub fn conv2d_backward_bias<T: Real>(shape: &Conv2dShape, parts: &[Range<usize>]
     shape.check_parts(parts);
     check_bias(shape, db.len());
     weight::backward_bias(shape, parts, dy, db);
+}
+
+/// The gradient of the input: over what is not zero, or over all.
+fn backward_input<T: Real>(isa: Isa, s: &Conv2dShape, dy: &[T], w: &[T], dx: &mut [T]) {
+    let kernels = Kernels::get(isa);
+    if dx.is_empty() || dy.is_empty() {
+        dx.fill(T::ZERO);
+    } else if skipping::fits(s) && skipping::pays(kernels, s, dy, w) {
+        skipping::backward_input(kernels, s, dy, w, dx);
+    } else {
+        input::backward_input(kernels, s, dy, w, dx);
+    }
+}
+
+/// The gradient of the weight: over what is not zero, or over all.
+fn backward_weight<T: Real>(
+    isa: Isa,
+    s: &Conv2dShape,
+    parts: &[Range<usize>],
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+) {
+    let kernels = Kernels::get(isa);
+    if dw.is_empty() || dy.is_empty() {
+        dw.fill(T::ZERO);
+    } else if skipping::pays(kernels, s, dy, x) {
+        skipping::backward_weight(kernels, s, parts, x, dy, dw);
+    } else {
+        weight::backward_weight(kernels, s, parts, x, dy, dw);
+    }
 }
 
 #[track_caller]

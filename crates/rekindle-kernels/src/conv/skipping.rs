@@ -3,9 +3,10 @@
 use super::Conv2dShape;
 use super::view::View;
 use super::weight::{Cut, part};
+use crate::gemm::combine::{Combination, MOST_VECTORS};
 use crate::gemm::pack::{Matrix, copy};
 use crate::gemm::product::inner_blocks;
-use crate::gemm::sparse::{Combination, Listed, MOST_VECTORS, count_nonzero};
+use crate::gemm::sparse::{Listed, count_nonzero};
 use crate::gemm::tile::Kernels;
 use crate::map;
 use crate::parallel::{self, Disjoint};

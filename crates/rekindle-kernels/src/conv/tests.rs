@@ -1,5 +1,5 @@
 use super::*;
-use crate::dispatch::{Isa, detect};
+use crate::dispatch::detect;
 use crate::parallel::set_num_threads;
 
 fn noise(len: usize, seed: u64) -> Vec<f64> {
@@ -94,8 +94,8 @@ fn all_directions_agree_with_the_plain_sums() {
             let nan = |len: usize| vec![f64::NAN; len];
             let (mut y, mut dx, mut dw, mut db) = (nan(dy.len()), nan(x.len()), nan(w.len()), nan(b.len()));
             forward::forward(isa, &s, &x, &w, Some(&b), &mut y);
-            input::backward_input(isa, &s, &dy, &w, &mut dx);
-            weight::backward_weight(isa, &s, &s.image_parts(), &x, &dy, &mut dw);
+            backward_input(isa, &s, &dy, &w, &mut dx);
+            backward_weight(isa, &s, &s.image_parts(), &x, &dy, &mut dw);
             conv2d_backward_bias(&s, &s.image_parts(), &dy, &mut db);
             close("y", &s, &y, &expected);
             close("dx", &s, &dx, &expected_dx);
@@ -112,8 +112,8 @@ fn bits(isa: Isa, s: &Conv2dShape) -> Vec<u32> {
     let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
     let mut db = vec![0.0; s.out_channels];
     forward::forward(isa, s, &x, &w, None, &mut y);
-    input::backward_input(isa, s, &dy, &w, &mut dx);
-    weight::backward_weight(isa, s, &s.image_parts(), &x, &dy, &mut dw);
+    backward_input(isa, s, &dy, &w, &mut dx);
+    backward_weight(isa, s, &s.image_parts(), &x, &dy, &mut dw);
     conv2d_backward_bias(s, &s.image_parts(), &dy, &mut db);
     [y, dx, dw, db].concat().into_iter().map(f32::to_bits).collect()
 }
@@ -134,7 +134,7 @@ fn bits_do_not_depend_on_threads_or_instruction_set() {
 }
 
 fn skipping_has_the_bits_of<T: Real>(isa: Isa) {
-    let kernels = crate::gemm::tile::Kernels::<T>::get(isa);
+    let kernels = Kernels::<T>::get(isa);
     let s = Conv2dShape { batch: 5, in_channels: 20, out_channels: 9, size: (12, 11), ..Default::default() };
     for s in [
         Conv2dShape { kernel: (5, 3), ..s },
@@ -153,16 +153,16 @@ fn skipping_has_the_bits_of<T: Real>(isa: Isa) {
                 .all(|(a, b)| a == b && a.to_f64().is_sign_positive() == b.to_f64().is_sign_positive())
         };
         let vectors = s.group_channels().0.min(64).div_ceil(kernels.lanes);
-        if vectors > crate::gemm::sparse::MOST_VECTORS {
+        if vectors > crate::gemm::combine::MOST_VECTORS {
             assert!(!skipping::pays(kernels, &s, &dy, &x));
             continue;
         }
         let (mut dx, mut dx2) = (vec![T::NAN; x.len()], vec![T::NAN; x.len()]);
-        input::dense(kernels, &s, &dy, &w, &mut dx);
+        input::backward_input(kernels, &s, &dy, &w, &mut dx);
         skipping::backward_input(kernels, &s, &dy, &w, &mut dx2);
         assert!(same(&dx, &dx2), "dx, {isa:?}, {s:?}");
         let (mut dw, mut dw2) = (vec![T::NAN; w.len()], vec![T::NAN; w.len()]);
-        weight::dense(kernels, &s, &s.image_parts(), &x, &dy, &mut dw);
+        weight::backward_weight(kernels, &s, &s.image_parts(), &x, &dy, &mut dw);
         skipping::backward_weight(kernels, &s, &s.image_parts(), &x, &dy, &mut dw2);
         assert!(same(&dw, &dw2), "dw, {isa:?}, {s:?}");
     }
@@ -186,7 +186,7 @@ fn zeros_are_skipped_if_they_are_many_and_the_rest_is_finite() {
         kernel: (3, 3),
         ..Default::default()
     };
-    let kernels = crate::gemm::tile::Kernels::<f32>::get(detect());
+    let kernels = Kernels::<f32>::get(detect());
     let (mut x, mut dy) = (vec![1.0; s.x_len()], vec![1.0; s.y_len()]);
     assert!(!skipping::pays(kernels, &s, &dy, &x));
     dy[3..].fill(0.0);

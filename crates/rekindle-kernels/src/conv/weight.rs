@@ -4,9 +4,8 @@
 //! order: so whoever has only one part at a time, as a captured step has, comes to the same bits.
 use super::Conv2dShape;
 use super::forward::{Gathered, blocks};
-use super::skipping;
 use super::view::View;
-use crate::dispatch::{Isa, multiversion};
+use crate::dispatch::multiversion;
 use crate::gemm::pack::{Matrix, copy, pack_b};
 use crate::gemm::product::{Target, inner_blocks};
 use crate::gemm::tile::Kernels;
@@ -38,28 +37,8 @@ impl Cut {
     }
 }
 
-/// The gradient of the weight, from the images of each of `parts`.
+/// The gradient of the weight from every `dy`, not empty, from the images of each of `parts`.
 pub(super) fn backward_weight<T: Real>(
-    isa: Isa,
-    s: &Conv2dShape,
-    parts: &[Range<usize>],
-    x: &[T],
-    dy: &[T],
-    dw: &mut [T],
-) {
-    if dw.is_empty() || dy.is_empty() {
-        dw.fill(T::ZERO);
-        return;
-    }
-    let kernels = Kernels::get(isa);
-    if skipping::pays(kernels, s, dy, x) {
-        return skipping::backward_weight(kernels, s, parts, x, dy, dw);
-    }
-    dense(kernels, s, parts, x, dy, dw);
-}
-
-/// [`backward_weight`] of every `dy`.
-pub(super) fn dense<T: Real>(
     kernels: &'static Kernels<T>,
     s: &Conv2dShape,
     parts: &[Range<usize>],

@@ -9,6 +9,7 @@
 //! The loops are those of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): B is packed into
 //! panels of a few vectors' width, a group of rows of A stays in the L2 cache, and the microkernel sends its tiles over one panel, which stays
 //! in L1, after the other.
+pub(crate) mod combine;
 mod dot;
 pub(crate) mod pack;
 pub(crate) mod product;

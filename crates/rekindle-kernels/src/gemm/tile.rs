@@ -1,8 +1,8 @@
 //! The microkernel: one tile of C, a few rows by one or two vectors, held in registers over an inner block.
+use super::combine::{Combination, CombineFn, CopyStripFn, MOST_VECTORS, combine, copy_strip};
 use super::dot;
 use super::pack::Matrix;
 use super::simd::{Portable, Simd};
-use super::sparse::{Combination, CombineFn, CopyStripFn, MOST_VECTORS, combine, copy_strip};
 use crate::dispatch::Isa;
 use crate::prefetch::LINE;
 use crate::real::Real;
