@@ -44,6 +44,9 @@ impl Watch {
         for (name, t) in self.parameters.iter().chain(&self.buffers) {
             finite(|| format!("the weight {name}"), t)?;
         }
+        if optimizer.state_is_finite() {
+            return Ok(());
+        }
         let state = optimizer.state_dict();
         state.iter().try_for_each(|(name, t)| finite(|| format!("the optimizer's {}", self.renamed(name)), t))
     }

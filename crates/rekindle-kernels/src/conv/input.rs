@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::ptr::null;
 
 /// Input channels of a task.
-const CHANNELS: usize = 64;
+pub(super) const CHANNELS: usize = 64;
 
 /// `dx` from every `dy`, not empty.
 pub(super) fn backward_input<T: Real>(
@@ -61,7 +61,8 @@ pub(super) fn backward_input<T: Real>(
     });
 }
 
-fn channels(part: usize, all: usize) -> Range<usize> {
+/// Those of a group that are a task's.
+pub(super) fn channels(part: usize, all: usize) -> Range<usize> {
     part * CHANNELS..all.min((part + 1) * CHANNELS)
 }
 

@@ -1,23 +1,21 @@
 //! The gradients of input and weight where most of `dy` is zero, as behind ReLU and pooling: what is zero is skipped, see
 //! `gemm::sparse`. The sums are those of `input` and `weight`, in the same order. Input channels lie along the vectors.
 use super::Conv2dShape;
+use super::input::{CHANNELS, channels, crop};
 use super::view::View;
-use super::weight::{Cut, part};
+use super::weight::{Cut, add_parts, part};
 use crate::gemm::combine::{Combination, MOST_VECTORS};
 use crate::gemm::pack::{Matrix, copy};
 use crate::gemm::product::inner_blocks;
 use crate::gemm::sparse::{Listed, count_nonzero};
 use crate::gemm::tile::Kernels;
-use crate::map;
 use crate::parallel::{self, Disjoint};
 use crate::real::Real;
 use crate::reduce::all_finite;
-use crate::scratch::with_scratch;
+use crate::scratch::{Offsets, with_scratch};
 use std::ops::Range;
 use std::ptr::null;
 
-/// Input channels of a task.
-const CHANNELS: usize = 64;
 /// Output channels of a task of the weight's gradient.
 const OUTS: usize = 128;
 /// Output pixels whose windows stay in the L1 cache.
@@ -39,11 +37,6 @@ pub(super) fn pays<T: Real>(kernels: &Kernels<T>, s: &Conv2dShape, dy: &[T], oth
 /// Whether the lists of [`backward_input`] stay small: they have room for all output pixels and channels of an image.
 pub(super) fn fits(s: &Conv2dShape) -> bool {
     s.group_channels().1 * s.matrix_size().1 <= LISTED
-}
-
-/// Channels `chunk` of those of a group.
-fn channels(chunk: usize, all: usize) -> Range<usize> {
-    chunk * CHANNELS..all.min((chunk + 1) * CHANNELS)
 }
 
 /// The gradient of the input.
@@ -96,7 +89,7 @@ pub(super) fn backward_input<T: Real>(
                         }
                     }
                 });
-                super::input::crop(kernels, s, view.row, (dxt, width), channels.len(), dx);
+                crop(kernels, s, view.row, (dxt, width), channels.len(), dx);
             });
         });
     });
@@ -145,11 +138,7 @@ pub(super) fn backward_weight<T: Real>(
             let (g, channels) = (chunk / chunks, channels(chunk % chunks, ci));
             WeightTask { s, kernels, x, dy, g, images: parts[i].clone(), channels, outs, width }.run(sums);
         });
-        let (sum, rest) = partial.split_at_mut(each);
-        for partial in rest.chunks_exact(each) {
-            map::in_place2(sum, partial, |sum, x| sum + x);
-        }
-        for (i, sum) in sum.chunks_exact(taps * width).enumerate() {
+        for (i, sum) in add_parts(partial, each).chunks_exact(taps * width).enumerate() {
             let (chunk, o) = (i / co, i % co);
             let (g, channels) = (chunk / chunks, channels(chunk % chunks, ci));
             let dw = &mut dw[((g * co + o) * ci + channels.start) * taps..][..channels.len() * taps];
@@ -180,7 +169,10 @@ impl<T: Real> WeightTask<'_, T> {
         let pixels = s.matrix_size().1;
         let step = Cut::new(s).images;
         let view = View::new(s, self.width);
-        let image_len = view.channel * self.width;
+        // The images lie in `xt` one after the other, and each pixel has `width` channels.
+        let view = View { image: view.channel, ..view };
+        let (taps, places) = (view.taps(s, 1), view.pixels(s, step));
+        let image_len = view.image * self.width;
         with_scratch(step * image_len, |xt: &mut [T]| {
             xt.fill(T::ZERO);
             for first in self.images.clone().step_by(step) {
@@ -191,7 +183,7 @@ impl<T: Real> WeightTask<'_, T> {
                 let k = images.len() * pixels;
                 for block in inner_blocks(0..k, k) {
                     let accumulate = first > self.images.start || block.start > 0;
-                    self.block(images.start, block, view, xt, out, accumulate);
+                    self.block(first, block, (&taps, &places), xt, out, accumulate);
                 }
             }
         });
@@ -221,30 +213,30 @@ impl<T: Real> WeightTask<'_, T> {
         }
     }
 
-    /// The sums over an inner block of the output pixels of the images from `image` on.
+    /// The sums over an inner block of the output pixels of the images from `image` on; `places` are where their windows begin, and
+    /// `taps` what each tap is away from there.
     fn block(
         &self,
         image: usize,
         block: Range<usize>,
-        view: View,
+        (taps, places): (&[usize], &[usize]),
         xt: &[T],
         out: &mut [T],
         accumulate: bool,
     ) {
         let &WeightTask { s, kernels, width, .. } = self;
-        let (co, pixels, (_, ow)) = (s.group_channels().1, s.matrix_size().1, s.out_size());
-        let taps = view.taps(s, 1);
-        let element = |o: usize, p: usize| {
-            let p = block.start + p;
-            let plane = (image + p / pixels) * s.out_channels + self.g * co + self.outs.start + o;
-            self.dy[plane * pixels + p % pixels]
+        let (co, pixels) = (s.group_channels().1, s.matrix_size().1);
+        let places = &places[block.clone()];
+        let dy = &self.dy[(image * s.out_channels + self.g * co + self.outs.start) * pixels..];
+        // Where a pixel of the first channel is in dy.
+        let in_dy: Offsets = block.map(|p| p / pixels * s.out_channels * pixels + p % pixels).collect();
+        let listed = Listed {
+            rows: self.outs.len(),
+            k: places.len(),
+            piece: PIXELS,
+            element: |o, p| dy[o * pixels + in_dy[p]],
+            at: |p| places[p],
         };
-        let at = |p: usize| {
-            let p = block.start + p;
-            let (i, j) = (p % pixels / ow, p % ow);
-            p / pixels * view.channel + i * s.stride.0 * view.row + j * s.stride.1
-        };
-        let listed = Listed { rows: self.outs.len(), k: block.len(), piece: PIXELS, element, at };
         listed.with(|lists| {
             with_scratch(self.outs.len() * width, |unfinished: &mut [T]| {
                 for (t, tap) in taps.iter().enumerate() {

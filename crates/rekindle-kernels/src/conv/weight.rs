@@ -64,15 +64,21 @@ pub(super) fn backward_weight<T: Real>(
             // SAFETY: tasks have different parts of `partial`.
             unsafe { task.run(cut.images, target) };
         });
-        let (sum, rest) = partial.split_at_mut(dw.len());
-        for partial in rest.chunks_exact(dw.len()) {
-            map::in_place2(sum, partial, |sum, x| sum + x);
-        }
+        let sum = add_parts(partial, dw.len());
         for (sum, dw) in sum.chunks_exact(co * rows).zip(dw.chunks_exact_mut(co * rows)) {
             // SAFETY: both hold `co * rows` elements.
             unsafe { copy(kernels, Matrix::new(sum, (1, co)), co, rows, dw.as_mut_ptr(), rows) };
         }
     });
+}
+
+/// The sum of the parts, in their order, each of `len` numbers.
+pub(super) fn add_parts<T: Real>(parts: &mut [T], len: usize) -> &mut [T] {
+    let (sum, rest) = parts.split_at_mut(len);
+    for part in rest.chunks_exact(len) {
+        map::in_place2(sum, part, |sum, x| sum + x);
+    }
+    sum
 }
 
 /// Part `i` of `parts` of `n` things.

@@ -54,9 +54,7 @@ pub fn gemm<T: Real>(
     c: &mut [T],
     bias: Option<&[T]>,
 ) {
-    check_extent("a", a.len(), (m, k), a_strides);
-    check_extent("b", b.len(), (k, n), b_strides);
-    assert!(m.checked_mul(n) == Some(c.len()), "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
+    check((m, n, k), (a.len(), a_strides), (b.len(), b_strides), c.len());
     assert!(bias.is_none_or(|v| v.len() == n), "gemm: the bias must have {n} elements");
     let kernels = Kernels::get(dispatch::isa());
     if k == 0 || m == 0 || n == 0 {
@@ -88,6 +86,19 @@ pub fn gemm<T: Real>(
         // SAFETY: the extents have been checked.
         unsafe { product.run() }
     }
+}
+
+/// The matrices, given by length and strides, must have the size.
+#[track_caller]
+fn check(
+    (m, n, k): (usize, usize, usize),
+    (a, a_strides): (usize, (usize, usize)),
+    (b, b_strides): (usize, (usize, usize)),
+    c: usize,
+) {
+    check_extent("a", a, (m, k), a_strides);
+    check_extent("b", b, (k, n), b_strides);
+    assert!(m.checked_mul(n) == Some(c), "gemm: c has {c} elements for a [{m}, {n}] matrix");
 }
 
 #[track_caller]

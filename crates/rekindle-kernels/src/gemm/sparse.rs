@@ -1,12 +1,12 @@
 //! Products whose left matrix is mostly zeros, as the gradients behind ReLU, dropout and pooling are: what is zero is skipped.
 //!
 //! `acc = fma(0, b, acc)` changes no bit of `acc` while `b` is finite, but the sign of a sum that has underflowed to -0, and all
-//! products end with `acc + 0` for that reason: so the chains are those of `gemm` without their empty links. Each row of A becomes a
+//! products of two matrices end with `acc + 0` for that reason: so the chains are those of `gemm` without their empty links. Each row of A becomes a
 //! list of its other elements; a row of C is then as many vectors as there are registers, and each element of the list adds its
 //! multiple of a row of B, which stays in the L1 cache for all rows of A.
 use super::combine::{Combination, MOST_VECTORS, ask_for};
 use super::tile::Kernels;
-use super::{check_extent, gemm, inner_blocks};
+use super::{check, gemm, inner_blocks};
 use crate::dispatch::{self, multiversion};
 use crate::gemm::pack::Matrix;
 use crate::gemm::product::{Target, even_rows};
@@ -56,9 +56,7 @@ pub fn gemm_skipping_zeros<T: Real>(
     c: &mut [T],
     b_is_finite: impl FnOnce() -> bool,
 ) {
-    check_extent("a", a.len(), (m, k), a_strides);
-    check_extent("b", b.len(), (k, n), (n, 1));
-    assert!(m.checked_mul(n) == Some(c.len()), "gemm: c has {} elements for a [{m}, {n}] matrix", c.len());
+    check((m, n, k), (a.len(), a_strides), (b.len(), (n, 1)), c.len());
     let kernels = Kernels::<T>::get(dispatch::isa());
     // Products with vectors have their own order, see `dot`.
     let pays = m > 1

@@ -83,6 +83,12 @@ pub trait Optimizer {
     /// If the state belongs to other parameters or another optimiser; nothing is changed then.
     fn load_state_dict(&mut self, state: &StateDict) -> Result<(), StateDictError>;
 
+    /// Whether all numbers that it remembers are finite: those of [`state_dict`](Self::state_dict), which optimisers of this crate need no copy
+    /// of to say it.
+    fn state_is_finite(&self) -> bool {
+        self.state_dict().iter().all(|(_, t)| t.all_finite())
+    }
+
     /// Forgets all gradients.
     fn zero_grad(&self) {
         self.param_groups().iter().flat_map(|g| &g.params).for_each(Tensor::zero_grad);

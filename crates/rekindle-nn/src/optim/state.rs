@@ -199,6 +199,11 @@ impl<R: Rule> Optimizer for R {
     fn load_state_dict(&mut self, state: &StateDict) -> Result<(), StateDictError> {
         self.core_mut().load::<R>(state)
     }
+
+    fn state_is_finite(&self) -> bool {
+        let mut tensors = self.core().states.iter().flat_map(|state| &state.tensors);
+        tensors.all(|(_, t)| t.all_finite()) && self.core().groups.iter().all(|group| group.lr.is_finite())
+    }
 }
 
 /// Takes tensors out of a dictionary and keeps account of what does not fit.

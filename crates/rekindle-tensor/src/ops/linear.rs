@@ -10,6 +10,7 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::gemm::{gemm, gemm_skipping_zeros, inner_blocks};
+use rekindle_kernels::scratch::with_scratch;
 use smallvec::smallvec;
 use std::ops::Range;
 
@@ -70,14 +71,6 @@ impl Op for Linear {
     }
 }
 
-/// [`Linear`] in a plan.
-#[derive(Debug)]
-struct LinearStage {
-    inputs: usize,
-    outputs: usize,
-    bias: bool,
-}
-
 /// The product of a gradient, which has many zeros behind ReLU or dropout, and another matrix.
 fn product(g: &Tensor, other: &Tensor) -> Tensor {
     let (m, k, n) = (g.size(0), g.size(1), other.size(1));
@@ -88,6 +81,14 @@ fn product(g: &Tensor, other: &Tensor) -> Tensor {
         }
         filled(&Shape::from([m, n]), |y| gemm_skipping_zeros(m, n, k, a.data(), a.strides, b.data(), y, || other.all_finite()))
     })
+}
+
+/// [`Linear`] in a plan.
+#[derive(Debug)]
+struct LinearStage {
+    inputs: usize,
+    outputs: usize,
+    bias: bool,
 }
 
 impl Stage for LinearStage {
@@ -111,8 +112,10 @@ impl Stage for LinearStage {
             gemm_skipping_zeros(outputs, inputs, n, dy, transposed, rows.x, dw, || true);
         } else {
             // A product with a vector is summed along contiguous rows.
-            let columns: Vec<f32> = (0..outputs * n).map(|i| dy[i % n * outputs + i / n]).collect();
-            gemm(outputs, 1, n, &columns, (n, 1), rows.x, (1, 1), dw, None);
+            with_scratch(outputs * n, |columns: &mut [f32]| {
+                columns.iter_mut().enumerate().for_each(|(i, column)| *column = dy[i % n * outputs + i / n]);
+                gemm(outputs, 1, n, columns, (n, 1), rows.x, (1, 1), dw, None);
+            });
         }
     }
     fn gradients(&self) -> &'static [Gradient] {

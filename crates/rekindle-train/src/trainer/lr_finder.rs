@@ -81,7 +81,7 @@ impl<N: Module> Trainer<N> {
         for (i, (x, y)) in passes.take(STEPS).enumerate() {
             let rate = FIRST * (LAST / FIRST).powf(i as f64 / (STEPS - 1) as f64);
             self.optimizer.set_lr(rate);
-            let loss = match self.batch(&x, &y, true) {
+            let loss = match self.batch(&x, &y, true, false) {
                 Ok((loss, _)) => loss,
                 Err(tensor) if i == 0 => return Err(self.stop(1, 1, tensor)),
                 Err(_) => break,

@@ -434,9 +434,7 @@ impl<N: Module> Trainer<N> {
         self.net.eval();
         self.objective.of_all_classes(&self.outputs_of(x))
     }
-}
 
-impl<N: Module> Trainer<N> {
     fn outputs_of(&self, x: &Tensor) -> Tensor {
         in_pieces(self.passes_of_one(x.size(0)).as_mut(), &self.net, x.size(0), |start, n| {
             x.narrow(0, start, n)

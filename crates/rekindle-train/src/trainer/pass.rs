@@ -184,9 +184,9 @@ impl<N: Module> Trainer<N> {
         for (x, y) in remaining {
             let last = place.batch + 1 == n;
             let update = last || (place.batch + 1).is_multiple_of(self.options.accumulate);
-            let done = self.batch(&x, &y, update);
+            let done = self.batch(&x, &y, update, count);
             let (loss, outputs) = done.map_err(|tensor| self.stop(epoch, place.batch + 1, tensor))?;
-            if count {
+            if let Some(outputs) = outputs {
                 place.sums.add(&self.objective, loss, &outputs, &y);
             }
             place.batch += 1;
@@ -205,9 +205,15 @@ impl<N: Module> Trainer<N> {
     }
 
     /// Forward, loss, backward and, when enough gradients are added up, the update. What is not finite is found before it is
-    /// used; its name is the error.
-    pub(super) fn batch(&mut self, x: &Tensor, y: &Tensor, update: bool) -> Result<(f64, Tensor), String> {
-        let (loss, outputs) = self.gradients(x, y)?;
+    /// used; its name is the error. Gives the outputs, too, if they are wanted.
+    pub(super) fn batch(
+        &mut self,
+        x: &Tensor,
+        y: &Tensor,
+        update: bool,
+        wanted: bool,
+    ) -> Result<(f64, Option<Tensor>), String> {
+        let (loss, outputs) = self.gradients(x, y, wanted)?;
         self.watch.gradients()?;
         if update {
             if let Some(norm) = self.options.clip_grad_norm {
@@ -240,7 +246,7 @@ impl<N: Module> Trainer<N> {
             let Some((x, y)) = batches.from(0).next() else { return Ok(()) };
             // What two steps did alike is captured.
             for _ in 0..2 {
-                self.gradients(&x, &y).map_err(|tensor| self.stop(1, 1, tensor))?;
+                self.gradients(&x, &y, false).map_err(|tensor| self.stop(1, 1, tensor))?;
                 self.net.zero_grad();
             }
             Ok(())
@@ -255,9 +261,9 @@ impl<N: Module> Trainer<N> {
         })
     }
 
-    /// The loss of a batch, and the outputs for it; the parameters have their gradients then. Steps that are alike are replayed; see
+    /// The loss of a batch, and the outputs for it if they are wanted; the parameters have their gradients then. Steps that are alike are replayed; see
     /// [`Captured`](rekindle_nn::Captured).
-    fn gradients(&mut self, x: &Tensor, y: &Tensor) -> Result<(f64, Tensor), String> {
+    fn gradients(&mut self, x: &Tensor, y: &Tensor, wanted: bool) -> Result<(f64, Option<Tensor>), String> {
         let Trainer { net, objective, forward, captured, .. } = self;
         let step = || {
             let outputs = forward(net, x)?;
@@ -271,15 +277,15 @@ impl<N: Module> Trainer<N> {
                 1 => loss.backward(),
                 n => (&loss / n as f64).backward(),
             }
-            return Ok((loss.item(), outputs));
+            return Ok((loss.item(), wanted.then_some(outputs)));
         }
         if let Some(loss) = captured.replay(x, y) {
-            return Ok((loss, captured.outputs()));
+            return Ok((loss, wanted.then(|| captured.outputs())));
         }
         let of = |result: &Result<(Tensor, Tensor), String>| Some(result.as_ref().ok()?.0.clone());
         let (loss, outputs) = captured.record(x, y, step, of)?;
         loss.backward();
-        Ok((loss.item(), outputs))
+        Ok((loss.item(), wanted.then_some(outputs)))
     }
 
     pub(super) fn stop(&self, epoch: usize, step: usize, tensor: String) -> Error {
