@@ -5,7 +5,8 @@
 //! from the highest number down is a topological order. A tensor owns the node that made it and a node owns those
 //! before it: dropping the last tensor drops the graph. The idea is that of PyTorch's engine and of the JAX Autodidax.
 
-use crate::op::{Context, Keeps, Meta, Op, Output, mistake};
+use crate::device::Device;
+use crate::op::{Context, Keeps, Meta, Op, Output, mistake, run_backward};
 use crate::storage::lock;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -20,6 +21,8 @@ pub(crate) struct Node {
     seq: u64,
     op: Arc<dyn Op>,
     metas: SmallVec<[Meta; 3]>,
+    /// Where its output is, and so the gradient that it wants.
+    device: Device,
     edges: SmallVec<[Edge; 3]>,
     /// Emptied by a backward pass that does not retain the graph.
     kept: Mutex<Option<Kept>>,
@@ -125,7 +128,8 @@ impl Node {
         };
         let output = matches!(keeps, Keeps::Output | Keeps::Both).then(|| out.value.snapshot());
         let kept = Mutex::new(Some(Kept { inputs, output, saved: out.saved.clone() }));
-        Arc::new(Node { seq: SEQ.fetch_add(1, Ordering::Relaxed), op, metas, edges, kept })
+        let device = out.value.device();
+        Arc::new(Node { seq: SEQ.fetch_add(1, Ordering::Relaxed), op, metas, device, edges, kept })
     }
 
     /// The gradients of the inputs for a gradient of the output.
@@ -151,7 +155,7 @@ impl Node {
             output: kept.output.as_ref(),
             saved: &kept.saved,
         };
-        let grads = self.op.backward(&ctx);
+        let grads = run_backward(&*self.op, &ctx);
         self.check(&grads);
         grads
     }
@@ -308,6 +312,7 @@ fn walk(root: Arc<Node>, grad: Tensor, retain: bool) {
                 Edge::None => {}
                 Edge::Leaf(leaf) => accumulate(leaf, grad),
                 Edge::Node(next) => {
+                    let grad = grad.to(next.device);
                     match arrived.remove(&next.seq) {
                         Some(sum) => arrived.insert(next.seq, &sum + &grad),
                         None => {
@@ -323,6 +328,7 @@ fn walk(root: Arc<Node>, grad: Tensor, retain: bool) {
 
 /// Adds a gradient to a leaf's.
 fn accumulate(leaf: &Tensor, grad: Tensor) {
+    let grad = grad.to(leaf.device());
     let sum = match leaf.grad() {
         Some(sum) => &sum + &grad,
         // A gradient that views other memory (an expanded sum, the upstream gradient itself) gets its own, because

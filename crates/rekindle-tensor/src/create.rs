@@ -1,7 +1,9 @@
 //! Constructors: filled, counted and literal tensors. Random ones are in `random_tensors`.
 
+use crate::device::Device;
 use crate::dtype::{DType, Element, Scalar, match_dtype};
-use crate::op::mistake;
+use crate::gpu;
+use crate::op::{Meta, mistake};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -55,7 +57,7 @@ impl Tensor {
     /// assert_eq!(Tensor::zeros_like(&tensor([1, 2])).to_vec::<i64>(), [0, 0]);
     /// ```
     pub fn zeros_like(x: &Tensor) -> Tensor {
-        Tensor::full_of(x.shape(), 0.0, x.dtype())
+        Tensor::full_like(x, 0.0)
     }
 
     /// Ones with the shape and type of another tensor.
@@ -65,7 +67,20 @@ impl Tensor {
     /// assert_eq!(Tensor::ones_like(&tensor([4.0, 5.0])).to_vec::<f32>(), [1.0, 1.0]);
     /// ```
     pub fn ones_like(x: &Tensor) -> Tensor {
-        Tensor::full_of(x.shape(), 1.0, x.dtype())
+        Tensor::full_like(x, 1.0)
+    }
+
+    /// A tensor of one number with the shape, type and device of another.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Tensor};
+    /// assert_eq!(Tensor::full_like(&tensor([1, 2]), 7).to_vec::<i64>(), [7, 7]);
+    /// ```
+    pub fn full_like(x: &Tensor, value: impl Into<Scalar>) -> Tensor {
+        let Device::Gpu(index) = x.device() else { return Tensor::full_of(x.shape(), value, x.dtype()) };
+        let y = gpu::empty(&gpu::open(index), &Meta::of(x));
+        y.fill_(value);
+        y
     }
 
     /// The f32 identity matrix of `n` rows.

@@ -2,7 +2,10 @@
 //! that requires gradients can only be changed inside [`no_grad`](crate::no_grad).
 
 use crate::autograd::{grad_enabled, no_grad};
+use crate::device::Device;
 use crate::dtype::{Element, Scalar, match_dtype};
+use crate::gpu;
+use crate::layout::Layout;
 use crate::op::mistake;
 use crate::operand::{Operand, promoted};
 use crate::plan;
@@ -87,12 +90,24 @@ impl Tensor {
     pub fn copy_(&self, src: &Tensor) -> &Tensor {
         self.check_writable("copy_");
         Tensor::check_source("copy_", src);
-        let src = src.detach().to(self.dtype()).expand(self.shape());
+        if let Device::Gpu(index) = self.device() {
+            self.copy_on_gpu(&gpu::open(index), src);
+            return self;
+        }
+        let src = src.here().detach().to(self.dtype()).expand(self.shape());
         match_dtype!(self.dtype(), T => {
             let values = src.data::<T>();
             self.with_data_mut::<T, _>(|to| to.copy_from_slice(&values));
         });
         self
+    }
+
+    #[track_caller]
+    fn copy_on_gpu(&self, gpu: &gpu::Gpu, src: &Tensor) {
+        let src = src.detach().to(self.dtype()).to(self.device());
+        // A kernel must not read what it writes.
+        let src = if src.shares_memory(self) { no_grad(|| src.copy()) } else { src };
+        gpu::map_into(gpu, "a", &[&src.expand(self.shape())], &[], self);
     }
 
     /// Sets every element to one number.
@@ -105,6 +120,10 @@ impl Tensor {
     pub fn fill_(&self, value: impl Into<Scalar>) -> &Tensor {
         self.check_writable("fill_");
         let value = value.into();
+        if let Device::Gpu(index) = self.device() {
+            gpu::map_into(&gpu::open(index), "a", &[&Tensor::scalar(value, self.dtype())], &[], self);
+            return self;
+        }
         match_dtype!(self.dtype(), T => self.with_data_mut::<T, _>(|to| to.fill(T::from_scalar(value))));
         self
     }
@@ -189,6 +208,37 @@ impl Tensor {
         self.copy_(&result)
     }
 
+    /// Moves the elements, and the gradient if there is one, to another device. The tensor stays the same object, so that an optimiser that
+    /// was made before still finds it; views of its memory move with it. A parameter's `p.data = p.data.to(device)` in PyTorch, and what
+    /// a module's `to` does with each.
+    ///
+    /// # Panics
+    /// As [`to`](Tensor::to).
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Device};
+    /// let w = tensor([1.0]).requires_grad_(true);
+    /// w.to_(Device::auto());
+    /// assert!(w.is_leaf() && w.device() == Device::auto());
+    /// ```
+    #[track_caller]
+    pub fn to_(&self, device: Device) {
+        if self.device() == device {
+            return;
+        }
+        let contents = self.0.storage.snapshot();
+        let whole = Tensor::over(
+            Storage::from_snapshot(contents.clone()),
+            Layout::contiguous(contents.len().into()),
+            self.dtype(),
+        );
+        let moved = whole.to(device);
+        self.0.storage.replace(moved.0.storage.snapshot());
+        if let Some(grad) = self.grad() {
+            self.set_grad(Some(grad.detach().to(device)));
+        }
+    }
+
     /// The tensor itself when nothing else can see its memory, else a contiguous detached copy.
     pub(crate) fn to_owned_memory(&self) -> Tensor {
         let alone = Arc::strong_count(&self.0.storage) == 1
@@ -198,10 +248,13 @@ impl Tensor {
         if alone {
             return self.detach();
         }
+        if let Device::Gpu(index) = self.device() {
+            return gpu::packed(&gpu::open(index), self);
+        }
         match_dtype!(self.dtype(), T => {
             Tensor::over(
                 Storage::new(T::wrap(self.to_vec::<T>())),
-                crate::layout::Layout::contiguous(self.shape_owned()),
+                Layout::contiguous(self.shape_owned()),
                 self.dtype(),
             )
         })

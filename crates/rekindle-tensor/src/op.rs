@@ -1,6 +1,7 @@
 //! The contract of an operation, and the one place that runs and records operations.
 
 use crate::autograd::{self, Node};
+use crate::device::Device;
 use crate::dtype::DType;
 use crate::plan::{self, LossStage, Stage};
 use crate::shape::Shape;
@@ -160,6 +161,22 @@ pub trait Op: Debug + Send + Sync + 'static {
     /// The gradients of the inputs. Nothing that is called here is recorded.
     fn backward(&self, ctx: &Context<'_>) -> Grads;
 
+    /// [`forward`](Op::forward) where the inputs are on a GPU. By default the same: right for what changes only layouts or is composed of
+    /// other operations. See [`gpu`](crate::gpu).
+    fn forward_gpu(&self, inputs: &[&Tensor], out: &Meta) -> Output {
+        self.forward(inputs, out)
+    }
+
+    /// [`backward`](Op::backward) where the gradient is on a GPU. By default the same: right for what is composed of other operations.
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        self.backward(ctx)
+    }
+
+    /// What its inputs are called, for messages.
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "other", "third"]
+    }
+
     /// How a plan runs it on some rows; none if only an eager step can. See [`plan`](crate::plan).
     fn stage(&self, _inputs: &[Meta], _out: &Meta) -> Option<Box<dyn Stage>> {
         None
@@ -201,8 +218,13 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
     let record =
         autograd::grad_enabled() && meta.dtype.is_float() && inputs.iter().any(|x| x.requires_grad());
     let taped = plan::is_recording();
-    let forward =
-        || if record { autograd::no_grad(|| op.forward(inputs, &meta)) } else { op.forward(inputs, &meta) };
+    let device = common_device(&op, inputs);
+    // The one place that tells devices apart, with `run_backward` for the way back.
+    let run = || match device {
+        Device::Cpu => op.forward(inputs, &meta),
+        Device::Gpu(_) => op.forward_gpu(inputs, &meta),
+    };
+    let forward = || if record { autograd::no_grad(run) } else { run() };
     let out = if taped { plan::aside(forward) } else { forward() };
     if out.value.shape() != &meta.shape[..] || out.value.dtype() != meta.dtype {
         let (op, got) = (op.name(), Meta::of(&out.value));
@@ -228,6 +250,29 @@ pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Tensor {
         plan::recorded(op, inputs, metas, &value);
     }
     value
+}
+
+/// Computes gradients on the device of the gradient that arrives.
+pub(crate) fn run_backward(op: &dyn Op, ctx: &Context<'_>) -> Grads {
+    match ctx.grad.device() {
+        Device::Cpu => op.backward(ctx),
+        Device::Gpu(_) => op.backward_gpu(ctx),
+    }
+}
+
+/// Where all inputs are. Numbers without a shape may be on the CPU whatever the others do, as in PyTorch.
+#[track_caller]
+fn common_device(op: &dyn Op, inputs: &[&Tensor]) -> Device {
+    let Some(first) = inputs.iter().find(|x| x.device() != Device::Cpu) else { return Device::Cpu };
+    let device = first.device();
+    if inputs.iter().all(|x| x.device() == device || (x.dim() == 0 && x.device() == Device::Cpu)) {
+        return device;
+    }
+    let names = op.input_names().iter().copied().chain(std::iter::repeat("another"));
+    let places: Vec<String> =
+        names.zip(inputs).map(|(name, x)| format!("{name} on {}", x.device())).collect();
+    let (op, places) = (op.name(), places.join(", ").replacen(" on ", " is on ", 1));
+    mistake!("{op}: {places}; move one with .to(..)")
 }
 
 thread_local! {

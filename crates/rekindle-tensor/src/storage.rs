@@ -1,4 +1,4 @@
-//! Memory behind tensors: a typed [`Buffer`] in a copy-on-write [`Storage`].
+//! Memory behind tensors: [`Contents`], a typed [`Buffer`] or memory of a GPU, in a copy-on-write [`Storage`].
 //!
 //! A reader takes a snapshot (an `Arc` of the buffer) and keeps no lock. A writer changes the buffer in place
 //! when nobody else holds a snapshot and copies it first otherwise. So a graph that saved a parameter still sees
@@ -7,9 +7,12 @@
 //! Large buffers are recycled: returning pages to the operating system and faulting them in again costs more than
 //! most element-wise ops.
 
+use crate::device::Device;
 use crate::dtype::{DType, Element};
+use crate::gpu::{self, Memory};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Elements of one type.
@@ -100,20 +103,111 @@ pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Elements, wherever they are.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    Cpu(Buffer),
+    Gpu(Memory),
+}
+
+impl Contents {
+    /// The elements on the CPU.
+    ///
+    /// # Panics
+    /// If they are on a GPU: only an operation that has no kernel for it asks then.
+    #[track_caller]
+    pub(crate) fn buffer(&self) -> &Buffer {
+        match self {
+            Contents::Cpu(buffer) => buffer,
+            Contents::Gpu(memory) => crate::op::mistake!(
+                "data: the elements are on {}, where this runs on the cpu only; move the tensor with .cpu(), or read it with .to_vec()",
+                Device::Gpu(memory.gpu().index())
+            ),
+        }
+    }
+
+    /// How many elements there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Contents::Cpu(Buffer::F32(v)) => v.len(),
+            Contents::Cpu(Buffer::F64(v)) => v.len(),
+            Contents::Cpu(Buffer::I64(v)) => v.len(),
+            Contents::Cpu(Buffer::Bool(v)) => v.len(),
+            Contents::Gpu(memory) => memory.len(),
+        }
+    }
+
+    fn device(&self) -> Device {
+        match self {
+            Contents::Cpu(_) => Device::Cpu,
+            Contents::Gpu(memory) => Device::Gpu(memory.gpu().index()),
+        }
+    }
+}
+
+impl Clone for Contents {
+    #[track_caller]
+    fn clone(&self) -> Self {
+        match self {
+            Contents::Cpu(buffer) => Contents::Cpu(buffer.clone()),
+            Contents::Gpu(memory) => Contents::Gpu(gpu::copied(memory)),
+        }
+    }
+}
+
 /// The memory that a tensor and its views share.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    cell: Mutex<Arc<Buffer>>,
+    cell: Mutex<Arc<Contents>>,
+    /// The device of the contents, to be asked without a lock: 0 for the CPU, else the GPU's number and 1.
+    device: AtomicUsize,
+}
+
+fn number_of(device: Device) -> usize {
+    device.index().map_or(0, |i| i + 1)
 }
 
 impl Storage {
     pub(crate) fn new(buffer: Buffer) -> Arc<Storage> {
-        Storage::from_snapshot(Arc::new(buffer))
+        Storage::holding(Contents::Cpu(buffer))
+    }
+
+    pub(crate) fn holding(contents: Contents) -> Arc<Storage> {
+        Storage::from_snapshot(Arc::new(contents))
+    }
+
+    /// Where the contents are.
+    pub(crate) fn device(&self) -> Device {
+        match self.device.load(Ordering::Relaxed) {
+            0 => Device::Cpu,
+            i => Device::Gpu(i - 1),
+        }
+    }
+
+    /// Other contents, on whatever device.
+    #[track_caller]
+    pub(crate) fn replace(&self, contents: Arc<Contents>) {
+        let mut guard = self.lock();
+        self.device.store(number_of(contents.device()), Ordering::Relaxed);
+        *guard = contents;
+    }
+
+    /// The memory on a GPU, for changing it in place: no snapshot sees the change.
+    ///
+    /// # Panics
+    /// If the contents are on the CPU.
+    #[track_caller]
+    pub(crate) fn own_memory(&self) -> Memory {
+        match Arc::make_mut(&mut self.lock()) {
+            Contents::Gpu(memory) => memory.clone(),
+            Contents::Cpu(_) => crate::op::mistake!("gpu: a tensor is on the cpu; move it with .to(&device)"),
+        }
     }
 
     /// A storage of its own that starts with the contents of a snapshot, copied only when either is written.
-    pub(crate) fn from_snapshot(buffer: Arc<Buffer>) -> Arc<Storage> {
-        Arc::new(Storage { cell: Mutex::new(buffer) })
+    pub(crate) fn from_snapshot(contents: Arc<Contents>) -> Arc<Storage> {
+        let device = AtomicUsize::new(number_of(contents.device()));
+        Arc::new(Storage { cell: Mutex::new(contents), device })
     }
 
     /// The contents now; later writes do not change what was returned.
@@ -121,7 +215,7 @@ impl Storage {
     /// # Panics
     /// As [`write`](Storage::write).
     #[track_caller]
-    pub(crate) fn snapshot(&self) -> Arc<Buffer> {
+    pub(crate) fn snapshot(&self) -> Arc<Contents> {
         self.lock().clone()
     }
 
@@ -140,11 +234,18 @@ impl Storage {
         let mut guard = self.lock();
         WRITING.with_borrow_mut(|writing| writing.push(self));
         let _leave = Leave;
-        f(Arc::make_mut(&mut guard))
+        match Arc::make_mut(&mut guard) {
+            Contents::Cpu(buffer) => f(buffer),
+            // It says what is wrong.
+            gpu => {
+                gpu.buffer();
+                unreachable!("elements on a GPU are not lent")
+            }
+        }
     }
 
     #[track_caller]
-    fn lock(&self) -> MutexGuard<'_, Arc<Buffer>> {
+    fn lock(&self) -> MutexGuard<'_, Arc<Contents>> {
         match self.cell.try_lock() {
             Ok(guard) => guard,
             // What a panic left behind is valid.
@@ -175,8 +276,8 @@ mod tests {
         let s = Storage::new(Buffer::I64(vec![1, 2]));
         let before = s.snapshot();
         s.write(|b| i64::slice_mut(b).unwrap()[0] = 7);
-        assert_eq!(i64::slice(&before), Some(&[1, 2][..]));
-        assert_eq!(i64::slice(&s.snapshot()), Some(&[7, 2][..]));
+        assert_eq!(i64::slice(before.buffer()), Some(&[1, 2][..]));
+        assert_eq!(i64::slice(s.snapshot().buffer()), Some(&[7, 2][..]));
     }
 
     #[test]

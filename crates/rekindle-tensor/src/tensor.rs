@@ -1,13 +1,15 @@
 //! The [`Tensor`]: a shaped, typed view of shared memory, and what can be asked of it without computing.
 
 use crate::autograd::Node;
+use crate::device::Device;
 use crate::display;
 use crate::dtype::{DType, Element, Scalar, match_dtype};
+use crate::gpu;
 use crate::layout::Layout;
 use crate::op::mistake;
 use crate::plan;
 use crate::shape::Shape;
-use crate::storage::{Buffer, Storage, lock};
+use crate::storage::{Contents, Storage, lock};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
@@ -40,7 +42,7 @@ pub(crate) struct Inner {
 
 /// A borrowed, contiguous, typed copy-on-write reading of a tensor's elements in row-major order.
 pub struct Data<T> {
-    buffer: Arc<Buffer>,
+    contents: Arc<Contents>,
     range: Range<usize>,
     element: PhantomData<T>,
 }
@@ -49,7 +51,10 @@ impl<T: Element> Deref for Data<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         // The type was checked when the reading was made.
-        &T::slice(&self.buffer).unwrap_or(&[])[self.range.clone()]
+        match &*self.contents {
+            Contents::Cpu(buffer) => &T::slice(buffer).unwrap_or(&[])[self.range.clone()],
+            Contents::Gpu(_) => &[],
+        }
     }
 }
 
@@ -324,18 +329,18 @@ impl Tensor {
         if plan::is_recording() {
             plan::read(self);
         }
-        let buffer = self.0.storage.snapshot();
-        let Some(all) = T::slice(&buffer) else {
+        let contents = self.0.storage.snapshot();
+        let Some(all) = T::slice(contents.buffer()) else {
             mistake!("data: the tensor holds {}, not {}; convert with .to(..)", self.dtype(), T::DTYPE);
         };
         let layout = &self.0.layout;
         if layout.is_contiguous() {
             let range = layout.offset..layout.offset + layout.shape.numel();
-            return Data { buffer, range, element: PhantomData };
+            return Data { contents, range, element: PhantomData };
         }
         let packed = layout.pack(all);
         let range = 0..packed.len();
-        Data { buffer: Arc::new(T::wrap(packed)), range, element: PhantomData }
+        Data { contents: Arc::new(Contents::Cpu(T::wrap(packed))), range, element: PhantomData }
     }
 
     /// The elements in row-major order without gaps: on the same memory if they lie so already, else in a copy.
@@ -343,8 +348,11 @@ impl Tensor {
         if self.is_contiguous() {
             return self.detach();
         }
-        let buffer = match_dtype!(self.dtype(), T => self.data::<T>().buffer);
-        Tensor::over(Storage::from_snapshot(buffer), Layout::contiguous(self.shape_owned()), self.dtype())
+        if let Some(index) = self.device().index() {
+            return gpu::packed(&gpu::open(index), self);
+        }
+        let contents = match_dtype!(self.dtype(), T => self.data::<T>().contents);
+        Tensor::over(Storage::from_snapshot(contents), Layout::contiguous(self.shape_owned()), self.dtype())
     }
 
     /// Copies the elements, in row-major order, into a vector of the tensor's own element type.
@@ -358,7 +366,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
-        self.data::<T>().to_vec()
+        self.here().data::<T>().to_vec()
     }
 
     /// The value of a tensor with one element, converted to `T`.
@@ -375,7 +383,20 @@ impl Tensor {
         if self.numel() != 1 {
             mistake!("item: needs a tensor of one element, got shape {:?}; use .to_vec()", self.shape());
         }
-        T::from_scalar(match_dtype!(self.dtype(), U => self.data::<U>()[0].to_scalar()))
+        T::from_scalar(self.value())
+    }
+
+    /// The value of a tensor with one element.
+    pub(crate) fn value(&self) -> Scalar {
+        match_dtype!(self.dtype(), U => self.here().data::<U>()[0].to_scalar())
+    }
+
+    /// The tensor with its elements on the CPU, for looking at them; nothing is recorded.
+    pub(crate) fn here(&self) -> Tensor {
+        match self.device() {
+            Device::Cpu => self.clone(),
+            _ => self.detach().cpu(),
+        }
     }
 
     /// All elements as `f64`, in row-major order.
@@ -385,7 +406,7 @@ impl Tensor {
     /// assert_eq!(tensor([1, 2]).to_f64_vec(), [1.0, 2.0]);
     /// ```
     pub fn to_f64_vec(&self) -> Vec<f64> {
-        match_dtype!(self.dtype(), T => self.data::<T>().iter().map(|v| v.to_scalar().as_f64()).collect())
+        match_dtype!(self.dtype(), T => self.here().data::<T>().iter().map(|v| v.to_scalar().as_f64()).collect())
     }
 
     /// Whether shape, type and every bit of the contents are equal (NaN equals the same NaN).
@@ -398,19 +419,16 @@ impl Tensor {
         if self.shape() != other.shape() || self.dtype() != other.dtype() {
             return false;
         }
+        let (a, b) = (self.here(), other.here());
         match self.dtype() {
-            DType::F32 => self
-                .data::<f32>()
-                .iter()
-                .map(|v| v.to_bits())
-                .eq(other.data::<f32>().iter().map(|v| v.to_bits())),
-            DType::F64 => self
-                .data::<f64>()
-                .iter()
-                .map(|v| v.to_bits())
-                .eq(other.data::<f64>().iter().map(|v| v.to_bits())),
-            DType::I64 => *self.data::<i64>() == *other.data::<i64>(),
-            DType::Bool => *self.data::<bool>() == *other.data::<bool>(),
+            DType::F32 => {
+                a.data::<f32>().iter().map(|v| v.to_bits()).eq(b.data::<f32>().iter().map(|v| v.to_bits()))
+            }
+            DType::F64 => {
+                a.data::<f64>().iter().map(|v| v.to_bits()).eq(b.data::<f64>().iter().map(|v| v.to_bits()))
+            }
+            DType::I64 => *a.data::<i64>() == *b.data::<i64>(),
+            DType::Bool => *a.data::<bool>() == *b.data::<bool>(),
         }
     }
 }
@@ -422,24 +440,27 @@ impl fmt::Display for Tensor {
             Some(op) => Some(format!("grad_fn=<{}>", display::backward_name(op))),
             None => self.requires_grad().then(|| "requires_grad=True".to_string()),
         };
+        let device = self.device().index().map(|_| format!("device='{}'", self.device()));
+        let suffix = [device, suffix].into_iter().flatten().reduce(|a, b| format!("{a}, {b}"));
+        let here = self.here();
         let text = |dtype, element: &dyn Fn(usize) -> display::Element| {
             display::tensor_text(self.shape(), dtype, element, suffix.as_deref())
         };
         f.write_str(&match self.dtype() {
             DType::F32 => {
-                let x = self.data::<f32>();
+                let x = here.data::<f32>();
                 text("float32", &|i| display::Element::Float(x[i].into()))
             }
             DType::F64 => {
-                let x = self.data::<f64>();
+                let x = here.data::<f64>();
                 text("float64", &|i| display::Element::Float(x[i]))
             }
             DType::I64 => {
-                let x = self.data::<i64>();
+                let x = here.data::<i64>();
                 text("int64", &|i| display::Element::Int(x[i]))
             }
             DType::Bool => {
-                let x = self.data::<bool>();
+                let x = here.data::<bool>();
                 text("bool", &|i| display::Element::Bool(x[i]))
             }
         })

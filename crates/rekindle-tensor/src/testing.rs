@@ -2,6 +2,7 @@
 //! own operations can be checked with it too.
 
 use crate::autograd::no_grad;
+use crate::device::Device;
 use crate::dtype::{DType, match_dtype};
 use crate::storage::lock;
 use crate::tensor::Tensor;
@@ -119,6 +120,7 @@ pub struct Sample {
     loose: bool,
     /// Further inputs without gradients (indices, masks), the same in every case.
     constants: Vec<Tensor>,
+    cpu_only: bool,
 }
 
 impl Sample {
@@ -134,6 +136,7 @@ impl Sample {
             avoid: None,
             loose: false,
             constants: Vec::new(),
+            cpu_only: false,
         }
     }
 
@@ -194,6 +197,12 @@ impl Sample {
         self
     }
 
+    /// Marks what a GPU has not: f64.
+    pub fn cpu_only(mut self) -> Sample {
+        self.cpu_only = true;
+        self
+    }
+
     /// Appends inputs that need no gradient, such as indices, to every case.
     pub fn with(mut self, constants: &[Tensor]) -> Sample {
         self.constants = constants.to_vec();
@@ -247,6 +256,41 @@ impl Sample {
         Ok(())
     }
 
+    /// Checks every case in f32 on a GPU against the CPU: the output, and the gradients of the inputs.
+    ///
+    /// # Errors
+    /// One line that names the sample, the case and what differs.
+    pub fn check_gpu(&self, device: Device) -> Result<(), String> {
+        if self.cpu_only {
+            return Ok(());
+        }
+        let cases = (0..self.cases.len()).map(|i| (&self.cases[i], self.inputs(i)));
+        let large =
+            self.large.iter().enumerate().map(|(i, shapes)| (shapes, self.drawn(shapes, i as u64 + 1)));
+        for (shapes, inputs) in cases.chain(large) {
+            let say = |e: String| format!("{} on {shapes:?} on {device}: {e}", self.name);
+            let here: Vec<Tensor> = inputs.iter().map(in_single).collect();
+            let expected = self.run(&here);
+            for (view, name) in
+                [((|x| x.clone()) as fn(&Tensor) -> Tensor, "plain"), (turned, "turned"), (spread, "spread")]
+            {
+                let there: Vec<Tensor> = here.iter().map(|x| view(x).to_with_strides(device)).collect();
+                // A mistake of the harness's own would hide what is tested.
+                let got = crate::check(|| self.run(&there)).map_err(say)?;
+                for (i, (e, g)) in expected.iter().zip(&got).enumerate() {
+                    if g.device() != device {
+                        return Err(say(format!("result {i} is on {}", g.device())));
+                    }
+                    close(e, &g.cpu()).map_err(|e| say(format!("{name} inputs, result {i}: {e}")))?;
+                }
+                if expected.len() != got.len() {
+                    return Err(say(format!("{} results and {}", expected.len(), got.len())));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check_strided(&self, inputs: &[Tensor]) -> Result<(), String> {
         let single: Vec<Tensor> = inputs.iter().map(in_single).collect();
         for inputs in [inputs, &single] {
@@ -294,10 +338,38 @@ impl Sample {
             .collect();
         let y = (self.f)(&leaves);
         if y.requires_grad() {
-            y.backward_with(&Tensor::from_vec(weights(y.numel()), y.shape()).to(y.dtype()));
+            y.backward_with(&Tensor::from_vec(weights(y.numel()), y.shape()).to(y.dtype()).to(y.device()));
         }
         std::iter::once(y.detach()).chain(leaves.iter().filter_map(Tensor::grad)).collect()
     }
+}
+
+/// Floats of two devices: other orders of summation, other last bits of exp and the like.
+const GPU_ATOL: f64 = 2e-5;
+const GPU_RTOL: f64 = 2e-4;
+
+fn close(expected: &Tensor, got: &Tensor) -> Result<(), String> {
+    if expected.shape() != got.shape() || expected.dtype() != got.dtype() {
+        return Err(format!(
+            "{} {:?} and {} {:?}",
+            expected.dtype(),
+            expected.shape(),
+            got.dtype(),
+            got.shape()
+        ));
+    }
+    let exact = !expected.dtype().is_float();
+    for (i, (e, g)) in expected.to_f64_vec().iter().zip(got.to_f64_vec()).enumerate() {
+        let same = e.to_bits() == g.to_bits() || *e == g || (e.is_nan() && g.is_nan());
+        if !same
+            && (exact
+                || (e - g).abs().partial_cmp(&(GPU_ATOL + GPU_RTOL * e.abs()))
+                    != Some(std::cmp::Ordering::Less))
+        {
+            return Err(format!("element {i} is {g}, on the cpu {e}"));
+        }
+    }
+    Ok(())
 }
 
 fn same_bits(a: &[Tensor], b: &[Tensor]) -> bool {
@@ -306,6 +378,20 @@ fn same_bits(a: &[Tensor], b: &[Tensor]) -> bool {
 
 fn in_single(x: &Tensor) -> Tensor {
     if x.dtype() == DType::F64 { x.float() } else { x.clone() }
+}
+
+impl Tensor {
+    /// The tensor on a device with the strides that it has here: its whole memory moves.
+    fn to_with_strides(&self, device: Device) -> Tensor {
+        let view = self.detach();
+        let own = Tensor::over(
+            crate::storage::Storage::from_snapshot(view.0.storage.snapshot()),
+            view.0.layout.clone(),
+            view.dtype(),
+        );
+        own.to_(device);
+        own
+    }
 }
 
 /// The same values as every second of a larger tensor, whose others would show.

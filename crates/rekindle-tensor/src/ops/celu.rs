@@ -14,7 +14,9 @@ unary_float! {
     /// ```
     Celu { alpha }, celu, keeps Inputs,
     forward |x| if x > 0.0 { x } else { alpha * Real::exp_m1(x / alpha) },
-    backward |g, x| if x > 0.0 { g } else { g * Real::exp(x / alpha) }
+    backward |g, x| if x > 0.0 { g } else { g * Real::exp(x / alpha) },
+    wgsl "select(p.n0 * expm1(a / p.n0), a, a > 0.0)",
+    wgsl_backward "select(a * exp(b / p.n0), a, b > 0.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Cos, cos, keeps Inputs,
     forward |x| Real::cos(x),
-    backward |g, x| -g * Real::sin(x)
+    backward |g, x| -g * Real::sin(x),
+    wgsl "cos(a)",
+    wgsl_backward "-a * sin(b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -2,6 +2,7 @@
 
 use super::elementwise::{binary, broadcasting, sum_to};
 use crate::dtype::match_float;
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::tensor::Tensor;
@@ -20,6 +21,9 @@ impl Op for Div {
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_float!("div", out.dtype, T => binary(x[0], x[1], &out.shape, |a: T, b: T| a / b).into())
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), "a / b", x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let (a, b) = (ctx.input(0), ctx.input(1));

@@ -127,12 +127,16 @@ pub(crate) const KEEP_FINITE: [&str; 3] = ["relu", "sigmoid", "tanh"];
 /// `backward` is written over `(g, x)` when the op keeps its input or `(g, y)` when it keeps its output; both
 /// formulas are compiled for f32 and f64 alike through [`Real`](rekindle_kernels::real::Real). Parameters, if any,
 /// are f64 numbers of the op and have the tensor's type in the formulas.
+///
+/// `wgsl` and `wgsl_backward` are the same formulas for a GPU, over `a` = x, and over `a` = g and `b` = x or y; parameters are `p.n0`, `p.n1`, ..
 macro_rules! unary_float {
     (
         $(#[$doc:meta])*
         $Op:ident $({ $($param:ident),+ })?, $method:ident, keeps $keeps:ident,
         forward |$x:ident| $forward:expr,
-        backward |$g:ident, $v:ident| $backward:expr
+        backward |$g:ident, $v:ident| $backward:expr,
+        wgsl $wgsl:literal,
+        wgsl_backward $wgsl_backward:literal
     ) => {
         #[derive(Debug)]
         struct $Op { $($($param: f64),+)? }
@@ -157,6 +161,20 @@ macro_rules! unary_float {
                     $($(let $param = <T as rekindle_kernels::real::Real>::from_f64(self.$param);)+)?
                     $crate::ops::elementwise::zip(ctx.grad, kept, #[inline(always)] |$g: T, $v: T| -> T { $backward })
                 }))]
+            }
+            fn forward_gpu(&self, x: &[&$crate::Tensor], out: &$crate::op::Meta) -> $crate::op::Output {
+                $crate::gpu::map(&$crate::gpu::of(x), $wgsl, x, &[$($(self.$param),+)?], out).into()
+            }
+            fn backward_gpu(&self, ctx: &$crate::op::Context<'_>) -> $crate::op::Grads {
+                let kept = unary_float!(@kept $keeps ctx);
+                let operands = [ctx.grad, kept];
+                smallvec::smallvec![Some($crate::gpu::map(
+                    &$crate::gpu::of(&operands),
+                    $wgsl_backward,
+                    &operands,
+                    &[$($(self.$param),+)?],
+                    &$crate::op::Meta::of(ctx.grad),
+                ))]
             }
             fn keeps(&self) -> $crate::op::Keeps {
                 $crate::op::Keeps::$keeps

@@ -14,7 +14,9 @@ unary_float! {
     /// ```
     Elu { alpha }, elu, keeps Inputs,
     forward |x| if x > 0.0 { x } else { alpha * Real::exp_m1(x) },
-    backward |g, x| if x > 0.0 { g } else { g * (alpha * Real::exp(x)) }
+    backward |g, x| if x > 0.0 { g } else { g * (alpha * Real::exp(x)) },
+    wgsl "select(p.n0 * expm1(a), a, a > 0.0)",
+    wgsl_backward "select(a * (p.n0 * exp(b)), a, b > 0.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

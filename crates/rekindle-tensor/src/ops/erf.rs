@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Erf, erf, keeps Inputs,
     forward |x| Real::erf(x),
-    backward |g, x| g * (T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * Real::exp(-x * x))
+    backward |g, x| g * (T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * Real::exp(-x * x)),
+    wgsl "erf(a)",
+    wgsl_backward "a * (1.1283792 * exp(-b * b))"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Exp, exp, keeps Output,
     forward |x| Real::exp(x),
-    backward |g, y| g * y
+    backward |g, y| g * y,
+    wgsl "exp(a)",
+    wgsl_backward "a * b"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

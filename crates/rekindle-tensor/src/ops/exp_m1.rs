@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     ExpM1, exp_m1, keeps Output,
     forward |x| Real::exp_m1(x),
-    backward |g, y| g * (y + 1.0)
+    backward |g, y| g * (y + 1.0),
+    wgsl "expm1(a)",
+    wgsl_backward "a * (b + 1.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

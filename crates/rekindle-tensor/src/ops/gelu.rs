@@ -19,7 +19,9 @@ unary_float! {
         let cdf = 0.5 * (1.0 + Real::erf(x * T::from_f64(FRAC_1_SQRT_2)));
         let density = Real::exp(-0.5 * x * x) * T::from_f64(FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
         g * (cdf + x * density)
-    }
+    },
+    wgsl "a * 0.5 * (1.0 + erf(a * 0.70710677))",
+    wgsl_backward "a * (0.5 * (1.0 + erf(b * 0.70710677)) + b * exp(-0.5 * b * b) * 0.3989423)"
 }
 
 /// `sqrt(2 / pi)`
@@ -41,7 +43,9 @@ unary_float! {
         let tanh = Real::tanh(root * (x + cubic * x * x * x));
         let slope = root * (1.0 + 3.0 * cubic * x * x);
         g * (0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * slope)
-    }
+    },
+    wgsl "0.5 * a * (1.0 + tanh_(0.7978846 * (a + 0.044715 * a * a * a)))",
+    wgsl_backward "gelu_tanh_slope(a, b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

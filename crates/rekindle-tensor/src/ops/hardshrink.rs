@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Hardshrink { lambda }, hardshrink, keeps Inputs,
     forward |x| if x >= -lambda && x <= lambda { 0.0 } else { x },
-    backward |g, x| if x >= -lambda && x <= lambda { 0.0 } else { g }
+    backward |g, x| if x >= -lambda && x <= lambda { 0.0 } else { g },
+    wgsl "select(a, 0.0, a >= -p.n0 && a <= p.n0)",
+    wgsl_backward "select(a, 0.0, b >= -p.n0 && b <= p.n0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Hardsigmoid, hardsigmoid, keeps Inputs,
     forward |x| (if x <= -3.0 { 0.0 } else if x >= 3.0 { 6.0 } else { x + 3.0 }) / 6.0,
-    backward |g, x| if x > -3.0 && x < 3.0 { g / 6.0 } else { 0.0 }
+    backward |g, x| if x > -3.0 && x < 3.0 { g / 6.0 } else { 0.0 },
+    wgsl "clamp(a + 3.0, 0.0, 6.0) / 6.0",
+    wgsl_backward "select(0.0, a / 6.0, b > -3.0 && b < 3.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Hardswish, hardswish, keeps Inputs,
     forward |x| x * (if x <= -3.0 { 0.0 } else if x >= 3.0 { 6.0 } else { x + 3.0 }) / 6.0,
-    backward |g, x| if x <= -3.0 { 0.0 } else if x < 3.0 { g * (x / 3.0 + 0.5) } else { g }
+    backward |g, x| if x <= -3.0 { 0.0 } else if x < 3.0 { g * (x / 3.0 + 0.5) } else { g },
+    wgsl "a * clamp(a + 3.0, 0.0, 6.0) / 6.0",
+    wgsl_backward "select(select(a, a * (b / 3.0 + 0.5), b < 3.0), 0.0, b <= -3.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Hardtanh { min, max }, hardtanh, keeps Inputs,
     forward |x| if x < min { min } else if x > max { max } else { x },
-    backward |g, x| if x > min && x < max { g } else { 0.0 }
+    backward |g, x| if x > min && x < max { g } else { 0.0 },
+    wgsl "select(select(a, p.n1, a > p.n1), p.n0, a < p.n0)",
+    wgsl_backward "select(0.0, a, b > p.n0 && b < p.n1)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     LeakyRelu { negative_slope }, leaky_relu, keeps Inputs,
     forward |x| if x > 0.0 { x } else { x * negative_slope },
-    backward |g, x| if x > 0.0 { g } else { g * negative_slope }
+    backward |g, x| if x > 0.0 { g } else { g * negative_slope },
+    wgsl "select(a * p.n0, a, a > 0.0)",
+    wgsl_backward "select(a * p.n0, a, b > 0.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

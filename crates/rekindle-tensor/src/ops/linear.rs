@@ -3,6 +3,8 @@
 use super::elementwise::filled;
 use super::matmul::Matrix;
 use crate::dtype::match_float;
+use crate::gpu;
+use crate::gpu::gemm::{Factor, gemm as gemm_on_gpu};
 use crate::op::mistake;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::plan::{Gradient, Rows, Stage};
@@ -54,21 +56,38 @@ impl Op for Linear {
             filled(&out.shape, |y| gemm(m, n, k, a.data(), a.strides, w.data(), transposed, y, bias.as_deref())).into()
         })
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (gpu, (m, n, k)) = (gpu::of(x), (out.shape[0], out.shape[1], x[0].shape()[1]));
+        let [mut left, mut right] = [None, None];
+        let w = x[1].detach().t();
+        let (a, b) = (Factor::of(&gpu, x[0], &mut left), Factor::of(&gpu, &w, &mut right));
+        gemm_on_gpu(&gpu, [1, m, n, k], &a, &b, x.get(2).copied()).reshape(&out.shape).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        let g = ctx.grad;
-        let mut grads: Grads = smallvec![
-            ctx.needs[0].then(|| product(g, ctx.input(1))),
-            ctx.needs[1].then(|| product(&g.t(), ctx.input(0))),
-        ];
-        if let Some(&bias) = ctx.needs.get(2) {
-            grads.push(bias.then(|| g.sum_dim(0, false)));
-        }
-        grads
+        gradients(ctx, product)
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        gradients(ctx, Tensor::matmul)
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "weight", "bias"]
     }
     fn stage(&self, m: &[Meta], out: &Meta) -> Option<Box<dyn Stage>> {
         let (inputs, outputs) = (m[1].shape[1], out.shape[1]);
         Some(Box::new(LinearStage { inputs, outputs, bias: m.len() > 2 }))
     }
+}
+
+fn gradients(ctx: &Context<'_>, product: impl Fn(&Tensor, &Tensor) -> Tensor) -> Grads {
+    let g = ctx.grad;
+    let mut grads: Grads = smallvec![
+        ctx.needs[0].then(|| product(g, ctx.input(1))),
+        ctx.needs[1].then(|| product(&g.t(), ctx.input(0))),
+    ];
+    if let Some(&bias) = ctx.needs.get(2) {
+        grads.push(bias.then(|| g.sum_dim(0, false)));
+    }
+    grads
 }
 
 /// The product of a gradient, which has many zeros behind ReLU or dropout, and another matrix.

@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Ln, ln, keeps Inputs,
     forward |x| Real::ln(x),
-    backward |g, x| g / x
+    backward |g, x| g / x,
+    wgsl "log(a)",
+    wgsl_backward "a / b"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

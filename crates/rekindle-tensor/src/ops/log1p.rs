@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Log1p, log1p, keeps Inputs,
     forward |x| Real::ln_1p(x),
-    backward |g, x| g / (1.0 + x)
+    backward |g, x| g / (1.0 + x),
+    wgsl "log1p(a)",
+    wgsl_backward "a / (1.0 + b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -17,7 +17,9 @@ unary_float! {
     backward |g, x| {
         let z = Real::exp(-x.abs());
         g * (if x < 0.0 { 1.0 } else { z } / (1.0 + z))
-    }
+    },
+    wgsl "log_sigmoid(a)",
+    wgsl_backward "a * sigmoid(-b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -2,6 +2,8 @@
 
 use super::elementwise::filled;
 use crate::dtype::{DType, Element};
+use crate::gpu;
+use crate::gpu::gemm::{Factor, gemm as gemm_on_gpu};
 use crate::op::mistake;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::shape::{Dims, Shape, broadcast};
@@ -32,6 +34,14 @@ impl Op for Matmul {
             DType::F64 => product::<f64>(x[0], x[1], &out.shape).into(),
             _ => product::<f32>(x[0], x[1], &out.shape).into(),
         }
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (gpu, r) = (gpu::of(x), out.shape.len());
+        let (m, n, k) = (out.shape[r - 2], out.shape[r - 1], x[0].size(-1));
+        let count = out.shape[..r - 2].iter().product();
+        let [mut left, mut right] = [None, None];
+        let (a, b) = (Factor::of(&gpu, x[0], &mut left), Factor::of(&gpu, x[1], &mut right));
+        gemm_on_gpu(&gpu, [count, m, n, k], &a, &b, None).reshape(&out.shape).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let product = |a: &Tensor, b: &Tensor| apply(Matmul, &[a, b]);

@@ -22,7 +22,9 @@ unary_float! {
     backward |g, x| {
         let t = Real::tanh(softplus(x));
         g * (t + x * Real::sigmoid(x) * (1.0 - t * t))
-    }
+    },
+    wgsl "a * tanh_(softplus_(a))",
+    wgsl_backward "a * (tanh_(softplus_(b)) + b * sigmoid(b) * (1.0 - tanh_(softplus_(b)) * tanh_(softplus_(b))))"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -2,6 +2,7 @@
 
 use super::elementwise::{binary, broadcasting_numbers, sum_to};
 use crate::dtype::{Number, match_number};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::tensor::Tensor;
@@ -20,6 +21,9 @@ impl Op for Mul {
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_number!("mul", out.dtype, T => binary(x[0], x[1], &out.shape, <T as Number>::times).into())
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), "a * b", x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![

@@ -17,7 +17,9 @@ unary_float! {
     /// ```
     SqrtOrZero, sqrt_or_zero, keeps Output,
     forward |x| x.sqrt(),
-    backward |g, y| if y == 0.0 { 0.0 } else { g / (2.0 * y) }
+    backward |g, y| if y == 0.0 { 0.0 } else { g / (2.0 * y) },
+    wgsl "sqrt(a)",
+    wgsl_backward "select(a / (2.0 * b), 0.0, b == 0.0)"
 }
 
 impl Tensor {

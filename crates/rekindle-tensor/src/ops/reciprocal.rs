@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Reciprocal, reciprocal, keeps Output,
     forward |x| 1.0 / x,
-    backward |g, y| -g * (y * y)
+    backward |g, y| -g * (y * y),
+    wgsl "1.0 / a",
+    wgsl_backward "-a * (b * b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -1,6 +1,7 @@
 //! What reductions share: which dimensions they remove, the shapes before and after, and the walk over memory.
 
 use crate::dtype::Element;
+use crate::gpu::{self, fold, fold::Fold};
 use crate::op::mistake;
 use crate::shape::{Dims, Ints, Shape, dim_indices};
 use crate::storage::alloc;
@@ -58,6 +59,24 @@ impl Over {
             ));
         }
         Ok(())
+    }
+
+    /// [`run`](Over::run) on a GPU.
+    pub fn fold(&self, x: &Tensor, how: Fold) -> Tensor {
+        let (gpu, mut shape, mut y) = (gpu::of(&[x]), x.shape_owned(), x.detach());
+        let mut end = self.dims.len();
+        while end > 0 {
+            let mut start = end - 1;
+            while start > 0 && self.dims[start - 1] + 1 == self.dims[start] {
+                start -= 1;
+            }
+            let (first, last) = (self.dims[start], self.dims[end - 1]);
+            let [outer, inner] = [&shape[..first], &shape[last + 1..]].map(|s| s.iter().product());
+            y = fold::fold(&gpu, &y, [outer, shape[first..=last].iter().product(), inner], how);
+            self.dims[start..end].iter().for_each(|&d| shape.0[d] = 1);
+            end = start;
+        }
+        y.reshape(&self.result(&x.shape_owned()))
     }
 
     /// Reduces run by run of neighbouring dimensions, the last first; `reduce(x, outer, len, inner, y)` sees each as

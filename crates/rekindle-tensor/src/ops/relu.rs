@@ -13,7 +13,9 @@ unary_float! {
     Relu, relu, keeps Output,
     // -0.0 passes, as in PyTorch.
     forward |x| if x < 0.0 { 0.0 } else { x },
-    backward |g, y| if y <= 0.0 { 0.0 } else { g }
+    backward |g, y| if y <= 0.0 { 0.0 } else { g },
+    wgsl "select(a, 0.0, a < 0.0)",
+    wgsl_backward "select(a, 0.0, b <= 0.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

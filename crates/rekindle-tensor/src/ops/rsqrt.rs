@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Rsqrt, rsqrt, keeps Output,
     forward |x| 1.0 / x.sqrt(),
-    backward |g, y| -0.5 * g * (y * y * y)
+    backward |g, y| -0.5 * g * (y * y * y),
+    wgsl "1.0 / sqrt(a)",
+    wgsl_backward "-0.5 * a * (b * b * b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

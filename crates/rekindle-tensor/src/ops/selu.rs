@@ -17,7 +17,9 @@ unary_float! {
     /// ```
     Selu, selu, keeps Inputs,
     forward |x| if x > 0.0 { x * T::from_f64(SCALE) } else { T::from_f64(SCALE * ALPHA) * Real::exp_m1(x) },
-    backward |g, x| if x > 0.0 { g * T::from_f64(SCALE) } else { g * (T::from_f64(SCALE * ALPHA) * Real::exp(x)) }
+    backward |g, x| if x > 0.0 { g * T::from_f64(SCALE) } else { g * (T::from_f64(SCALE * ALPHA) * Real::exp(x)) },
+    wgsl "select(1.7580993 * expm1(a), a * 1.050701, a > 0.0)",
+    wgsl_backward "select(a * (1.7580993 * exp(b)), a * 1.050701, b > 0.0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

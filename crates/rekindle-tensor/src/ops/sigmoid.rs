@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Sigmoid, sigmoid, keeps Output,
     forward |x| Real::sigmoid(x),
-    backward |g, y| g * ((1.0 - y) * y)
+    backward |g, y| g * ((1.0 - y) * y),
+    wgsl "sigmoid(a)",
+    wgsl_backward "a * ((1.0 - b) * b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -16,7 +16,9 @@ unary_float! {
     backward |g, x| {
         let s = Real::sigmoid(x);
         g * s * (1.0 + x * (1.0 - s))
-    }
+    },
+    wgsl "a * sigmoid(a)",
+    wgsl_backward "a * sigmoid(b) * (1.0 + b * (1.0 - sigmoid(b)))"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

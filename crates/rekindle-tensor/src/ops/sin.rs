@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Sin, sin, keeps Inputs,
     forward |x| Real::sin(x),
-    backward |g, x| g * Real::cos(x)
+    backward |g, x| g * Real::cos(x),
+    wgsl "sin(a)",
+    wgsl_backward "a * cos(b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

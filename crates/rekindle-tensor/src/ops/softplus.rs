@@ -14,7 +14,9 @@ unary_float! {
     /// ```
     Softplus { beta, threshold }, softplus, keeps Inputs,
     forward |x| if x * beta > threshold { x } else { Real::ln_1p(Real::exp(x * beta)) / beta },
-    backward |g, x| if x * beta > threshold { g } else { let z = Real::exp(x * beta); g * z / (z + 1.0) }
+    backward |g, x| if x * beta > threshold { g } else { let z = Real::exp(x * beta); g * z / (z + 1.0) },
+    wgsl "select(softplus_(a * p.n0) / p.n0, a, a * p.n0 > p.n1)",
+    wgsl_backward "select(a * sigmoid(b * p.n0), a, b * p.n0 > p.n1)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

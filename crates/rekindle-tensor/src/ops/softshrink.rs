@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Softshrink { lambda }, softshrink, keeps Inputs,
     forward |x| if x > lambda { x - lambda } else if x < -lambda { x + lambda } else { x * 0.0 },
-    backward |g, x| if x > lambda || x < -lambda { g } else { 0.0 }
+    backward |g, x| if x > lambda || x < -lambda { g } else { 0.0 },
+    wgsl "select(select(a * 0.0, a + p.n0, a < -p.n0), a - p.n0, a > p.n0)",
+    wgsl_backward "select(0.0, a, b > p.n0 || b < -p.n0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

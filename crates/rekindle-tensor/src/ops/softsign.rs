@@ -15,7 +15,9 @@ unary_float! {
     backward |g, x| {
         let d = 1.0 + x.abs();
         g / (d * d)
-    }
+    },
+    wgsl "a / (1.0 + abs(a))",
+    wgsl_backward "a / ((1.0 + abs(b)) * (1.0 + abs(b)))"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

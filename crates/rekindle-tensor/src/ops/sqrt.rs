@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Sqrt, sqrt, keeps Output,
     forward |x| x.sqrt(),
-    backward |g, y| g / (2.0 * y)
+    backward |g, y| g / (2.0 * y),
+    wgsl "sqrt(a)",
+    wgsl_backward "a / (2.0 * b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

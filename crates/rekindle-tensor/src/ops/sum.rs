@@ -5,6 +5,7 @@
 
 use super::reduction::Over;
 use crate::dtype::DType;
+use crate::gpu::fold::SUM;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::Ints;
 use crate::tensor::Tensor;
@@ -34,6 +35,9 @@ impl Op for Sum {
             }
         };
         y.into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        self.0.fold(x[0], SUM).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let shape = &ctx.metas[0].shape;

@@ -13,7 +13,9 @@ unary_float! {
     /// ```
     Tanh, tanh, keeps Output,
     forward |x| Real::tanh(x),
-    backward |g, y| g * (1.0 - y * y)
+    backward |g, y| g * (1.0 - y * y),
+    wgsl "tanh_(a)",
+    wgsl_backward "a * (1.0 - b * b)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -16,7 +16,9 @@ unary_float! {
     backward |g, x| {
         let t = Real::tanh(x);
         g * (t * t)
-    }
+    },
+    wgsl "a - tanh_(a)",
+    wgsl_backward "a * (tanh_(b) * tanh_(b))"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -12,7 +12,9 @@ unary_float! {
     /// ```
     Threshold { threshold, value }, threshold, keeps Inputs,
     forward |x| if x <= threshold { value } else { x },
-    backward |g, x| if x <= threshold { 0.0 } else { g }
+    backward |g, x| if x <= threshold { 0.0 } else { g },
+    wgsl "select(a, p.n1, a <= p.n0)",
+    wgsl_backward "select(a, 0.0, b <= p.n0)"
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -1,8 +1,12 @@
-//! Conversion of the element type, and copies.
+//! Conversion of the element type, moves between devices, and copies.
 
 use super::elementwise::{same, unary};
+use crate::device::Device;
 use crate::dtype::{DType, Element, match_dtype};
-use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
+use crate::gpu;
+use crate::layout::Layout;
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
+use crate::storage::Storage;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use smallvec::smallvec;
@@ -25,6 +29,17 @@ impl Op for To {
             DType::Bool => unary(x[0], <A as Cast>::bool),
         })
         .into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        // Floats beyond the integers' range are saturated by WGSL's conversion, as by Rust's.
+        let expression = match (x[0].dtype(), self.0) {
+            (_, DType::F32) => "f32(a)",
+            (_, DType::I64) => "i32(a)",
+            (DType::F32, DType::Bool) => "(a != 0.0 || is_nan(a))",
+            (_, DType::Bool) => "(a != 0)",
+            (_, DType::F64) => mistake!("to: a GPU has no f64; move the tensor with .cpu() first"),
+        };
+        gpu::map(&gpu::of(x), expression, x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.to(ctx.metas[0].dtype))]
@@ -74,6 +89,67 @@ cast! {
     bool: |v| v as u8, false;
 }
 
+/// Between devices.
+#[derive(Debug)]
+struct Move(Device);
+
+impl Op for Move {
+    fn name(&self) -> &'static str {
+        "to"
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        same(x)
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let gpu = gpu::open(self.0.index().expect("the CPU has it already"));
+        let memory = match_dtype!(out.dtype, T => gpu::upload::<T>(&gpu, &x[0].data::<T>()));
+        gpu::over(memory, out.shape.clone(), out.dtype).into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let x = x[0].packed();
+        let first = x.0.layout.offset;
+        let elements = gpu::download(&gpu::memory(&x), first..first + out.shape.numel(), out.dtype);
+        let here = Tensor::over(Storage::new(elements), Layout::contiguous(out.shape.clone()), out.dtype);
+        // From one GPU to another the way leads over the CPU.
+        here.to(self.0).into()
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        // The gradient goes back to where the leaf is.
+        smallvec![Some(ctx.grad.clone())]
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+}
+
+/// What a tensor can be converted [`to`](Tensor::to): an element type or a device.
+pub trait Target {
+    /// The tensor as this.
+    #[doc(hidden)]
+    fn of(self, x: &Tensor) -> Tensor;
+}
+
+impl Target for DType {
+    #[track_caller]
+    fn of(self, x: &Tensor) -> Tensor {
+        if x.dtype() == self { x.clone() } else { apply(To(self), &[x]) }
+    }
+}
+
+impl Target for Device {
+    #[track_caller]
+    fn of(self, x: &Tensor) -> Tensor {
+        if x.device() == self { x.clone() } else { apply(Move(self), &[x]) }
+    }
+}
+
+impl<T: Target + Copy> Target for &T {
+    #[track_caller]
+    fn of(self, x: &Tensor) -> Tensor {
+        (*self).of(x)
+    }
+}
+
 #[derive(Debug)]
 struct CloneOp;
 
@@ -90,6 +166,9 @@ impl Op for CloneOp {
         }
         match_dtype!(out.dtype, T => unary(x[0], |v: T| v).into())
     }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        gpu::packed(&gpu::of(x), x[0]).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.clone())]
     }
@@ -99,16 +178,32 @@ impl Op for CloneOp {
 }
 
 impl Tensor {
-    /// The tensor with another element type; itself when it has that type. Floats become integers by truncation,
-    /// truth values 0 and 1.
+    /// The tensor with another element type, or on another device; itself when it is so already. Floats become integers by
+    /// truncation, truth values 0 and 1. Gradients flow through both.
+    ///
+    /// # Panics
+    /// If the device is not there or has no memory left, or cannot hold the elements: a GPU has no f64 and integers of 32 bits.
     ///
     /// ```
-    /// # use rekindle_tensor::{tensor, DType};
+    /// # use rekindle_tensor::{tensor, Device, DType};
     /// assert_eq!(tensor([1.9, -1.9]).to(DType::I64).to_vec::<i64>(), [1, -1]);
+    /// let device = Device::auto();
+    /// assert_eq!(tensor([1.0, 2.0]).to(&device).to_vec::<f32>(), [1.0, 2.0]);
     /// ```
     #[track_caller]
-    pub fn to(&self, dtype: DType) -> Tensor {
-        if self.dtype() == dtype { self.clone() } else { apply(To(dtype), &[self]) }
+    pub fn to(&self, target: impl Target) -> Tensor {
+        target.of(self)
+    }
+
+    /// The tensor on the CPU; itself when it is there.
+    ///
+    /// ```
+    /// # use rekindle_tensor::{tensor, Device};
+    /// assert_eq!(tensor([1.0]).cpu().device(), Device::Cpu);
+    /// ```
+    #[track_caller]
+    pub fn cpu(&self) -> Tensor {
+        self.to(Device::Cpu)
     }
 
     /// The tensor as f32.
@@ -184,7 +279,7 @@ impl Tensor {
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
-        Sample::unary("to", |x| x.to(DType::F32).to(DType::F64)).loose(),
+        Sample::unary("to", |x| x.to(DType::F32).to(DType::F64)).loose().cpu_only(),
         Sample::unary("copy", |x| x.copy()),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod autograd;
 mod errors;
+mod gpu;
 mod laws;
 mod ops;
 mod values;
