@@ -91,6 +91,11 @@ impl Recording {
         self.refusal
     }
 
+    /// Whether a memory was taken while it was made.
+    pub fn owns(&self, id: u64) -> bool {
+        self.own.contains(&id)
+    }
+
     /// What it does. Memory of its own is numbered in the order of its use, `inputs` in their order; all other memory is itself.
     pub fn trace(&self, inputs: &[Memory]) -> Trace {
         let mut numbers: Vec<u64> = inputs.iter().map(Memory::id).collect();

@@ -10,6 +10,7 @@ mod absent;
 mod elements;
 pub mod fold;
 pub(crate) mod gemm;
+mod ledger;
 mod map;
 pub(crate) mod outside;
 mod prelude;
@@ -23,6 +24,7 @@ pub(crate) use driver::Memory;
 pub use driver::{Gpu, Info, Kind, Live, devices};
 pub(crate) use driver::{Recording, Replay, Trace};
 pub(crate) use elements::{copied, download, upload};
+pub use ledger::{Ledger, Page};
 pub(crate) use map::packed;
 pub use map::{map, map_into};
 
@@ -199,6 +201,12 @@ pub(crate) fn written(y: &Tensor) -> Memory {
     let memory = y.0.storage.own_memory();
     outside::seen(&y.0.storage, &memory);
     memory
+}
+
+/// Copies the one element of a tensor over a word of another's memory.
+#[track_caller]
+fn copy_words(gpu: &Gpu, from: &Tensor, to: &Tensor, at: usize) {
+    gpu.copy(&memory(from), from.0.layout.offset, &written(to), at, 1);
 }
 
 /// A number for a kernel.

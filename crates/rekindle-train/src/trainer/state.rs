@@ -40,7 +40,7 @@ impl<N: Module> Trainer<N> {
         }
         for (name, parameter) in self.net.named_parameters() {
             if let Some(gradient) = parameter.grad() {
-                all.insert(format!("gradient.{name}"), gradient);
+                all.insert(format!("gradient.{name}"), gradient.cpu());
             }
         }
         for (i, observer) in observers.iter().enumerate() {
@@ -82,7 +82,8 @@ impl<N: Module> Trainer<N> {
             }
         }
         for (name, parameter) in self.net.named_parameters() {
-            parameter.set_grad(all.get(&format!("gradient.{name}")).cloned());
+            let gradient = all.get(&format!("gradient.{name}"));
+            parameter.set_grad(gradient.map(|g| g.to(parameter.device())));
         }
         let incomplete = || Error::Recipe("the checkpoint does not say where training was".into());
         let of = |name: &str, dtype, shape: &[usize]| {
