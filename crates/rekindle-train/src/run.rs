@@ -17,7 +17,7 @@ use crate::source::load;
 use crate::trainer::{Little, LrFinder, Parts, Scheduler, Trainer, Trial};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Parameters, Sequential};
-use rekindle_tensor::random;
+use rekindle_tensor::{Device, random};
 use std::path::Path;
 use std::time::Duration;
 
@@ -120,6 +120,16 @@ impl Training {
         &self.data
     }
 
+    /// Trains on a device. The net is made on the CPU, with its stream, and moves there; the numbers are the CPU's but for roundings, and
+    /// for dropout, which draws from PyTorch's CUDA stream on a GPU.
+    ///
+    /// # Errors
+    /// If the device is not there, or has no room for the net.
+    pub fn on(self, device: Device) -> Result<Training, Error> {
+        move_to(&self.trainer.net, device)?;
+        Ok(self)
+    }
+
     /// Adds somebody who watches, and who may end training.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.trainer = self.trainer.observer(observer);
@@ -192,6 +202,15 @@ impl Training {
         self.trainer.net.eval();
         Trained { recipe: self.recipe, net: self.trainer.net, data: self.data, rows: Vec::new() }
     }
+}
+
+/// Moves a net in place.
+pub(crate) fn move_to(net: &Sequential, device: Device) -> Result<(), Error> {
+    device.check().map_err(Error::Recipe)?;
+    guarded(|| {
+        net.to(device);
+        Ok(())
+    })
 }
 
 impl Data {
