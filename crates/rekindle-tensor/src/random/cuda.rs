@@ -11,11 +11,11 @@ use super::{Generator, StateError};
 /// Threads in a block of PyTorch's kernels that draw.
 const BLOCK: usize = 256;
 
-/// The most threads S that a draw has: those that the GPU holds at once, rounded down to blocks of 256 for each processor. Here an
-/// A100, 108 processors with 2048 threads.
+/// The most threads S that a draw has: those that the GPU holds at once, rounded down to blocks of 256 for each processor. Here
+/// those of an A100, 108 processors with 2048 threads; which GPU the lectures had is not known.
 ///
-/// It is the only thing about a GPU that masks depend on, and only if they are larger: dropout of up to 4S elements in fours, of
-/// 2S in twos, of S else is the same on every GPU that has as many.
+/// It is the only thing about a GPU that masks depend on, and only large ones: up to 4S elements in fours, 2S in twos, S apart
+/// get the same numbers on all GPUs with so many threads.
 pub const CUDA_THREADS: usize = 108 * (2048 / BLOCK) * BLOCK;
 
 /// Bytes of a saved CUDA state: `torch.cuda.get_rng_state()`.
@@ -86,10 +86,10 @@ impl CudaDraw {
     /// ```
     #[inline]
     pub fn uniform4(&self, thread: usize, call: usize) -> [f32; 4] {
-        const ULP: f32 = 1.0 / (1u64 << 32) as f32;
+        const UNIT: f32 = 1.0 / (1u64 << 32) as f32;
         let ((c0, c1), (c2, c3)) = (halves(self.offset / 4 + call as u64), halves(thread as u64));
         let (k0, k1) = halves(self.seed);
-        philox4x32_10([c0, c1, c2, c3], [k0, k1]).map(|word| word as f32 * ULP + ULP / 2.0)
+        philox4x32_10([c0, c1, c2, c3], [k0, k1]).map(|word| word as f32 * UNIT + UNIT / 2.0)
     }
 
     /// Fills `x`, the elements of the draw in the order of memory, with what `f` makes of their numbers.
