@@ -156,7 +156,9 @@ impl Training {
     /// # Errors
     /// If the first loss is not finite.
     pub fn find_lr(&mut self) -> Result<LrFinder, Error> {
-        self.trainer.find_lr(&self.data.train).map_err(|e| self.recipe.named(e))
+        let Training { recipe, trainer, data } = self;
+        let found = recipe.stream.within(|| trainer.find_lr(&data.train));
+        found.map_err(|e| recipe.named(e))
     }
 
     /// How the first batch of training is run: the stages that are replayed, or why steps run eagerly. See
@@ -165,8 +167,9 @@ impl Training {
     /// # Errors
     /// If a number is not finite.
     pub fn plan(&mut self) -> Result<Result<Vec<String>, String>, Error> {
-        let planned = self.trainer.plan(&self.data.train);
-        planned.map_err(|e| self.recipe.named(e))
+        let Training { recipe, trainer, data } = self;
+        let planned = recipe.stream.within(|| trainer.plan(&data.train));
+        planned.map_err(|e| recipe.named(e))
     }
 
     /// Goes on from a checkpoint.
@@ -194,7 +197,8 @@ impl Training {
         let Training { recipe, trainer, data } = self;
         let parts =
             Parts { train: &data.train, validation: data.validation.as_ref(), test: Some(&data.test) };
-        trainer.fit_parts(parts, other).map_err(|e| recipe.named(e))
+        let fitted = recipe.stream.within(|| trainer.fit_parts(parts, other));
+        fitted.map_err(|e| recipe.named(e))
     }
 
     /// The trained net in evaluation mode, and its data.

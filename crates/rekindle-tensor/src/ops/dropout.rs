@@ -54,7 +54,10 @@ impl Op for Dropout {
     }
     fn forward(&self, x: &[&Tensor], _: &Meta) -> Output {
         let mask = in_memory_order(x[0], &self.mask_shape(x[0]), |mask| {
-            with_default(|g| g.dropout_mask(mask, self.p, dropout_stream()));
+            with_default(|g| match self.whole_channels {
+                true => g.feature_dropout_mask(mask, self.p, dropout_stream()),
+                false => g.dropout_mask(mask, self.p, dropout_stream()),
+            });
         });
         Output { value: self.times_noise(x[0], &mask), saved: vec![mask] }
     }
