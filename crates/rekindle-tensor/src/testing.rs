@@ -4,6 +4,7 @@
 use crate::autograd::no_grad;
 use crate::device::Device;
 use crate::dtype::{DType, match_dtype};
+use crate::random::dropout::{DropoutStream, with_dropout_stream};
 use crate::storage::lock;
 use crate::tensor::Tensor;
 use rekindle_kernels::parallel::{num_threads, set_num_threads};

@@ -75,6 +75,16 @@ pub fn dropout_stream() -> DropoutStream {
 const MCG_FACTOR: u64 = 1_132_489_760;
 const MCG_MODULUS: u64 = (1 << 31) - 1;
 
+/// What a kept element is multiplied by in alpha dropout, how far a dropped one is lowered, and what both are raised by.
+pub(crate) fn alpha_factors(p: f64) -> [f64; 3] {
+    const ALPHA: f64 = 1.7580993408473766; // SELU's scale times its alpha
+    if p == 1.0 {
+        return [0.0; 3];
+    }
+    let a = 1.0 / ((ALPHA * ALPHA * p + 1.0) * (1.0 - p)).sqrt();
+    [a, ALPHA * a, ALPHA * a * p]
+}
+
 impl Generator {
     /// Fills `noise` with 0 (probability `p`) or 1/(1 − p): the factor of `F.dropout(x, p)`.
     ///
@@ -159,7 +169,6 @@ impl Generator {
         p: f64,
         stream: DropoutStream,
     ) {
-        const ALPHA: f64 = 1.7580993408473766; // SELU's scale times its alpha
         check_probability("alpha_dropout", p);
         assert!(scale.len() == shift.len(), "alpha_dropout: {} and {} factors", scale.len(), shift.len());
         let (zero, one) = (T::from_i64(0), T::from_i64(1));
@@ -171,8 +180,7 @@ impl Generator {
         if p == 0.0 || p == 1.0 {
             return shift.fill(zero);
         }
-        let a = 1.0 / ((ALPHA * ALPHA * p + 1.0) * (1.0 - p)).sqrt();
-        let (gain, dropped, offset) = (T::from_f64(a), T::from_f64(ALPHA * a), T::from_f64(ALPHA * a * p));
+        let [gain, dropped, offset] = alpha_factors(p).map(T::from_f64);
         let minus_one = T::from_i64(-1);
         for (scale, shift) in scale.iter_mut().zip(shift) {
             *shift = (*scale + minus_one) * dropped + offset;
