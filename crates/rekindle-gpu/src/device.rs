@@ -100,6 +100,7 @@ impl Gpu {
     /// Overwrites the first words of a memory.
     pub fn write(&self, memory: &Memory, words: &[u32]) {
         let mut pending = lock(&self.0.pending);
+        self.0.settle(&mut pending);
         pending.refuse("numbers are copied to the device between operations");
         if pending.uses(memory) {
             // Writes come before the commands that are submitted after them.
@@ -128,12 +129,7 @@ impl Gpu {
     /// # Errors
     /// If the driver refuses it.
     pub fn pipeline(&self, name: &str, kernel: impl FnOnce() -> Kernel) -> Result<Arc<Pipeline>, Error> {
-        if let Some(pipeline) = lock(&self.0.pipelines).get(name) {
-            return Ok(pipeline.clone());
-        }
-        let pipeline = kernel().compile(&self.0)?;
-        lock(&self.0.pipelines).insert(name.to_string(), pipeline.clone());
-        Ok(pipeline)
+        self.0.pipeline(name, kernel)
     }
 
     /// Submits what was launched, without waiting for it.
@@ -190,6 +186,15 @@ impl Inner {
             arena,
             failed,
         })
+    }
+
+    pub fn pipeline(&self, name: &str, kernel: impl FnOnce() -> Kernel) -> Result<Arc<Pipeline>, Error> {
+        if let Some(pipeline) = lock(&self.pipelines).get(name) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = kernel().compile(self)?;
+        lock(&self.pipelines).insert(name.to_string(), pipeline.clone());
+        Ok(pipeline)
     }
 
     /// Waits for everything that was submitted.

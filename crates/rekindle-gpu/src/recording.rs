@@ -67,6 +67,7 @@ impl Gpu {
         }
         {
             let mut pending = lock(&self.0.pending);
+            self.0.settle(&mut pending);
             if pending.recorder.is_some() {
                 drop(pending);
                 return (f(), None);
@@ -77,7 +78,10 @@ impl Gpu {
         }
         let end = End(self);
         let result = f();
-        let recorder = lock(&self.0.pending).recorder.take();
+        let mut pending = lock(&self.0.pending);
+        self.0.settle(&mut pending);
+        let recorder = pending.recorder.take();
+        drop(pending);
         drop(end);
         let recording =
             recorder.map(|Recorder { commands, own, refusal, .. }| Recording { commands, own, refusal });

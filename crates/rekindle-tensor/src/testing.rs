@@ -271,7 +271,8 @@ impl Sample {
         for (shapes, inputs) in cases.chain(large) {
             let say = |e: String| format!("{} on {shapes:?} on {device}: {e}", self.name);
             let here: Vec<Tensor> = inputs.iter().map(in_single).collect();
-            let expected = self.run(&here);
+            // Dropout on a GPU draws from another stream.
+            let expected = with_dropout_stream(DropoutStream::Cuda, || self.run(&here));
             for (view, name) in
                 [((|x| x.clone()) as fn(&Tensor) -> Tensor, "plain"), (turned, "turned"), (spread, "spread")]
             {
