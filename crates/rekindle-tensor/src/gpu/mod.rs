@@ -7,13 +7,18 @@
 
 #[cfg(not(feature = "gpu"))]
 mod absent;
+pub(crate) mod conv;
 mod elements;
 pub mod fold;
 pub(crate) mod gemm;
 mod ledger;
 mod map;
+pub(crate) mod norm;
 pub(crate) mod outside;
+pub(crate) mod pool;
 mod prelude;
+pub(crate) mod rows;
+mod tiles;
 
 #[cfg(not(feature = "gpu"))]
 use absent as driver;
