@@ -13,6 +13,7 @@ pub(crate) mod gemm;
 mod map;
 pub(crate) mod outside;
 mod prelude;
+pub(crate) mod scan;
 
 #[cfg(not(feature = "gpu"))]
 use absent as driver;
