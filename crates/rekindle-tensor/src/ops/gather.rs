@@ -192,7 +192,7 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u3
 pub(super) fn placed(x: &[&Tensor], lists: &Tensor, dim: usize, add: bool, out: &Meta) -> Tensor {
     let ((_, len, inner), count) = (out.shape.split_at(dim), lists.size(-1));
     let gpu = gpu::of(x);
-    let (keys, order) = sorted(&gpu, &gpu::dense(&gpu, lists));
+    let (keys, order) = sorted(&gpu, lists);
     let t = if add { gpu::wgsl(out.dtype) } else { "u32" };
     let text = gpu::Text {
         name: format!("place, add {add}, {t}").into(),

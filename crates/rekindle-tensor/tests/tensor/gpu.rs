@@ -4,7 +4,7 @@ use rekindle_tensor::ops::samples;
 use rekindle_tensor::{Device, Tensor, check, no_grad, tensor};
 
 /// The first device, if there is one.
-fn device() -> Option<Device> {
+pub fn device() -> Option<Device> {
     let device = Device::gpu(0);
     let there = device.check();
     if let Err(e) = &there {

@@ -3,6 +3,7 @@
 mod autograd;
 mod errors;
 mod gpu;
+mod gpu_values;
 mod laws;
 mod ops;
 mod values;
