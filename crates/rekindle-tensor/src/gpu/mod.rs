@@ -18,6 +18,7 @@ pub(crate) mod outside;
 pub(crate) mod pool;
 mod prelude;
 pub(crate) mod rows;
+pub(crate) mod scan;
 mod tiles;
 
 #[cfg(not(feature = "gpu"))]

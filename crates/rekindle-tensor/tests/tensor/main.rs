@@ -4,6 +4,7 @@ mod autograd;
 mod errors;
 mod gpu;
 mod gpu_layers;
+mod gpu_values;
 mod laws;
 mod ops;
 mod values;
