@@ -153,8 +153,8 @@ fn scattered<T: Element>(
     Tensor::from_vec(y, x.shape())
 }
 
-/// The elements at an index along `dim` on a GPU: one index for all blocks and columns, or an element of its own for each result. What is out of
-/// range is NaN, or 0 of integers.
+/// The elements at an index along `dim` on a GPU: one index for all blocks and columns, or an element of its own for each
+/// result. What is out of range is NaN, or 0 of integers.
 pub(super) fn taken(x: &Tensor, index: &Tensor, dim: usize, out: &Meta) -> Tensor {
     let ((_, len, inner), (_, count, _)) = (x.shape_owned().split_at(dim), out.shape.split_at(dim));
     let gpu = gpu::of(&[x]);
@@ -184,8 +184,8 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u3
 ",
 );
 
-/// `x[0]` with the elements of `x[2]` set or added at an index along `dim`, on a GPU. `lists` has the index in its last dimension: one for all,
-/// or one for each block and column. What is out of range is left out.
+/// `x[0]` with the elements of `x[2]` set or added at an index along `dim`, on a GPU. `lists` has the index in its last
+/// dimension: one for all, or one for each block and column. What is out of range is left out.
 ///
 /// The lists are sorted, so that every element of the result finds its own sources, in their order: no two threads write to one place, and
 /// sums have the same bits each time.
@@ -234,8 +234,8 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u3
 
 impl Tensor {
     /// `y[i][j] = x[i][index[i][j]]` for `dim` 1, and so for other dimensions and ranks; the result has the shape of
-    /// the index. Along other dimensions than `dim`, the index may be smaller than the tensor. On a GPU, an index out of range gives NaN,
-    /// or 0 of integers, instead of a panic.
+    /// the index. Along other dimensions than `dim`, the index may be smaller than the tensor. On a GPU, an index out of range
+    /// gives NaN, or 0 of integers, instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64, has another rank, or names an element that is not there.
@@ -279,7 +279,8 @@ impl Tensor {
     }
 
     /// The tensor with `y[i][index[i][j]] = source[i][j]` for `dim` 1, and so for other dimensions; of equal indices
-    /// the last wins. All sizes but that of `dim` agree. `source` may be a number. On a GPU, an index out of range is left out instead of a panic.
+    /// the last wins. All sizes but that of `dim` agree. `source` may be a number. On a GPU, an index out of range is left out
+    /// instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64 or names an element that is not there, or shapes or types do not fit.

@@ -198,7 +198,8 @@ impl Tensor {
         })
     }
 
-    /// The indices of the true (or nonzero) elements: one row for each, one column for each dimension.
+    /// The indices of the true (or nonzero) elements: one row for each, one column for each dimension. On a GPU it waits
+    /// for their number.
     ///
     /// ```
     /// # use rekindle_tensor::tensor;
@@ -229,7 +230,7 @@ impl Tensor {
         y
     }
 
-    /// The elements where `mask` (bool, which broadcasts) is true, as a vector.
+    /// The elements where `mask` (bool, which broadcasts) is true, as a vector. On a GPU it waits for their number.
     ///
     /// # Panics
     /// If the mask is not bool or does not broadcast.
@@ -249,7 +250,7 @@ impl Tensor {
     }
 
     /// The parts of the tensor where `mask` is true: PyTorch's `x[mask]`. The mask covers the first dimensions, so a
-    /// vector chooses rows of a matrix.
+    /// vector chooses rows of a matrix. On a GPU it waits for their number.
     ///
     /// # Panics
     /// If the mask is not bool or its shape differs from the first dimensions.

@@ -8,6 +8,7 @@ use crate::testing::Sample;
 
 impl Tensor {
     /// For each class number a row of `classes` integers, 1 at that class and 0 elsewhere: PyTorch's `F.one_hot`.
+    /// On a GPU, the row of a number that is no class has only zeros, instead of a panic.
     ///
     /// # Panics
     /// If the tensor is not i64 or a number is not in `0..classes`.
