@@ -388,7 +388,9 @@ fn can_hold(device: Device, tensors: &[(String, Tensor)]) -> Result<(), String> 
         if t.dtype() == DType::I64
             && let Some(v) = t.data::<i64>().iter().find(|v| large(v))
         {
-            return Err(format!("{name} holds {v}, which does not fit into the 32 bits of integers on {device}"));
+            return Err(format!(
+                "{name} holds {v}, which does not fit into the 32 bits of integers on {device}"
+            ));
         }
     }
     Ok(())

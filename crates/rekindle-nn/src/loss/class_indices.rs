@@ -12,8 +12,8 @@ use super::weight::Weight;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::scratch::with_scratch;
 use rekindle_kernels::{map, softmax};
-use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::gpu::{self, Number};
+use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::{
     Context, DType, Device, Element, Grads, Meta, Op, Output, Tensor, apply, grads, numbers,
 };

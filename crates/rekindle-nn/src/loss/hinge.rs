@@ -5,7 +5,7 @@ use super::pointwise::{Formula, Wgsl, pointwise};
 use super::weight::Weight;
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
-use rekindle_tensor::{Context, DType, Grads, Meta, Op, Output, Tensor, apply, gpu, grads, mistake};
+use rekindle_tensor::{DType, Tensor, mistake};
 
 /// For a target of 1 the distance `x` itself, for -1 what it lacks of the margin: `max(0, margin - x)`.
 ///
@@ -149,7 +149,7 @@ impl Loss for MultiMarginLoss {
         }
         let classes = x.size(1);
         check_classes("multi_margin_loss", t, classes, None);
-        let others = apply(Others { classes, dtype: x.dtype() }, &[t]);
+        let others = 1.0 - t.one_hot(classes).to(x.dtype());
         let short = (x - x.gather(1, &t.unsqueeze(1)) + self.margin).relu() * others;
         let cost = if self.p == 2 { &short * &short } else { short };
         let cost = match &self.weight {
@@ -157,34 +157,6 @@ impl Loss for MultiMarginLoss {
             None => cost,
         };
         self.reduction.of(cost.sum_dim(1, false) / classes)
-    }
-}
-
-/// 1 for all classes but the right one: `[N, C]` from indices `[N]`.
-#[derive(Debug)]
-struct Others {
-    classes: usize,
-    dtype: DType,
-}
-
-impl Op for Others {
-    fn name(&self) -> &'static str {
-        "multi_margin_loss"
-    }
-    fn infer(&self, m: &[Meta]) -> Result<Meta, String> {
-        Ok(Meta::new([m[0].shape[0], self.classes], self.dtype))
-    }
-    fn forward(&self, x: &[&Tensor], _: &Meta) -> Output {
-        (1.0 - x[0].one_hot(self.classes).to(self.dtype)).into()
-    }
-    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
-        // A class that does not exist makes its row NaN.
-        let other = "select(f32(u32(a) != i % u32(p.n0)), p.n1, a < 0 || a >= i32(p.n0))";
-        let numbers = [self.classes as f64, f64::NAN];
-        gpu::map(&gpu::of(x), other, &[&x[0].unsqueeze(1)], &numbers, out).into()
-    }
-    fn backward(&self, _: &Context<'_>) -> Grads {
-        grads![None]
     }
 }
 

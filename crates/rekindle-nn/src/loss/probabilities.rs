@@ -12,11 +12,9 @@ use super::scores::{lanes, slabs, text};
 use rekindle_kernels::real::Real;
 use rekindle_kernels::scratch::with_scratch;
 use rekindle_kernels::{map, reduce, softmax};
-use rekindle_tensor::plan::{LossStage, Targets};
 use rekindle_tensor::gpu::{self, Number};
-use rekindle_tensor::{
-    Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, numbers,
-};
+use rekindle_tensor::plan::{LossStage, Targets};
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, numbers};
 
 /// The inputs are logits, probabilities and, if there are any, class weights.
 #[derive(Debug)]
@@ -145,8 +143,7 @@ impl Probabilities {
     fn slopes_on_gpu(&self, ctx: &Context<'_>, of_target: bool) -> Tensor {
         let (gpu, meta) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
         let weighted = ctx.metas.len() > 2;
-        let (io, params) =
-            ("x: f32, t: f32, stats: f32, dy: f32 -> dx: f32", params!(", each, of_target"));
+        let (io, params) = ("x: f32, t: f32, stats: f32, dy: f32 -> dx: f32", params!(", each, of_target"));
         let text = text("class probabilities backward", io, params, SLOPE, weighted);
         let dx = gpu::empty(&gpu, meta);
         let mut inputs = vec![ctx.input(0), ctx.input(1), &ctx.saved[0], ctx.grad];

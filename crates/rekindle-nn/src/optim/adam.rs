@@ -219,7 +219,8 @@ impl Step<f64> {
         let moments = [("m", &m), ("v", &v)];
         if amsgrad {
             let greatest = state.tensor(GREATEST, p, 0.0);
-            let (wgsl, all) = ([MOMENTS, GREATEST_WEIGHT].concat(), [moments[0], moments[1], ("greatest", &greatest)]);
+            let (wgsl, all) =
+                ([MOMENTS, GREATEST_WEIGHT].concat(), [moments[0], moments[1], ("greatest", &greatest)]);
             update_elements("amsgrad", &wgsl, p, &all, g, &numbers);
         } else {
             update_elements("adam", &[MOMENTS, WEIGHT].concat(), p, &moments, g, &numbers);

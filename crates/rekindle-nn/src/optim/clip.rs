@@ -1,8 +1,8 @@
 //! Gradient clipping: `torch.nn.utils.clip_grad_norm_` and `clip_grad_value_`.
 
+use super::gpu::in_place;
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
-use super::gpu::in_place;
 use rekindle_tensor::gpu::fold::{Fold, SUM, fold};
 use rekindle_tensor::gpu::{self, Text};
 use rekindle_tensor::{DType, Device, Element, Meta, Tensor, mistake, numbers};
@@ -134,10 +134,11 @@ fn norm<T: Real>(x: &[T], order: f64) -> T {
     }
 }
 
-/// The norm of the gradients of each GPU.
-fn norms_on_gpus(grads: Vec<&Tensor>, order: f64) -> Vec<f64> {
+/// The norm of the tensors of each GPU.
+pub(super) fn norms_on_gpus(grads: Vec<&Tensor>, order: f64) -> Vec<f64> {
     let Some(first) = grads.first() else { return Vec::new() };
-    let (of_one, others): (Vec<&Tensor>, Vec<&Tensor>) = grads.iter().partition(|g| g.device() == first.device());
+    let (of_one, others): (Vec<&Tensor>, Vec<&Tensor>) =
+        grads.iter().partition(|g| g.device() == first.device());
     let mut norms = vec![norm_on_gpu(&of_one, order)];
     norms.extend(norms_on_gpus(others, order));
     norms

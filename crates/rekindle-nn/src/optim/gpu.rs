@@ -61,7 +61,8 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: v
     parameter[i] = w;
 {after}}}"
     );
-    let text = Text { name: name.to_string().into(), io: io.into(), params: params.into(), body: body.into() };
+    let text =
+        Text { name: name.to_string().into(), io: io.into(), params: params.into(), body: body.into() };
     let changed: Vec<&Tensor> = std::iter::once(parameter).chain(state.iter().map(|(_, t)| *t)).collect();
     let numbers: Vec<Number> = numbers.iter().map(|&(_, v)| v.into()).collect();
     in_place(&text, &[gradient], &changed, &numbers);

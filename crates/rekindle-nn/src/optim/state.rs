@@ -1,5 +1,6 @@
 //! What all optimisers share: the loop over the parameters, their state, and its saving.
 
+use super::clip::norms_on_gpus;
 use super::group::{Groups, ParamGroup, check_options, check_params};
 use super::{Optimizer, Rule};
 use crate::state_dict::{StateDict, StateDictError, copied_to_cpu};
@@ -205,8 +206,12 @@ impl<R: Rule> Optimizer for R {
     }
 
     fn state_is_finite(&self) -> bool {
-        let mut tensors = self.core().states.iter().flat_map(|state| &state.tensors);
-        tensors.all(|(_, t)| t.all_finite()) && self.core().groups.iter().all(|group| group.lr.is_finite())
+        let tensors = self.core().states.iter().flat_map(|state| &state.tensors).map(|(_, t)| t);
+        let (here, there): (Vec<&Tensor>, Vec<&Tensor>) = tensors.partition(|t| t.device() == Device::Cpu);
+        here.into_iter().all(Tensor::all_finite)
+            // One number from each device is enough.
+            && norms_on_gpus(there, f64::INFINITY).into_iter().all(f64::is_finite)
+            && self.core().groups.iter().all(|group| group.lr.is_finite())
     }
 }
 

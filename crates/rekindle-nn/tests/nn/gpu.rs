@@ -7,8 +7,8 @@ use rekindle_nn::optim::{
     clip_grad_norm_, clip_grad_norm_of_, clip_grad_value_,
 };
 use rekindle_nn::{
-    Buffer, Linear, Module, Parameters, Sequential, StateDict, Tanh, init, parameter, sequential,
-    summary,
+    Buffer, EmbedColumns, Linear, Module, Parameters, Sequential, StateDict, Tanh, init, parameter,
+    sequential, summary,
 };
 use rekindle_tensor::random::{Generator, with_generator};
 use rekindle_tensor::testing::Sample;
@@ -195,7 +195,9 @@ fn trained(make: Make, place: impl Fn(u64) -> Device) -> Sequential {
 fn difference(a: &Sequential, b: &Sequential) -> Option<String> {
     let (a, b) = (a.state_dict(), b.state_dict());
     let mut pairs = a.iter().zip(b.iter());
-    pairs.find(|((_, a), (_, b))| !close(a, b, 1e-5)).map(|((name, a), (_, b))| format!("{name}: {a} and {b}"))
+    pairs
+        .find(|((_, a), (_, b))| !close(a, b, 1e-5))
+        .map(|((name, a), (_, b))| format!("{name}: {a} and {b}"))
 }
 
 #[test]
@@ -245,6 +247,20 @@ fn a_checkpoint_from_one_device_resumes_on_another() {
 }
 
 #[test]
+fn an_optimizer_says_whether_its_state_is_finite() {
+    let Some(gpu) = device() else { return };
+    let p = parameter(Tensor::zeros([300, 50]).to(gpu));
+    let mut optimizer = Adam::new([p.clone()], 0.1);
+    for (bad, finite) in [(1.0, true), (f64::INFINITY, false)] {
+        let g = Tensor::ones([300, 50]);
+        g.select(0, 299).select(0, 49).fill_(bad);
+        p.set_grad(Some(g.to(gpu)));
+        optimizer.step();
+        assert_eq!(optimizer.state_is_finite(), finite, "{bad}");
+    }
+}
+
+#[test]
 fn an_optimizer_changes_a_view_where_it_lies() {
     let Some(gpu) = device() else { return };
     let all = tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).to(gpu);
@@ -277,10 +293,7 @@ fn a_rule_without_a_kernel_says_so() {
     p.set_grad(Some(Tensor::ones([2]).to(gpu)));
     let mut own = Own(Core::new::<Own>([p], ParamGroup::new([]).lr(0.1)));
     let e = check(|| own.step()).unwrap_err();
-    assert_eq!(
-        e,
-        "own: there is no update_gpu for parameters on a GPU; move them with .cpu(), or write it"
-    );
+    assert_eq!(e, "own: there is no update_gpu for parameters on a GPU; move them with .cpu(), or write it");
 }
 
 #[test]
@@ -350,7 +363,8 @@ fn a_net_moves_with_its_gradients_and_buffers() {
     assert!(devices(net.to(&gpu)).into_iter().all(|d| d == gpu));
     assert!(weight.device() == gpu && weight.is_same(&net.body.parameters()[0]) && weight.is_leaf());
     assert_eq!(net.scale.grad().unwrap().device(), gpu);
-    let same = |dict: StateDict| dict.iter().zip(before.iter()).all(|(a, b)| a.0 == b.0 && a.1.bitwise_eq(b.1));
+    let same =
+        |dict: StateDict| dict.iter().zip(before.iter()).all(|(a, b)| a.0 == b.0 && a.1.bitwise_eq(b.1));
     assert!(same(net.state_dict()));
     assert!(devices(net.cpu()).into_iter().all(|d| d == Device::Cpu) && same(net.state_dict()));
     assert_eq!(net.scale.grad().unwrap().to_vec::<f32>(), [1.0, 2.0, 3.0]);
@@ -384,7 +398,10 @@ fn files_do_not_know_devices() {
     assert!(a.parameters().iter().zip(b.parameters()).all(|(a, b)| a.bitwise_eq(&b)));
     let mut dict = StateDict::new();
     dict.insert("x", tensor([1.0, 2.0]).to(gpu));
-    assert_eq!(StateDict::from_bytes(&dict.to_bytes()).unwrap().get("x").unwrap().to_vec::<f32>(), [1.0, 2.0]);
+    assert_eq!(
+        StateDict::from_bytes(&dict.to_bytes()).unwrap().get("x").unwrap().to_vec::<f32>(),
+        [1.0, 2.0]
+    );
 }
 
 #[test]
@@ -413,4 +430,21 @@ fn the_summary_is_that_of_the_cpu() {
     let net = net();
     let here = summary(&net, [7]);
     assert_eq!(summary(net.to(gpu), [7]), here);
+}
+
+#[test]
+fn columns_of_indices_become_vectors() {
+    let Some(gpu) = device() else { return };
+    let layer = with_generator(&mut Generator::seeded(1), || EmbedColumns::new(&[3, 1], &[4, 2], &[3, 2]));
+    let x = tensor([[0.5, 1.0, -1.0, 3.0, 7.0], [1.5, 0.0, 1.0, 0.0, 8.0]]);
+    let here = layer.forward(&x);
+    layer.to(gpu);
+    assert!(layer.forward(&x.to(gpu)).bitwise_eq(&here));
+    for bad in [4.0, -1.0, 0.5, f64::NAN] {
+        let wrong = x.copy();
+        wrong.select(0, 1).select(0, 3).fill_(bad);
+        let y = layer.forward(&wrong.to(gpu)).to_vec::<f32>();
+        assert!(y[8 + 3..8 + 6].iter().all(|v| v.is_nan()), "{bad}");
+        assert_eq!(y.iter().filter(|v| v.is_nan()).count(), 3, "{bad}");
+    }
 }
