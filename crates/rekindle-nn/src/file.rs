@@ -104,7 +104,7 @@ impl StateDict {
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
         bytes.extend_from_slice(header.as_bytes());
         bytes.reserve(end);
-        entries.iter().for_each(|(_, tensor)| append(tensor, &mut bytes));
+        entries.iter().for_each(|(_, tensor)| append(&tensor.cpu(), &mut bytes));
         bytes
     }
 

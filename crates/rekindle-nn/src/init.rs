@@ -1,4 +1,4 @@
-//! Initialisers of tensors in place: `torch.nn.init`, drawing from the default generator.
+//! Initialisers of tensors in place: `torch.nn.init`, drawing from the default generator. On every device the numbers are those of the CPU.
 //!
 //! The formulas are in [`rekindle_tensor::random::init`].
 
@@ -19,10 +19,15 @@ macro_rules! initialisers {
         #[track_caller]
         pub fn $name(tensor: &Tensor, $($arg: $t),*) -> &Tensor {
             let $shape = tensor.shape();
-            with_default(|$g: &mut Generator| no_grad(|| match tensor.dtype() {
-                DType::F64 => tensor.with_data_mut::<f64, _>(|$x| $fill),
-                _ => tensor.with_data_mut::<f32, _>(|$x| $fill),
-            }));
+            // On the CPU it is the tensor itself.
+            let here = tensor.detach().cpu();
+            with_default(|$g: &mut Generator| match tensor.dtype() {
+                DType::F64 => here.with_data_mut::<f64, _>(|$x| $fill),
+                _ => here.with_data_mut::<f32, _>(|$x| $fill),
+            });
+            if !here.shares_memory(tensor) {
+                no_grad(|| _ = tensor.copy_(&here));
+            }
             tensor
         }
     )+};
@@ -131,10 +136,8 @@ pub fn eye_(tensor: &Tensor) -> &Tensor {
     let &[rows, columns] = tensor.shape() else {
         mistake!("eye_: the tensor must have 2 dimensions, got {:?}", tensor.shape());
     };
-    no_grad(|| {
-        tensor.zero_();
-        (0..rows.min(columns))
-            .for_each(|i| _ = tensor.select(0, i as isize).select(0, i as isize).fill_(1.0));
-    });
+    let mut ones = vec![0f32; rows * columns];
+    (0..rows.min(columns)).for_each(|i| ones[i * columns + i] = 1.0);
+    no_grad(|| _ = tensor.copy_(&Tensor::from_vec(ones, [rows, columns])));
     tensor
 }

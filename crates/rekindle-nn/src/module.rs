@@ -2,9 +2,10 @@
 
 use crate::file::{FileError, any};
 use crate::observe::observe;
-use crate::state_dict::{StateDict, StateDictError};
+use crate::state_dict::{StateDict, StateDictError, copied_to_cpu};
 use crate::visit::{Entry, Visitor, is_plain_data};
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{DType, Device, Tensor, mistake};
+use std::borrow::Borrow;
 use std::path::Path;
 
 /// A network or a layer: parameters and a forward pass.
@@ -159,19 +160,61 @@ pub trait Parameters {
         });
     }
 
-    /// A copy of all parameters and buffers as they are now. Unlike PyTorch's, it does not change when training
-    /// goes on.
+    /// Moves all parameters, with their gradients, and all buffers to a device, in place: an optimiser that was made before goes on, its state
+    /// follows. Returns the network, so that it can be chained.
+    ///
+    /// # Panics
+    /// If the device is not there, or cannot hold a tensor (a GPU has no f64 and integers of 32 bits); nothing is moved then.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Module, Parameters, ReLU, sequential};
+    /// use rekindle_tensor::{Device, Tensor};
+    /// let device = Device::auto();
+    /// let net = sequential![Linear::new(2, 3), ReLU];
+    /// net.to(&device);
+    /// assert_eq!(net.forward(&Tensor::ones([1, 2]).to(device)).device(), device);
+    /// ```
+    #[track_caller]
+    fn to(&self, device: impl Borrow<Device>) -> &Self
+    where
+        Self: Sized,
+    {
+        let device = *device.borrow();
+        let own = parameters_and_buffers(self);
+        if let Err(message) = can_hold(device, &own) {
+            mistake!("to: {message}");
+        }
+        own.iter().for_each(|(_, t)| t.to_(device));
+        self
+    }
+
+    /// [`to`](Parameters::to) the CPU.
+    ///
+    /// ```
+    /// use rekindle_nn::{Linear, Parameters};
+    /// use rekindle_tensor::Device;
+    /// assert_eq!(Linear::new(2, 1).cpu().weight.device(), Device::Cpu);
+    /// ```
+    fn cpu(&self) -> &Self
+    where
+        Self: Sized,
+    {
+        self.to(Device::Cpu)
+    }
+
+    /// A copy of all parameters and buffers as they are now, on the CPU. Unlike PyTorch's, it does not change when training goes on, and
+    /// its device is not that of the network: what was saved on one device is loaded on any.
     fn state_dict(&self) -> StateDict {
         let mut dict = StateDict::new();
         self.walk(&mut |name, entry| {
             if let Entry::Parameter(t) | Entry::Buffer(t) = entry {
-                dict.insert(name, t.detach().copy());
+                dict.insert(name, copied_to_cpu(t));
             }
         });
         dict
     }
 
-    /// Overwrites all parameters and buffers with those of `dict`.
+    /// Overwrites all parameters and buffers, on whatever device they are, with those of `dict`.
     ///
     /// # Errors
     /// If names are missing, unexpected, or shapes differ; the error lists them all, and nothing is changed.
@@ -186,13 +229,7 @@ pub trait Parameters {
     /// assert_eq!(error.to_string(), "state_dict does not fit: shapes differ: weight is [1, 2], expected [1, 3]");
     /// ```
     fn load_state_dict(&self, dict: &StateDict) -> Result<(), StateDictError> {
-        let mut own = Vec::new();
-        self.walk(&mut |name, entry| {
-            if let Entry::Parameter(t) | Entry::Buffer(t) = entry {
-                own.push((name.to_string(), t.clone()));
-            }
-        });
-        dict.copy_into(&own)
+        dict.copy_into(&parameters_and_buffers(self))
     }
 
     /// As [`load_state_dict`](Parameters::load_state_dict), passing over names that are missing or unexpected:
@@ -327,6 +364,36 @@ pub struct IncompatibleKeys {
     pub missing: Vec<String>,
     /// Names that the dictionary has and the network lacks.
     pub unexpected: Vec<String>,
+}
+
+/// All that a network holds, under its names.
+fn parameters_and_buffers(module: &(impl Parameters + ?Sized)) -> Vec<(String, Tensor)> {
+    let mut all = Vec::new();
+    module.walk(&mut |name, entry| {
+        if let Entry::Parameter(t) | Entry::Buffer(t) = entry {
+            all.push((name.to_string(), t.clone()));
+        }
+    });
+    all
+}
+
+/// Whether the device is there and has a type for all elements.
+fn can_hold(device: Device, tensors: &[(String, Tensor)]) -> Result<(), String> {
+    device.check()?;
+    for (name, t) in tensors.iter().filter(|(_, t)| device != Device::Cpu && t.device() == Device::Cpu) {
+        if t.dtype() == DType::F64 {
+            return Err(format!("{name} is f64, which {device} has not; make it of f32, with .float()"));
+        }
+        let large = |v: &i64| i32::try_from(*v).is_err();
+        if t.dtype() == DType::I64
+            && let Some(v) = t.data::<i64>().iter().find(|v| large(v))
+        {
+            return Err(format!(
+                "{name} holds {v}, which does not fit into the 32 bits of integers on {device}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn children_first(name: &str, module: &dyn Parameters, f: &mut dyn FnMut(&str, &dyn Parameters)) {

@@ -123,6 +123,12 @@ impl StateDict {
     }
 }
 
+/// A copy on the CPU: a checkpoint from one device must resume on another.
+pub(crate) fn copied_to_cpu(tensor: &Tensor) -> Tensor {
+    let here = tensor.detach().cpu();
+    if here.shares_memory(tensor) { here.copy() } else { here }
+}
+
 impl<S: Into<String>> FromIterator<(S, Tensor)> for StateDict {
     fn from_iter<I: IntoIterator<Item = (S, Tensor)>>(entries: I) -> Self {
         let mut dict = StateDict::new();

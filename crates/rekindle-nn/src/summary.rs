@@ -5,7 +5,7 @@ use crate::module::Module;
 use crate::observe::{Call, Id, id, record};
 use crate::visit::{Entry, LIST, Mode, Visitor};
 use rekindle_tensor::random::{Generator, with_generator};
-use rekindle_tensor::{DType, Tensor, no_grad};
+use rekindle_tensor::{DType, Device, Tensor, no_grad};
 use std::fmt;
 
 /// One layer of a [`Summary`].
@@ -83,24 +83,24 @@ pub fn summary(net: &impl Module, input_shape: impl AsRef<[usize]>) -> Summary {
 /// ```
 #[track_caller]
 pub fn summary_of(net: &impl Module, input_shape: impl AsRef<[usize]>, dtype: DType) -> Summary {
+    let (parameters, buffers) = (net.parameters(), net.named_buffers());
+    let tensors: Vec<&Tensor> = parameters.iter().chain(buffers.iter().map(|(_, b)| b)).collect();
+    let device = tensors.first().map_or(Device::Cpu, |t| t.device());
     // Two batch sizes show which dimensions grow with the batch.
     let outputs = [2, 3].map(|batch| {
         let shape: Vec<usize> = [&[batch], input_shape.as_ref()].concat();
-        dry_run(net, &Tensor::full_of(shape, 0.0, dtype))
+        dry_run(net, &Tensor::full_of(shape, 0.0, dtype).to(device))
     });
     let mut rows = Rows { outputs, rows: Vec::new(), seen: Vec::new() };
     rows.add("", net);
-    let parameters = net.parameters();
     let count = |trainable: bool| {
         parameters.iter().filter(|p| p.requires_grad() || !trainable).map(Tensor::numel).sum()
     };
-    let buffers = net.named_buffers();
-    let tensors = parameters.iter().chain(buffers.iter().map(|(_, b)| b));
     Summary {
         rows: rows.rows,
         total: count(false),
         trainable: count(true),
-        bytes: tensors.map(|t| t.numel() * t.dtype().size()).sum(),
+        bytes: tensors.iter().map(|t| t.numel() * t.dtype().size()).sum(),
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::observe::observe;
 use crate::visit::Visitor;
 use crate::{Embedding, Module, Parameters};
-use rekindle_tensor::{Tensor, mistake};
+use rekindle_tensor::{Context, DType, Device, Grads, Meta, Op, Output, Tensor, apply, gpu, grads, mistake};
 
 /// Replaces some columns of a table, which hold indices, by vectors: `[n, features]` to the other columns in their order, followed by
 /// the vectors of each index, `[n, features - columns + sum of dims]`.
+///
+/// What is no index is a mistake; on a GPU its vector is NaN, because looking for it would wait for the device in every step.
 ///
 /// The tables of vectors are [`Embedding`]s, `0.weight`, `1.weight`, .., drawn in their order from the standard normal distribution.
 /// rekindle-data's encoders say which features are indices: `Encoder::embeddings`.
@@ -52,6 +54,9 @@ impl EmbedColumns {
     #[track_caller]
     fn indices(x: &Tensor, column: usize, size: usize) -> Tensor {
         let values = x.select(1, column as isize);
+        if x.device() != Device::Cpu {
+            return apply(Indices { size }, &[&values]);
+        }
         let wrong = |value: &f64| value.fract() != 0.0 || !(0.0..size as f64).contains(value);
         if let Some(value) = values.to_f64_vec().into_iter().find(wrong) {
             mistake!(
@@ -85,16 +90,45 @@ impl Module for EmbedColumns {
         if let Some(column) = self.columns.iter().find(|column| *column >= features) {
             mistake!("embed_columns: the input {:?} has no column {column}", x.shape());
         }
-        let others: Vec<i64> =
-            (0..*features).filter(|i| !self.columns.contains(i)).map(|i| i as i64).collect();
         let mut parts = Vec::with_capacity(1 + self.tables.len());
-        if !others.is_empty() || self.tables.is_empty() {
-            let count = others.len();
-            parts.push(x.index_select(1, &Tensor::from_vec(others, [count])));
+        // The columns between those that hold indices, as they are.
+        let mut ends = [self.columns.clone(), vec![*features]].concat();
+        ends.sort_unstable();
+        let mut start = 0;
+        for end in ends {
+            if end > start || self.tables.is_empty() {
+                parts.push(x.narrow(1, start, end - start));
+            }
+            start = end + 1;
         }
         for (&column, table) in self.columns.iter().zip(&self.tables) {
             parts.push(table.forward(&Self::indices(x, column, table.weight.shape()[0])));
         }
         observe(self, Tensor::cat(&parts, 1))
+    }
+}
+
+/// Floats on a GPU as indices; what is none becomes -1, which has no vector.
+#[derive(Debug)]
+struct Indices {
+    size: usize,
+}
+
+impl Op for Indices {
+    fn name(&self) -> &'static str {
+        "embed_columns"
+    }
+    fn infer(&self, m: &[Meta]) -> Result<Meta, String> {
+        Ok(Meta::new(m[0].shape.clone(), DType::I64))
+    }
+    fn forward(&self, x: &[&Tensor], _: &Meta) -> Output {
+        x[0].long().into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let index = "select(-1, i32(a), a >= 0.0 && a < p.n0 && a == floor(a))";
+        gpu::map(&gpu::of(x), index, x, &[self.size as f64], out).into()
+    }
+    fn backward(&self, _: &Context<'_>) -> Grads {
+        grads![None]
     }
 }

@@ -1,11 +1,14 @@
 //! Binary cross-entropy, on probabilities and on logits.
 
-use super::pointwise::{Formula, paired, pointwise};
+use super::pointwise::{Formula, Wgsl, paired, pointwise};
+use super::weight::Weight;
 use super::{Decision, Loss, Reduction, reducible};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::plan::aside;
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, mistake};
+use rekindle_tensor::{
+    Context, DType, Device, Element, Grads, Meta, Op, Output, Tensor, apply, gpu, grads, mistake,
+};
 
 /// `-w (t ln x + (1 - t) ln(1 - x))` for probabilities `x`; logarithms below -100 count as -100.
 /// Gradient: `w (x - t) / max((1 - x) x, 1e-12)`.
@@ -14,7 +17,8 @@ use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, 
 /// [`BCEWithLogitsLoss`] takes the values before the sigmoid and is exact where probabilities round to 0 or 1.
 ///
 /// # Panics
-/// [`forward`](Loss::forward) does if a prediction or a target lies outside [0, 1] or is NaN.
+/// [`forward`](Loss::forward) does if a prediction or a target lies outside [0, 1] or is NaN. On a GPU the loss is NaN then, because
+/// looking for it would wait for the device in every step.
 ///
 /// ```
 /// use rekindle_nn::loss::{BCELoss, Loss};
@@ -24,7 +28,7 @@ use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, 
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct BCELoss {
-    weight: Option<Tensor>,
+    weight: Option<Weight>,
     reduction: Reduction,
 }
 reducible!(BCELoss);
@@ -32,7 +36,7 @@ reducible!(BCELoss);
 impl BCELoss {
     /// Multiplies the losses of the elements; broadcasts to their shape.
     pub fn weight(self, weight: Tensor) -> Self {
-        BCELoss { weight: Some(weight), ..self }
+        BCELoss { weight: Some(weight.into()), ..self }
     }
 }
 
@@ -49,10 +53,11 @@ impl Loss for BCELoss {
     }
 }
 
-/// Every element must lie in [0, 1]. Other types are left to the shape and type rule.
+/// Every element must lie in [0, 1]. Other types are left to the shape and type rule, other devices to the formula.
 #[track_caller]
 fn check(x: &Tensor, what: &str, name: &str, cure: &str) {
     let outside = aside(|| match x.dtype() {
+        _ if x.device() != Device::Cpu => None,
         DType::F32 => outside::<f32>(x),
         DType::F64 => outside::<f64>(x),
         _ => None,
@@ -102,7 +107,19 @@ fn clamped<T: Real>(ln: T) -> T {
 
 impl Formula for OfProbabilities {
     const NAME: &'static str = "binary_cross_entropy";
+    // Where a logarithm would be infinite it is not asked for, because a device may take it that nothing is.
+    const WGSL: Wgsl = Wgsl {
+        value: "select((b - 1.0) * select(-100.0, max(log1p(-a), -100.0), a < 1.0) - b * select(-100.0, max(log(a), -100.0), a > 0.0), \
+                p.n1, a < 0.0 || a > 1.0 || b < 0.0 || b > 1.0 || is_nan(a + b))",
+        slope: "c * (a - b) / max((1.0 - a) * a, 1e-12) / p.n0",
+        target_slope: Some(
+            "c * (select(-100.0, max(log1p(-a), -100.0), a < 1.0) - select(-100.0, max(log(a), -100.0), a > 0.0)) / p.n0",
+        ),
+    };
 
+    fn numbers(self) -> Vec<f64> {
+        vec![f64::NAN]
+    }
     fn takes(x: &[f32]) -> bool {
         are_probabilities(x)
     }
@@ -137,8 +154,8 @@ impl Formula for OfProbabilities {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct BCEWithLogitsLoss {
-    weight: Option<Tensor>,
-    pos_weight: Option<Tensor>,
+    weight: Option<Weight>,
+    pos_weight: Option<Weight>,
     reduction: Reduction,
 }
 reducible!(BCEWithLogitsLoss);
@@ -146,12 +163,12 @@ reducible!(BCEWithLogitsLoss);
 impl BCEWithLogitsLoss {
     /// Multiplies the losses of the elements; broadcasts to their shape.
     pub fn weight(self, weight: Tensor) -> Self {
-        BCEWithLogitsLoss { weight: Some(weight), ..self }
+        BCEWithLogitsLoss { weight: Some(weight.into()), ..self }
     }
 
     /// Multiplies the losses of positive targets; broadcasts to the shape of the elements, so `[C]` weighs classes.
     pub fn pos_weight(self, pos_weight: Tensor) -> Self {
-        BCEWithLogitsLoss { pos_weight: Some(pos_weight), ..self }
+        BCEWithLogitsLoss { pos_weight: Some(pos_weight.into()), ..self }
     }
 }
 
@@ -165,10 +182,10 @@ impl Loss for BCEWithLogitsLoss {
         let Some(p) = &self.pos_weight else {
             return pointwise(OfLogits, self.reduction, input, target, self.weight.as_ref());
         };
-        let p = p.detach().to(input.dtype()).expand(input.shape());
+        let p = p.constant(input).expand(input.shape());
         let losses = apply(PosWeighted, &[input, target, &p]);
         self.reduction.of(match &self.weight {
-            Some(w) => losses * w.to(input.dtype()),
+            Some(w) => losses * w.beside(input),
             None => losses,
         })
     }
@@ -184,6 +201,11 @@ struct OfLogits;
 
 impl Formula for OfLogits {
     const NAME: &'static str = "binary_cross_entropy_with_logits";
+    const WGSL: Wgsl = Wgsl {
+        value: "(1.0 - b) * a - log_sigmoid(a)",
+        slope: "(sigmoid(a) - b) * c / p.n0",
+        target_slope: Some("-a * c / p.n0"),
+    };
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {
@@ -254,6 +276,22 @@ impl Op for PosWeighted {
             _ => (Self::slope::<f32>, Self::target_slope::<f32>),
         };
         grads![ctx.needs[0].then(|| dx(x) * ctx.grad), ctx.needs[1].then(|| dt(x) * ctx.grad), None]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let value = "(1.0 - b) * a - log_sigmoid(a) * ((c - 1.0) * b + 1.0)";
+        gpu::map(&gpu::of(x), value, x, &[], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let operands = [ctx.input(0), ctx.input(1), ctx.input(2), ctx.grad];
+        let gradient = |e: &str| gpu::map(&gpu::of(&operands), e, &operands, &[], &ctx.metas[0]);
+        grads![
+            ctx.needs[0].then(|| gradient("((c * b + 1.0 - b) * sigmoid(a) - c * b) * d")),
+            ctx.needs[1].then(|| gradient("(-a - log_sigmoid(a) * (c - 1.0)) * d")),
+            None,
+        ]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "target", "pos_weight"]
     }
 }
 

@@ -6,16 +6,22 @@
 //! Legend: the scores are [outer, C, inner] with the classes in dimension 1; a sample is one (outer, inner).
 
 use super::Reduction;
+use super::pointwise::INPUTS;
+use super::scores::{lanes, slabs, text};
+use super::weight::Weight;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::scratch::with_scratch;
 use rekindle_kernels::{map, softmax};
+use rekindle_tensor::gpu::{self, Number};
 use rekindle_tensor::plan::{LossStage, Targets};
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
+use rekindle_tensor::{
+    Context, DType, Device, Element, Grads, Meta, Op, Output, Tensor, apply, grads, numbers,
+};
 
 /// The options of losses on class indices.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
-    pub weight: Option<Tensor>,
+    pub weight: Option<Weight>,
     pub ignore_index: i64,
     pub label_smoothing: f64,
     pub reduction: Reduction,
@@ -54,20 +60,26 @@ pub(super) fn class_indices(
         let loss = class_indices(name, logits, options, &x.unsqueeze(0), &t.unsqueeze(0));
         return if reduction == Reduction::None { loss.squeeze_dim(0) } else { loss };
     }
-    if t.dtype() == DType::I64 && x.dim() > 1 {
-        check_range(name, &t.data::<i64>(), x.shape()[1], t.shape(), Some(ignore_index));
+    if x.dim() > 1 {
+        check_classes(name, t, x.shape()[1], Some(ignore_index));
     }
     match &options.weight {
-        // As it is, if it can be: a plan wants the same tensor in each step.
-        Some(w) if w.dtype() == x.dtype() && !w.requires_grad() => apply(op, &[x, t, w]),
-        Some(w) => apply(op, &[x, t, &w.detach().to(x.dtype())]),
+        Some(w) => apply(op, &[x, t, &w.constant(x)]),
         None => apply(op, &[x, t]),
     }
 }
 
-/// Every index that is not ignored must name one of the classes.
+/// Every index that is not ignored must name one of the classes. Other types are left to the shape rule; on a GPU one that does not makes
+/// the loss NaN, because looking for it would wait for the device in every step.
 #[track_caller]
-pub(super) fn check_range(op: &str, targets: &[i64], classes: usize, shape: &[usize], ignored: Option<i64>) {
+pub(super) fn check_classes(op: &str, t: &Tensor, classes: usize, ignored: Option<i64>) {
+    if t.dtype() == DType::I64 && t.device() == Device::Cpu {
+        check_range(op, &t.data::<i64>(), classes, t.shape(), ignored);
+    }
+}
+
+#[track_caller]
+fn check_range(op: &str, targets: &[i64], classes: usize, shape: &[usize], ignored: Option<i64>) {
     let out = |&t: &i64| (t < 0 || t >= classes as i64) && Some(t) != ignored;
     if let Some(i) = targets.iter().position(out) {
         let row = if shape.len() == 1 { format!("row {i}") } else { format!("element {i}") };
@@ -110,6 +122,12 @@ impl<T: Real> Cascade<T> {
     }
 }
 
+/// The parameters that both kernels begin with, and further ones.
+macro_rules! params {
+    ($more:literal) => {
+        concat!("n, classes, inner, logits, ignored: i32, rest: f32, share: f32", $more)
+    };
+}
 /// Sizes and readings that both passes need.
 struct Samples<'a, T> {
     targets: &'a [i64],
@@ -253,7 +271,116 @@ impl ClassIndices {
         subtract(&s, scale, &mut dx);
         Tensor::from_vec(dx, ctx.metas[0].shape.clone())
     }
+
+    /// The numbers that both kernels begin with.
+    fn numbers(&self, [outer, classes, inner]: [usize; 3]) -> Vec<Number> {
+        // What does not fit into 32 bits is no index on a GPU, and this one is none either.
+        let ignored = Number::Signed(i32::try_from(self.ignore_index).unwrap_or(i32::MIN));
+        let share = self.smoothing / classes.max(1) as f64;
+        let logits = usize::from(self.logits);
+        numbers![outer * inner, classes, inner, logits, ignored, 1.0 - self.smoothing, share].to_vec()
+    }
+
+    fn value_on_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (gpu, size) = (gpu::of(x), slabs(x[0].shape()));
+        let (n, lanes) = (size[0] * size[2], lanes(size));
+        let [stats, terms] = [3, 2].map(|rows| gpu::empty(&gpu, &Meta::new([rows, n], out.dtype)));
+        let (io, params) = ("x: f32, t: i32 -> stats: f32, terms: f32", params!(", lanes, nan: f32"));
+        let text = text("class indices", io, params, VALUE, x.len() > 2);
+        let numbers = [self.numbers(size), numbers![lanes, f64::NAN].to_vec()].concat();
+        let inputs: Vec<&Tensor> = x[2..].iter().chain(&x[..2]).copied().collect();
+        gpu::launch(&gpu, &text, &inputs, &[&stats, &terms], &numbers, gpu::threads(n * lanes));
+        let totals = match self.reduction {
+            Reduction::None => terms,
+            _ => gpu::fold::fold(&gpu, &terms, [2, n, 1], gpu::fold::SUM),
+        };
+        let [losses, weights] = [0, 1].map(|row| totals.narrow(0, row, 1).reshape(&out.shape));
+        let value = match self.reduction {
+            Reduction::Mean => gpu::map(&gpu, "a / b", &[&losses, &weights], &[], out),
+            _ => losses,
+        };
+        Output { value, saved: vec![stats, totals] }
+    }
+
+    fn slopes_on_gpu(&self, ctx: &Context<'_>) -> Tensor {
+        let (gpu, meta) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        let weighted = ctx.metas.len() > 2;
+        let (io, params) =
+            ("x: f32, t: i32, stats: f32, totals: f32, dy: f32 -> dx: f32", params!(", mean, each"));
+        let text = text("class indices backward", io, params, SLOPE, weighted);
+        let dx = gpu::empty(&gpu, meta);
+        let mut inputs = vec![ctx.input(0), ctx.input(1), &ctx.saved[0], &ctx.saved[1], ctx.grad];
+        if weighted {
+            inputs.insert(0, ctx.input(2));
+        }
+        let is = |reduction| usize::from(self.reduction == reduction);
+        let more = numbers![is(Reduction::Mean), is(Reduction::None)].to_vec();
+        let numbers = [self.numbers(slabs(&meta.shape)), more].concat();
+        gpu::launch(&gpu, &text, &inputs, &[&dx], &numbers, gpu::threads(meta.shape.numel()));
+        dx
+    }
 }
+
+/// For each sample `terms` gets its loss and the weight of its class, and `stats` what the scores are shifted by and the sum of q.
+const VALUE: &str = concat!(
+    include_str!("scores.wgsl"),
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = ((w.y * g.x + w.x) * 256u + l) / p.lanes;
+    let count = select(0u, p.classes, i < p.n);
+    let first = (i / p.inner) * p.classes * p.inner + i % p.inner;
+    var by = vec2(0.0, 0.0);
+    if (p.logits != 0u) { by = shift(l, first, count); }
+    // The sums of the weighted scores and of the weights.
+    var all = vec2(0.0, 0.0);
+    if (p.share > 0.0) {
+        for (var k = l % p.lanes; k < count; k += p.lanes) {
+            all += weight(k) * vec2(x[first + k * p.inner] - by.x - by.y, 1.0);
+        }
+        all = vec2(sum_of_lanes(l, all.x), sum_of_lanes(l, all.y));
+    }
+    if (l % p.lanes != 0u || i >= p.n) { return; }
+    let y = t[i];
+    var of_class = 0.0;
+    var loss = 0.0;
+    var q = 0.0;
+    if (y < 0 || u32(y) >= p.classes) {
+        of_class = select(p.nan, 0.0, y == p.ignored);
+        loss = of_class;
+        q = of_class;
+    } else if (y != p.ignored) {
+        of_class = weight(u32(y));
+        loss = -p.rest * (x[first + u32(y) * p.inner] - by.x - by.y) * of_class - p.share * all.x;
+        q = p.rest * of_class + p.share * all.y;
+    }
+    terms[i] = loss;
+    terms[p.n + i] = of_class;
+    stats[i] = by.x;
+    stats[p.n + i] = by.y;
+    stats[2u * p.n + i] = q;
+}
+"
+);
+
+/// One thread for each score.
+const SLOPE: &str = "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let at = (w.y * g.x + w.x) * 256u + l;
+    if (at >= p.n * p.classes) { return; }
+    let k = at / p.inner % p.classes;
+    let i = at / p.inner / p.classes * p.inner + at % p.inner;
+    let y = t[i];
+    if (y == p.ignored) { dx[at] = 0.0; return; }
+    var slope = -p.share * weight(k);
+    if (y == i32(k)) { slope -= p.rest * weight(k); }
+    if (p.logits != 0u) { slope += exp(x[at] - stats[i] - stats[p.n + i]) * stats[2u * p.n + i]; }
+    var scale = dy[select(0u, i, p.each != 0u)];
+    if (p.mean != 0u) { scale /= totals[1]; }
+    dx[at] = scale * slope;
+}
+";
 
 /// `dx = softmax sum(q)`, scaled for each sample.
 fn softmax_times_sum<T: Real>(s: &Samples<'_, T>, logp: &[T], scale: impl Fn(usize) -> T, dx: &mut [T]) {
@@ -335,6 +462,17 @@ impl Op for ClassIndices {
         let mut grads: Grads = grads![Some(dx)];
         grads.resize(ctx.metas.len(), None);
         grads
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        self.value_on_gpu(x, out)
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let mut grads: Grads = grads![Some(self.slopes_on_gpu(ctx))];
+        grads.resize(ctx.metas.len(), None);
+        grads
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &INPUTS
     }
     fn loss_stage(&self, m: &[Meta], others: &[Tensor]) -> Option<Box<dyn LossStage>> {
         let (shape, weights) = (&m[0].shape, others.first().cloned());

@@ -16,6 +16,7 @@ use rekindle_tensor::{DType, Tensor, mistake};
 ///
 /// # Panics
 /// [`forward`](Loss::forward) does if a class index is out of range: the message says which and where.
+/// On a GPU the loss is NaN then, because looking for it would wait for the device in every step.
 ///
 /// ```
 /// use rekindle_nn::loss::{CrossEntropyLoss, Loss};
@@ -39,7 +40,7 @@ impl CrossEntropyLoss {
 
     /// One weight for each class.
     pub fn weight(mut self, weight: Tensor) -> Self {
-        self.options.weight = Some(weight);
+        self.options.weight = Some(weight.into());
         self
     }
 
@@ -126,7 +127,7 @@ mod tests {
         let e = x.exp();
         let sums = e.sum_dim(1, true);
         let logp = Tensor::from_vec((e / sums).to_vec::<f64>().into_iter().map(f64::ln).collect(), [n, c]);
-        let w = o.weight.clone().unwrap_or(Tensor::ones([c]).double());
+        let w = o.weight.as_ref().map_or(Tensor::ones([c]).double(), |w| w.beside(x));
         let indices = target.dtype() == DType::I64;
         let y: Vec<i64> = if indices { target.to_vec() } else { vec![-1; n] };
         let kept: Vec<f64> = y.iter().map(|&y| (y != o.ignore_index) as u8 as f64).collect();

@@ -1,7 +1,8 @@
 //! Losses of margins.
 
-use super::class_indices::check_range;
-use super::pointwise::{Formula, pointwise};
+use super::class_indices::check_classes;
+use super::pointwise::{Formula, Wgsl, pointwise};
+use super::weight::Weight;
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{DType, Tensor, mistake};
@@ -51,6 +52,15 @@ struct HingeEmbedding {
 
 impl Formula for HingeEmbedding {
     const NAME: &'static str = "hinge_embedding_loss";
+    const WGSL: Wgsl = Wgsl {
+        value: "select(maximum(p.n1 - a, 0.0), 0.0, b == 1.0) + select(a, 0.0, b == -1.0)",
+        slope: "select(-c / p.n0, 0.0, b == 1.0 || a > p.n1) + select(c / p.n0, 0.0, b == -1.0)",
+        target_slope: Some("0.0"),
+    };
+
+    fn numbers(self) -> Vec<f64> {
+        vec![self.margin]
+    }
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {
@@ -78,6 +88,9 @@ impl Formula for HingeEmbedding {
 ///
 /// Scores are `[N, C]`, targets i64 `[N]`; the result is a scalar, or `[N]` with [`Reduction::None`].
 ///
+/// # Panics
+/// [`forward`](Loss::forward) does if a class index is out of range. On a GPU the loss is NaN then.
+///
 /// ```
 /// use rekindle_nn::loss::{Loss, MultiMarginLoss};
 /// use rekindle_tensor::tensor;
@@ -88,7 +101,7 @@ impl Formula for HingeEmbedding {
 pub struct MultiMarginLoss {
     p: u32,
     margin: f64,
-    weight: Option<Tensor>,
+    weight: Option<Weight>,
     reduction: Reduction,
 }
 reducible!(MultiMarginLoss);
@@ -119,7 +132,7 @@ impl MultiMarginLoss {
 
     /// One weight for each class.
     pub fn weight(self, weight: Tensor) -> Self {
-        MultiMarginLoss { weight: Some(weight), ..self }
+        MultiMarginLoss { weight: Some(weight.into()), ..self }
     }
 }
 
@@ -135,12 +148,12 @@ impl Loss for MultiMarginLoss {
             );
         }
         let classes = x.size(1);
-        check_range("multi_margin_loss", &t.data::<i64>(), classes, t.shape(), None);
+        check_classes("multi_margin_loss", t, classes, None);
         let others = 1.0 - t.one_hot(classes).to(x.dtype());
         let short = (x - x.gather(1, &t.unsqueeze(1)) + self.margin).relu() * others;
         let cost = if self.p == 2 { &short * &short } else { short };
         let cost = match &self.weight {
-            Some(w) => cost * w.detach().to(x.dtype()).index_select(0, t).unsqueeze(1),
+            Some(w) => cost * w.constant(x).index_select(0, t).unsqueeze(1),
             None => cost,
         };
         self.reduction.of(cost.sum_dim(1, false) / classes)

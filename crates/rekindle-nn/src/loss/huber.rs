@@ -3,7 +3,7 @@
 //! Source: P. J. Huber, "Robust Estimation of a Location Parameter", Ann. Math. Statist. 35, 1964.
 
 use super::l1::Absolute;
-use super::pointwise::{Formula, pointwise};
+use super::pointwise::{Formula, Wgsl, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Tensor, mistake};
@@ -60,6 +60,15 @@ struct Huber {
 
 impl Formula for Huber {
     const NAME: &'static str = "huber_loss";
+    const WGSL: Wgsl = Wgsl {
+        value: "select(p.n1 * (abs(a - b) - 0.5 * p.n1), 0.5 * (a - b) * (a - b), abs(a - b) <= p.n1)",
+        slope: "select((a - b) * c, sign(a - b) * c * p.n1, abs(a - b) >= p.n1) / p.n0",
+        target_slope: None,
+    };
+
+    fn numbers(self) -> Vec<f64> {
+        vec![self.delta]
+    }
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {
@@ -132,6 +141,15 @@ struct SmoothL1 {
 
 impl Formula for SmoothL1 {
     const NAME: &'static str = "smooth_l1_loss";
+    const WGSL: Wgsl = Wgsl {
+        value: "select(abs(a - b) - 0.5 * p.n1, 0.5 * (a - b) * (a - b) / p.n1, abs(a - b) < p.n1)",
+        slope: "select((a - b) * c / p.n1, sign(a - b) * c, abs(a - b) >= p.n1) / p.n0",
+        target_slope: None,
+    };
+
+    fn numbers(self) -> Vec<f64> {
+        vec![self.beta]
+    }
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {

@@ -1,6 +1,6 @@
 //! Kullback-Leibler divergence.
 
-use super::pointwise::{Formula, pointwise};
+use super::pointwise::{Formula, Wgsl, pointwise};
 use super::{Loss, Reduction};
 use rekindle_kernels::real::Real;
 use rekindle_tensor::Tensor;
@@ -63,6 +63,11 @@ struct Divergence;
 
 impl Formula for Divergence {
     const NAME: &'static str = "kl_div";
+    const WGSL: Wgsl = Wgsl {
+        value: "select(b * (log(b) - a), 0.0, b == 0.0)",
+        slope: "-b * (c / p.n0)",
+        target_slope: Some("(log(b) + 1.0 - a) * (c / p.n0)"),
+    };
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {
@@ -84,6 +89,11 @@ struct LogTarget;
 
 impl Formula for LogTarget {
     const NAME: &'static str = "kl_div";
+    const WGSL: Wgsl = Wgsl {
+        value: "exp(b) * (b - a)",
+        slope: "-exp(b) * (c / p.n0)",
+        target_slope: Some("exp(b) * (b - a + 1.0) * (c / p.n0)"),
+    };
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {

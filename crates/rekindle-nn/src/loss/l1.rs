@@ -1,6 +1,6 @@
 //! Mean absolute error.
 
-use super::pointwise::{Formula, pointwise};
+use super::pointwise::{Formula, Wgsl, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
 use rekindle_tensor::Tensor;
@@ -34,6 +34,11 @@ pub(super) struct Absolute;
 
 impl Formula for Absolute {
     const NAME: &'static str = "l1_loss";
+    const WGSL: Wgsl = Wgsl {
+        value: "abs(a - b)",
+        slope: "c / p.n0 * select(select(a - b, -1.0, a < b), 1.0, a > b)",
+        target_slope: None,
+    };
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {

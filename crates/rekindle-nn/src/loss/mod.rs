@@ -16,6 +16,8 @@ mod mse;
 mod nll;
 mod pointwise;
 mod probabilities;
+mod scores;
+mod weight;
 
 pub use bce::{BCELoss, BCEWithLogitsLoss};
 pub use cross_entropy::CrossEntropyLoss;
@@ -26,7 +28,7 @@ pub use l1::L1Loss;
 pub use mse::MSELoss;
 pub use nll::NLLLoss;
 
-use rekindle_tensor::Tensor;
+use rekindle_tensor::{Meta, Tensor, gpu};
 use std::fmt::{self, Debug, Display};
 
 /// A measure of how far predictions are from targets.
@@ -100,6 +102,16 @@ impl Reduction {
             Reduction::Mean => losses.sum() / losses.numel(),
             Reduction::Sum => losses.sum(),
             Reduction::None => losses,
+        }
+    }
+
+    /// [`of`](Reduction::of) for elements on a GPU that are divided already.
+    fn of_terms(self, terms: &Tensor) -> Tensor {
+        let (gpu, scalar) = (gpu::of(&[terms]), Meta::new([], terms.dtype()));
+        match self {
+            Reduction::None => terms.clone(),
+            Reduction::Mean if terms.numel() == 0 => gpu::map(&gpu, "p.n0", &[], &[f64::NAN], &scalar),
+            _ => gpu::fold::fold(&gpu, terms, [1, terms.numel(), 1], gpu::fold::SUM).reshape(&scalar.shape),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Mean squared error.
 
-use super::pointwise::{Formula, pointwise};
+use super::pointwise::{Formula, Wgsl, pointwise};
 use super::{Loss, Reduction, reducible};
 use rekindle_kernels::real::Real;
 use rekindle_tensor::Tensor;
@@ -36,6 +36,8 @@ struct Square;
 
 impl Formula for Square {
     const NAME: &'static str = "mse_loss";
+    const WGSL: Wgsl =
+        Wgsl { value: "(a - b) * (a - b)", slope: "2.0 / p.n0 * (a - b) * c", target_slope: None };
 
     #[inline(always)]
     fn value<T: Real>(self, x: T, t: T) -> T {

@@ -7,7 +7,7 @@ use rekindle_tensor::Tensor;
 /// `-w[y] x[y]` for log-probabilities `x` (from `log_softmax`) and class indices `y`. Gradient: `-w[y]` at the class.
 ///
 /// Predictions are `[N, C, ..]` and targets i64 `[N, ..]`, or `[C]` and a scalar. The mean divides by the sum of
-/// the weights. Together with log-softmax this is [`CrossEntropyLoss`](super::CrossEntropyLoss).
+/// the weights. An index out of range is a mistake; on a GPU the loss is NaN then. Together with log-softmax this is [`CrossEntropyLoss`](super::CrossEntropyLoss).
 ///
 /// ```
 /// use rekindle_nn::loss::{Loss, NLLLoss};
@@ -28,7 +28,7 @@ impl NLLLoss {
 
     /// One weight for each class.
     pub fn weight(mut self, weight: Tensor) -> Self {
-        self.options.weight = Some(weight);
+        self.options.weight = Some(weight.into());
         self
     }
 

@@ -3,16 +3,34 @@
 //! Legend: `x` prediction, `t` target, `g` the gradient that arrives, `n` what a mean divides by (1 without a mean).
 
 use super::Reduction;
+use super::weight::Weight;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::{map, reduce};
 use rekindle_tensor::plan::{LossStage, Targets};
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, gpu, grads};
 use std::fmt::Debug;
+
+/// A [`Formula`] for a GPU: WGSL expressions over `a` = x, `b` = t and `c` = g; `p.n0` is n, and `p.n1`, `p.n2`, .. are the formula's
+/// [`numbers`](Formula::numbers).
+pub(super) struct Wgsl {
+    pub value: &'static str,
+    pub slope: &'static str,
+    /// None for the negative of `slope`.
+    pub target_slope: Option<&'static str>,
+}
 
 /// The loss of one element and its derivatives, rounded in PyTorch's order.
 pub(super) trait Formula: Copy + Debug + Send + Sync + 'static {
     /// PyTorch's name of the function.
     const NAME: &'static str;
+
+    /// The same for a GPU.
+    const WGSL: Wgsl;
+
+    /// The parameters that the WGSL reads.
+    fn numbers(self) -> Vec<f64> {
+        Vec::new()
+    }
 
     fn value<T: Real>(self, x: T, t: T) -> T;
 
@@ -45,13 +63,13 @@ pub(super) fn pointwise<F: Formula>(
     reduction: Reduction,
     x: &Tensor,
     t: &Tensor,
-    weight: Option<&Tensor>,
+    weight: Option<&Weight>,
 ) -> Tensor {
     match weight {
         None => apply(Pointwise { formula, reduction }, &[x, t]),
         Some(w) => {
             let losses = apply(Pointwise { formula, reduction: Reduction::None }, &[x, t]);
-            reduction.of(losses * w.to(x.dtype()))
+            reduction.of(losses * w.beside(x))
         }
     }
 }
@@ -122,6 +140,13 @@ impl<F: Formula> Pointwise<F> {
             )),
         ]
     }
+
+    /// One of the formula's expressions over all elements, of which a mean has so many.
+    fn map(&self, expression: &str, operands: &[&Tensor], out: &Meta) -> Tensor {
+        let divisor = self.reduction.divisor(operands[0].numel());
+        let numbers = [vec![divisor], self.formula.numbers()].concat();
+        gpu::map(&gpu::of(operands), expression, operands, &numbers, out)
+    }
 }
 
 impl<F: Formula> Op for Pointwise<F> {
@@ -144,6 +169,22 @@ impl<F: Formula> Op for Pointwise<F> {
             DType::F64 => self.gradients::<f64>(ctx),
             _ => self.gradients::<f32>(ctx),
         }
+    }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        let terms = self.map(&format!("({}) / p.n0", F::WGSL.value), x, &Meta::of(x[0]));
+        self.reduction.of_terms(&terms).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let operands = [ctx.input(0), ctx.input(1), ctx.grad];
+        let gradient = |expression: &str| self.map(expression, &operands, &ctx.metas[0]);
+        let negative = format!("-({})", F::WGSL.slope);
+        grads![
+            ctx.needs[0].then(|| gradient(F::WGSL.slope)),
+            ctx.needs[1].then(|| gradient(F::WGSL.target_slope.unwrap_or(&negative))),
+        ]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &INPUTS
     }
     fn loss_stage(&self, m: &[Meta], _: &[Tensor]) -> Option<Box<dyn LossStage>> {
         let (formula, reduction) = (self.formula, self.reduction);
@@ -202,6 +243,9 @@ impl<F: Formula> LossStage for PointwiseStage<F> {
         );
     }
 }
+
+/// What the inputs of losses are called.
+pub(super) const INPUTS: [&str; 3] = ["input", "target", "weight"];
 
 /// The rule of losses that compare element with element: floats of one type and one shape.
 pub(super) fn paired(op: &str, x: &Meta, t: &Meta) -> Result<(), String> {

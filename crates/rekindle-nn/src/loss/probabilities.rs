@@ -7,12 +7,14 @@
 
 use super::Reduction;
 use super::class_indices::{Options, check_weight};
-use super::pointwise::paired;
+use super::pointwise::{INPUTS, paired};
+use super::scores::{lanes, slabs, text};
 use rekindle_kernels::real::Real;
 use rekindle_kernels::scratch::with_scratch;
 use rekindle_kernels::{map, reduce, softmax};
+use rekindle_tensor::gpu::{self, Number};
 use rekindle_tensor::plan::{LossStage, Targets};
-use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads};
+use rekindle_tensor::{Context, DType, Element, Grads, Meta, Op, Output, Tensor, apply, grads, numbers};
 
 /// The inputs are logits, probabilities and, if there are any, class weights.
 #[derive(Debug)]
@@ -31,20 +33,22 @@ pub(super) fn probabilities(options: &Options, x: &Tensor, t: &Tensor) -> Tensor
     }
     let op = Probabilities { smoothing: options.label_smoothing, reduction };
     match &options.weight {
-        Some(w) => apply(op, &[x, t, &w.detach().to(x.dtype())]),
+        Some(w) => apply(op, &[x, t, &w.constant(x)]),
         None => apply(op, &[x, t]),
     }
 }
 
-/// The scores' shape as [outer, classes, inner].
-fn slabs(shape: &[usize]) -> (usize, usize, usize) {
-    (shape[0], shape[1], shape[2..].iter().product())
+/// The parameters that both kernels begin with, and further ones.
+macro_rules! params {
+    ($more:literal) => {
+        concat!("n, classes, inner, rest: f32, share: f32, divisor: f32", $more)
+    };
 }
 
 impl Probabilities {
     /// The weighted and smoothed target q.
     fn wanted<T: Element + Real>(&self, shape: &[usize], t: &Tensor, w: Option<&Tensor>) -> Vec<T> {
-        let (_, classes, inner) = slabs(shape);
+        let [_, classes, inner] = slabs(shape);
         let mut q = t.to_vec::<T>();
         if self.smoothing > 0.0 {
             let rest = <T as Real>::from_f64(1.0 - self.smoothing);
@@ -62,7 +66,7 @@ impl Probabilities {
     }
 
     fn value<T: Element + Real>(&self, x: &[&Tensor], out: &Meta) -> Output {
-        let (outer, classes, inner) = slabs(x[0].shape());
+        let [outer, classes, inner] = slabs(x[0].shape());
         let n = x[0].numel();
         let (mut logp, mut products) = (vec![T::ZERO; n], vec![T::ZERO; n]);
         softmax::log_softmax(&x[0].data::<T>(), &mut logp, outer, classes, inner);
@@ -91,7 +95,7 @@ impl Probabilities {
 
     fn gradients<T: Element + Real>(&self, ctx: &Context<'_>) -> Grads {
         let shape = &ctx.metas[0].shape;
-        let (outer, classes, inner) = slabs(shape);
+        let [outer, classes, inner] = slabs(shape);
         let divisor = <T as Real>::from_f64(self.reduction.divisor(outer * inner));
         let g: Vec<T> = ctx.grad.data::<T>().iter().map(|&g| -(g / divisor)).collect();
         let logp = ctx.saved[0].data::<T>();
@@ -116,7 +120,86 @@ impl Probabilities {
         grads.resize(ctx.metas.len(), None);
         grads
     }
+
+    /// The numbers that both kernels begin with.
+    fn numbers(&self, [outer, classes, inner]: [usize; 3]) -> Vec<Number> {
+        let (n, share) = (outer * inner, self.smoothing / classes.max(1) as f64);
+        numbers![n, classes, inner, 1.0 - self.smoothing, share, self.reduction.divisor(n)].to_vec()
+    }
+
+    fn value_on_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (gpu, size) = (gpu::of(x), slabs(x[0].shape()));
+        let (n, lanes) = (size[0] * size[2], lanes(size));
+        let [stats, terms] = [3, 1].map(|rows| gpu::empty(&gpu, &Meta::new([rows, n], out.dtype)));
+        let (io, params) = ("x: f32, t: f32 -> stats: f32, terms: f32", params!(", lanes"));
+        let text = text("class probabilities", io, params, VALUE, x.len() > 2);
+        let numbers = [self.numbers(size), numbers![lanes].to_vec()].concat();
+        let inputs: Vec<&Tensor> = x[2..].iter().chain(&x[..2]).copied().collect();
+        gpu::launch(&gpu, &text, &inputs, &[&stats, &terms], &numbers, gpu::threads(n * lanes));
+        Output { value: self.reduction.of_terms(&terms).reshape(&out.shape), saved: vec![stats] }
+    }
+
+    /// The gradient of the scores, or of the targets.
+    fn slopes_on_gpu(&self, ctx: &Context<'_>, of_target: bool) -> Tensor {
+        let (gpu, meta) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        let weighted = ctx.metas.len() > 2;
+        let (io, params) = ("x: f32, t: f32, stats: f32, dy: f32 -> dx: f32", params!(", each, of_target"));
+        let text = text("class probabilities backward", io, params, SLOPE, weighted);
+        let dx = gpu::empty(&gpu, meta);
+        let mut inputs = vec![ctx.input(0), ctx.input(1), &ctx.saved[0], ctx.grad];
+        if weighted {
+            inputs.insert(0, ctx.input(2));
+        }
+        let each = usize::from(self.reduction == Reduction::None);
+        let more = numbers![each, usize::from(of_target)].to_vec();
+        let numbers = [self.numbers(slabs(&meta.shape)), more].concat();
+        gpu::launch(&gpu, &text, &inputs, &[&dx], &numbers, gpu::threads(meta.shape.numel()));
+        dx
+    }
 }
+
+/// For each sample `terms` gets its loss, and `stats` what the scores are shifted by and the sum of q.
+const VALUE: &str = concat!(
+    include_str!("scores.wgsl"),
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = ((w.y * g.x + w.x) * 256u + l) / p.lanes;
+    let count = select(0u, p.classes, i < p.n);
+    let first = (i / p.inner) * p.classes * p.inner + i % p.inner;
+    let by = shift(l, first, count);
+    var sums = vec2(0.0, 0.0);
+    for (var k = l % p.lanes; k < count; k += p.lanes) {
+        let at = first + k * p.inner;
+        sums += (t[at] * p.rest + p.share) * weight(k) * vec2(x[at] - by.x - by.y, 1.0);
+    }
+    sums = vec2(sum_of_lanes(l, sums.x), sum_of_lanes(l, sums.y));
+    if (l % p.lanes != 0u || i >= p.n) { return; }
+    terms[i] = -sums.x / p.divisor;
+    stats[i] = by.x;
+    stats[p.n + i] = by.y;
+    stats[2u * p.n + i] = sums.y;
+}
+"
+);
+
+/// One thread for each score.
+const SLOPE: &str = "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let at = (w.y * g.x + w.x) * 256u + l;
+    if (at >= p.n * p.classes) { return; }
+    let k = at / p.inner % p.classes;
+    let i = at / p.inner / p.classes * p.inner + at % p.inner;
+    let scale = dy[select(0u, i, p.each != 0u)] / p.divisor;
+    let logp = x[at] - stats[i] - stats[p.n + i];
+    if (p.of_target != 0u) {
+        dx[at] = -scale * p.rest * weight(k) * logp;
+    } else {
+        dx[at] = scale * (exp(logp) * stats[2u * p.n + i] - (t[at] * p.rest + p.share) * weight(k));
+    }
+}
+";
 
 /// Multiplies the scores of class `k` by `w[k]`.
 fn scale_classes<T: Real>(x: &mut [T], w: &[T], inner: usize) {
@@ -173,6 +256,20 @@ impl Op for Probabilities {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         if ctx.grad.dtype() == DType::F64 { self.gradients::<f64>(ctx) } else { self.gradients::<f32>(ctx) }
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        self.value_on_gpu(x, out)
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let mut grads: Grads = grads![
+            ctx.needs[0].then(|| self.slopes_on_gpu(ctx, false)),
+            ctx.needs[1].then(|| self.slopes_on_gpu(ctx, true)),
+        ];
+        grads.resize(ctx.metas.len(), None);
+        grads
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &INPUTS
     }
     fn loss_stage(&self, m: &[Meta], _: &[Tensor]) -> Option<Box<dyn LossStage>> {
         let plain = m.len() == 2 && self.smoothing == 0.0 && self.reduction != Reduction::None;

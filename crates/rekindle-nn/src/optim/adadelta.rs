@@ -3,7 +3,9 @@
 //! `v = ρ·v + (1-ρ)·g²;  d = √(u + eps)/√(v + eps) · g;  u = ρ·u + (1-ρ)·d²;  p -= lr·d`.
 //! Source: M. Zeiler, arXiv:1212.5701, 2012.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters, square_average};
+use super::{
+    Core, Direction, Groups, ParamGroup, Rule, State, rule, setters, square_average, update_elements,
+};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -70,5 +72,25 @@ impl Rule for Adadelta {
         };
         let (v, u) = (state.tensor("square_avg", p, 0.0), state.tensor("acc_delta", p, 0.0));
         p.with_data_mut(|p| v.with_data_mut(|v| u.with_data_mut(|u| pass(p, v, u))));
+    }
+
+    fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+        const WGSL: &str = "
+            let d = directed(w, g, p.decay, p.sign);
+            v = square_average(v, d, p.keep, p.fresh);
+            let step = sqrt(u + p.eps) / sqrt(v + p.eps) * d;
+            w = fma(p.rate, step, w);
+            u = square_average(u, step, p.keep, p.fresh);";
+        let Direction { decay, sign } = Direction::new(group.weight_decay, group.maximize);
+        let (v, u) = (state.tensor("square_avg", p, 0.0), state.tensor("acc_delta", p, 0.0));
+        let numbers = [
+            ("decay", decay),
+            ("sign", sign),
+            ("keep", group.rho),
+            ("fresh", 1.0 - group.rho),
+            ("eps", group.eps),
+            ("rate", -group.lr),
+        ];
+        update_elements("adadelta", WGSL, p, &[("v", &v), ("u", &u)], g, &numbers);
     }
 }

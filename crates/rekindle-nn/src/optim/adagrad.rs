@@ -3,7 +3,7 @@
 //! `s += g²;  p -= lr/(1 + (t-1)·lr_decay) · g / (√s + eps)`.
 //! Source: J. Duchi, E. Hazan and Y. Singer, JMLR 12, 2011.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters, update_elements};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -47,14 +47,18 @@ setters! {
     maximize: bool;
 }
 
+/// The negative learning rate of this step.
+fn rate(group: &ParamGroup, state: &State) -> f64 {
+    -(group.lr / (1.0 + (state.step() as f64 - 1.0) * group.lr_decay))
+}
+
 impl Rule for Adagrad {
     const STATE: &'static [&'static str] = &["sum"];
 
     rule!(Adagrad);
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        let rate = -(group.lr / (1.0 + (state.step() as f64 - 1.0) * group.lr_decay));
-        let (rate, eps) = (T::from_f64(rate), T::from_f64(group.eps));
+        let (rate, eps) = (T::from_f64(rate(group, state)), T::from_f64(group.eps));
         let direction = Direction::new(group.weight_decay, group.maximize);
         let pass = |p: &mut [T], s: &mut [T]| {
             map::zip_mut2(
@@ -71,5 +75,16 @@ impl Rule for Adagrad {
         };
         let sum = state.tensor("sum", p, group.initial_accumulator_value);
         p.with_data_mut(|p| sum.with_data_mut(|s| pass(p, s)));
+    }
+
+    fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+        const WGSL: &str = "
+            let d = directed(w, g, p.decay, p.sign);
+            s = fma(d, d, s);
+            w += (p.rate * d) / (sqrt(s) + p.eps);";
+        let Direction { decay, sign } = Direction::new(group.weight_decay, group.maximize);
+        let numbers = [("decay", decay), ("sign", sign), ("rate", rate(group, state)), ("eps", group.eps)];
+        let sum = state.tensor("sum", p, group.initial_accumulator_value);
+        update_elements("adagrad", WGSL, p, &[("s", &sum)], g, &numbers);
     }
 }

@@ -5,7 +5,9 @@
 //! Sources: D. Kingma and J. Ba, ICLR 2015; I. Loshchilov and F. Hutter, ICLR 2019; S. Reddi et al., ICLR 2018
 //! (AMSGrad). The order of operations and roundings is PyTorch's.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, square_average};
+use super::{
+    Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, square_average, update_elements,
+};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -57,22 +59,11 @@ macro_rules! adam {
             }
 
             fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-                let (t, (beta1, beta2)) = (state.step() as f64, group.betas);
-                let (decay, shrink) = match $decoupled {
-                    true => (0.0, 1.0 - group.lr * group.weight_decay),
-                    false => (group.weight_decay, 1.0),
-                };
-                let step = Step::<T> {
-                    direction: Direction::new(decay, group.maximize),
-                    shrink: T::from_f64(shrink),
-                    fresh1: T::from_f64(1.0 - beta1),
-                    fresh2: T::from_f64(1.0 - beta2),
-                    keep2: T::from_f64(beta2),
-                    rate: T::from_f64(-(group.lr / (1.0 - beta1.powf(t)))),
-                    root: T::from_f64((1.0 - beta2.powf(t)).sqrt()),
-                    eps: T::from_f64(group.eps),
-                };
-                step.take(group.amsgrad, state, p, g);
+                Step::<T>::new(group, state, $decoupled).take(group.amsgrad, state, p, g);
+            }
+
+            fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+                Step::<f64>::new(group, state, $decoupled).take_on_gpu(group.amsgrad, state, p, g);
             }
         }
     };
@@ -125,6 +116,24 @@ struct Step<T> {
 }
 
 impl<T: Real> Step<T> {
+    fn new(group: &ParamGroup, state: &State, decoupled: bool) -> Step<T> {
+        let (t, (beta1, beta2)) = (state.step() as f64, group.betas);
+        let (decay, shrink) = match decoupled {
+            true => (0.0, 1.0 - group.lr * group.weight_decay),
+            false => (group.weight_decay, 1.0),
+        };
+        Step {
+            direction: Direction::new(decay, group.maximize),
+            shrink: T::from_f64(shrink),
+            fresh1: T::from_f64(1.0 - beta1),
+            fresh2: T::from_f64(1.0 - beta2),
+            keep2: T::from_f64(beta2),
+            rate: T::from_f64(-(group.lr / (1.0 - beta1.powf(t)))),
+            root: T::from_f64((1.0 - beta2.powf(t)).sqrt()),
+            eps: T::from_f64(group.eps),
+        }
+    }
+
     /// The shrunk weight and the new moments.
     #[inline(always)]
     fn moments(self, p: T, m: T, v: T, g: T) -> (T, T, T) {
@@ -180,6 +189,41 @@ impl<T: Real> Step<T> {
             });
         } else {
             p.with_data_mut(|p| m.with_data_mut(|m| v.with_data_mut(|v| plain(p, m, v))));
+        }
+    }
+}
+
+impl Step<f64> {
+    fn take_on_gpu(self, amsgrad: bool, state: &mut State, p: &Tensor, g: &Tensor) {
+        const MOMENTS: &str = "
+            w *= p.shrink;
+            let d = directed(w, g, p.decay, p.sign);
+            m = lerp(m, d, p.fresh1);
+            v = square_average(v, d, p.keep2, p.fresh2);";
+        const WEIGHT: &str = "w += (p.rate * m) / (sqrt(v) / p.root + p.eps);";
+        const GREATEST_WEIGHT: &str = "
+            greatest = maximum(greatest, v);
+            w += (p.rate * m) / (sqrt(greatest) / p.root + p.eps);";
+        let numbers = [
+            ("decay", self.direction.decay),
+            ("sign", self.direction.sign),
+            ("shrink", self.shrink),
+            ("fresh1", self.fresh1),
+            ("fresh2", self.fresh2),
+            ("keep2", self.keep2),
+            ("rate", self.rate),
+            ("root", self.root),
+            ("eps", self.eps),
+        ];
+        let (m, v) = (state.tensor("exp_avg", p, 0.0), state.tensor("exp_avg_sq", p, 0.0));
+        let moments = [("m", &m), ("v", &v)];
+        if amsgrad {
+            let greatest = state.tensor(GREATEST, p, 0.0);
+            let (wgsl, all) =
+                ([MOMENTS, GREATEST_WEIGHT].concat(), [moments[0], moments[1], ("greatest", &greatest)]);
+            update_elements("amsgrad", &wgsl, p, &all, g, &numbers);
+        } else {
+            update_elements("adam", &[MOMENTS, WEIGHT].concat(), p, &moments, g, &numbers);
         }
     }
 }

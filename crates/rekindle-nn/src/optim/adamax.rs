@@ -3,7 +3,7 @@
 //! `m = β₁m + (1-β₁)g;  u = max(β₂u, |g| + eps);  p -= lr/(1-β₁ᵗ) · m / u`.
 //! Source: D. Kingma and J. Ba, ICLR 2015, section 7.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, update_elements};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -45,6 +45,11 @@ setters! {
     maximize: bool;
 }
 
+/// `-lr / (1 - β₁ᵗ)`.
+fn rate(group: &ParamGroup, state: &State) -> f64 {
+    -(group.lr / (1.0 - group.betas.0.powf(state.step() as f64)))
+}
+
 impl Rule for Adamax {
     const STATE: &'static [&'static str] = &["exp_avg", "exp_inf"];
 
@@ -52,7 +57,7 @@ impl Rule for Adamax {
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
         let (beta1, beta2) = group.betas;
-        let rate = T::from_f64(-(group.lr / (1.0 - beta1.powf(state.step() as f64))));
+        let rate = T::from_f64(rate(group, state));
         let [fresh, keep, eps] = [1.0 - beta1, beta2, group.eps].map(T::from_f64);
         let direction = Direction::new(group.weight_decay, group.maximize);
         let pass = |p: &mut [T], m: &mut [T], u: &mut [T]| {
@@ -71,5 +76,25 @@ impl Rule for Adamax {
         };
         let (m, u) = (state.tensor("exp_avg", p, 0.0), state.tensor("exp_inf", p, 0.0));
         p.with_data_mut(|p| m.with_data_mut(|m| u.with_data_mut(|u| pass(p, m, u))));
+    }
+
+    fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+        const WGSL: &str = "
+            let d = directed(w, g, p.decay, p.sign);
+            m = lerp(m, d, p.fresh);
+            u = maximum(u * p.keep, abs(d) + p.eps);
+            w += (p.rate * m) / u;";
+        let Direction { decay, sign } = Direction::new(group.weight_decay, group.maximize);
+        let (beta1, beta2) = group.betas;
+        let numbers = [
+            ("decay", decay),
+            ("sign", sign),
+            ("fresh", 1.0 - beta1),
+            ("keep", beta2),
+            ("eps", group.eps),
+            ("rate", rate(group, state)),
+        ];
+        let (m, u) = (state.tensor("exp_avg", p, 0.0), state.tensor("exp_inf", p, 0.0));
+        update_elements("adamax", WGSL, p, &[("m", &m), ("u", &u)], g, &numbers);
     }
 }

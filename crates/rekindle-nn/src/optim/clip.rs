@@ -1,8 +1,11 @@
 //! Gradient clipping: `torch.nn.utils.clip_grad_norm_` and `clip_grad_value_`.
 
+use super::gpu::in_place;
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
-use rekindle_tensor::{DType, Element, Tensor, mistake};
+use rekindle_tensor::gpu::fold::{Fold, SUM, fold};
+use rekindle_tensor::gpu::{self, Text};
+use rekindle_tensor::{DType, Device, Element, Meta, Tensor, mistake, numbers};
 
 /// Scales all gradients together so that their Euclidean norm is at most `max_norm`; returns the norm before.
 ///
@@ -51,10 +54,12 @@ pub fn clip_grad_norm_of_(params: &[Tensor], max_norm: f64, norm_type: f64) -> f
 
 /// Clips with a total norm of type `T`.
 fn clip<T: Real>(grads: &[Tensor], max_norm: f64, order: f64) -> f64 {
-    let norms = grads.iter().map(|g| match g.dtype() {
-        DType::F64 => T::from_f64(norm(&g.data::<f64>(), order)),
-        _ => T::from_f64(norm(&g.data::<f32>(), order).to_f64()),
+    let (here, there): (Vec<&Tensor>, Vec<&Tensor>) = grads.iter().partition(|g| g.device() == Device::Cpu);
+    let norms = here.iter().map(|g| match g.dtype() {
+        DType::F64 => norm(&g.data::<f64>(), order),
+        _ => norm(&g.data::<f32>(), order).to_f64(),
     });
+    let norms = norms.chain(norms_on_gpus(there.clone(), order)).map(T::from_f64);
     let total = norm(&norms.collect::<Vec<T>>(), order);
     // PyTorch divides a number by a tensor as the reciprocal times the number.
     let scale = T::ONE / (total + T::from_f64(1e-6)) * T::from_f64(max_norm);
@@ -63,10 +68,11 @@ fn clip<T: Real>(grads: &[Tensor], max_norm: f64, order: f64) -> f64 {
         return total.to_f64();
     }
     let scale = scale.to_f64();
-    for g in grads {
+    there.iter().for_each(|g| in_place(&SCALE, &[], &[g], &numbers![scale]));
+    for g in here {
         match g.dtype() {
-            DType::F64 => in_place(g, |v: f64| v * scale),
-            _ => in_place(g, |v: f32| v * scale as f32),
+            DType::F64 => change(g, |v: f64| v * scale),
+            _ => change(g, |v: f32| v * scale as f32),
         }
     }
     total.to_f64()
@@ -94,14 +100,15 @@ pub fn clip_grad_value_(params: &[Tensor], clip_value: f64) {
         );
     }
     for g in params.iter().filter_map(Tensor::grad) {
-        match g.dtype() {
-            DType::F64 => in_place(&g, |v: f64| v.clamp(-clip_value, clip_value)),
-            _ => in_place(&g, |v: f32| v.clamp(-clip_value as f32, clip_value as f32)),
+        match (g.device(), g.dtype()) {
+            (Device::Cpu, DType::F64) => change(&g, |v: f64| v.clamp(-clip_value, clip_value)),
+            (Device::Cpu, _) => change(&g, |v: f32| v.clamp(-clip_value as f32, clip_value as f32)),
+            _ => in_place(&LIMIT, &[], &[&g], &numbers![clip_value]),
         }
     }
 }
 
-fn in_place<T: Real + Element>(g: &Tensor, f: impl Fn(T) -> T + Sync + Copy) {
+fn change<T: Real + Element>(g: &Tensor, f: impl Fn(T) -> T + Sync + Copy) {
     g.with_data_mut(|g| map::in_place1(g, f));
 }
 
@@ -126,3 +133,94 @@ fn norm<T: Real>(x: &[T], order: f64) -> T {
         }
     }
 }
+
+/// The norm of the tensors of each GPU.
+pub(super) fn norms_on_gpus(grads: Vec<&Tensor>, order: f64) -> Vec<f64> {
+    let Some(first) = grads.first() else { return Vec::new() };
+    let (of_one, others): (Vec<&Tensor>, Vec<&Tensor>) =
+        grads.iter().partition(|g| g.device() == first.device());
+    let mut norms = vec![norm_on_gpu(&of_one, order)];
+    norms.extend(norms_on_gpus(others, order));
+    norms
+}
+
+/// Every workgroup adds up the powers of a part of a gradient, then the parts are added; one number comes back.
+fn norm_on_gpu(grads: &[&Tensor], order: f64) -> f64 {
+    let (gpu, count) = (gpu::of(grads), |g: &Tensor| g.numel().div_ceil(PART).max(1));
+    let n = grads.iter().map(|g| count(g)).sum();
+    let (parts, mut first) = (gpu::empty(&gpu, &Meta::new([n], DType::F32)), 0);
+    let greatest = order == f64::INFINITY;
+    for g in grads {
+        let numbers = numbers![g.numel(), first, PART, usize::from(greatest), order];
+        gpu::launch(&gpu, &POWERS, &[g], &[&parts], &numbers, gpu::groups(count(g)));
+        first += count(g);
+    }
+    let total: f64 = fold(&gpu, &parts, [1, n, 1], if greatest { GREATEST } else { SUM }).item();
+    if greatest { total } else { total.powf(order.recip()) }
+}
+
+const GREATEST: Fold = Fold { name: "greatest magnitude", identity: "0.0", combine: "maximum(a, b)" };
+
+/// Elements of a gradient that one workgroup adds up.
+const PART: usize = 8192;
+
+const POWERS: Text = Text::new(
+    "clip_grad_norm_ powers",
+    "g: f32 -> parts: f32",
+    "n, first, part, greatest, order: f32",
+    "
+var<workgroup> sums: array<f32, 256>;
+
+fn combine(a: f32, b: f32) -> f32 {
+    if (p.greatest != 0u) { return maximum(a, b); }
+    return a + b;
+}
+
+fn term(v: f32) -> f32 {
+    if (p.greatest != 0u) { return abs(v); }
+    return power(abs(v), p.order);
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = at.y * groups.x + at.x;
+    var sum = 0.0;
+    for (var j = i * p.part + l; j < min(p.n, (i + 1u) * p.part); j += 256u) { sum = combine(sum, term(g[j])); }
+    sums[l] = sum;
+    for (var half = 128u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (l < half) { sums[l] = combine(sums[l], sums[l + half]); }
+    }
+    if (l == 0u && i < max(1u, (p.n + p.part - 1u) / p.part)) { parts[p.first + i] = sums[0]; }
+}
+",
+);
+
+const SCALE: Text = Text::new(
+    "clip_grad_norm_ scale",
+    "-> g: f32",
+    "n, by: f32",
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = (at.y * groups.x + at.x) * 256u + l;
+    if (i < p.n) { g[i] *= p.by; }
+}
+",
+);
+
+const LIMIT: Text = Text::new(
+    "clip_grad_value_",
+    "-> g: f32",
+    "n, to: f32",
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = (at.y * groups.x + at.x) * 256u + l;
+    if (i >= p.n) { return; }
+    // Not clamp, which may take NaN for a number.
+    if (g[i] > p.to) { g[i] = p.to; }
+    if (g[i] < -p.to) { g[i] = -p.to; }
+}
+",
+);

@@ -9,6 +9,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod clip;
+mod gpu;
 mod group;
 pub mod lr_scheduler;
 mod rmsprop;
@@ -20,6 +21,7 @@ pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use clip::{clip_grad_norm_, clip_grad_norm_of_, clip_grad_value_};
+pub use gpu::update_elements;
 pub use group::{Groups, ParamGroup};
 pub use rekindle_kernels::real::Real;
 pub use rmsprop::RMSprop;
@@ -27,7 +29,7 @@ pub use sgd::SGD;
 pub use state::{Core, State};
 
 use crate::state_dict::{StateDict, StateDictError};
-use rekindle_tensor::{Element, Tensor};
+use rekindle_tensor::{Element, Tensor, mistake};
 
 /// Changes parameters by their gradients.
 ///
@@ -155,7 +157,7 @@ use rule;
 /// be set for each group, are checked and saved.
 ///
 /// ```
-/// use rekindle_nn::optim::{Core, Groups, Optimizer, ParamGroup, Real, Rule, State};
+/// use rekindle_nn::optim::{Core, Groups, Optimizer, ParamGroup, Real, Rule, State, update_elements};
 /// use rekindle_nn::parameter;
 /// use rekindle_tensor::{Element, Tensor, tensor};
 ///
@@ -195,6 +197,17 @@ use rule;
 ///             })
 ///         });
 ///     }
+///
+///     /// The same for a GPU.
+///     fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+///         let wgsl = "
+///             let c = p.b1 * m + (1.0 - p.b1) * g;
+///             w -= select(-p.lr, p.lr, c > 0.0);
+///             m = p.b2 * m + (1.0 - p.b2) * g;";
+///         let numbers = [("lr", group.lr), ("b1", group.betas.0), ("b2", group.betas.1)];
+///         let average = state.tensor("exp_avg", p, 0.0);
+///         update_elements("lion", wgsl, p, &[("m", &average)], g, &numbers);
+///     }
 /// }
 ///
 /// let p = parameter(tensor([1.0, 1.0]));
@@ -222,6 +235,16 @@ pub trait Rule {
 
     /// Changes the parameter `p`, whose gradient is `g`.
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]);
+
+    /// [`update`](Rule::update) where the parameter is on a GPU; [`update_elements`] does it in one pass.
+    ///
+    /// # Panics
+    /// Unless it is implemented.
+    #[track_caller]
+    fn update_gpu(&self, _group: &ParamGroup, _state: &mut State, _p: &Tensor, _g: &Tensor) {
+        let op = Self::NAME.to_lowercase();
+        mistake!("{op}: there is no update_gpu for parameters on a GPU; move them with .cpu(), or write it");
+    }
 
     /// Whether a parameter of this group, once changed, always has this state tensor: a saved state without it is
     /// refused then.

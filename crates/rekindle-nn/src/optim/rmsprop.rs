@@ -3,7 +3,9 @@
 //! `v = α·v + (1-α)·g²;  p -= lr·g / (√v + eps)`; centred: `√(v - a²)` with the average gradient a; with momentum:
 //! `b = μ·b + g / (..);  p -= lr·b`. Source: G. Hinton, Neural Networks for Machine Learning, lecture 6e, 2012.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, square_average};
+use super::{
+    Core, Direction, Groups, ParamGroup, Rule, State, lerp, rule, setters, square_average, update_elements,
+};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -67,6 +69,19 @@ struct Step<T> {
 }
 
 impl<T: Real> Step<T> {
+    fn new(group: &ParamGroup) -> Step<T> {
+        Step {
+            direction: Direction::new(group.weight_decay, group.maximize),
+            keep: T::from_f64(group.alpha),
+            fresh: T::from_f64(1.0 - group.alpha),
+            eps: T::from_f64(group.eps),
+            rate: T::from_f64(-group.lr),
+            momentum: T::from_f64(group.momentum),
+            centered: group.centered,
+            heavy: group.momentum > 0.0,
+        }
+    }
+
     /// The new weight, average of squares, average gradient and momentum; the last two only where used.
     #[inline(always)]
     fn take(self, [p, v, a, b]: [T; 4], g: T) -> [T; 4] {
@@ -96,19 +111,9 @@ impl Rule for RMSprop {
     }
 
     fn update<T: Real + Element>(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &[T]) {
-        let (centered, heavy) = (group.centered, group.momentum > 0.0);
-        let step = Step::<T> {
-            direction: Direction::new(group.weight_decay, group.maximize),
-            keep: T::from_f64(group.alpha),
-            fresh: T::from_f64(1.0 - group.alpha),
-            eps: T::from_f64(group.eps),
-            rate: T::from_f64(-group.lr),
-            momentum: T::from_f64(group.momentum),
-            centered,
-            heavy,
-        };
+        let step = Step::<T>::new(group);
         let v = state.tensor("square_avg", p, 0.0);
-        let used = match (centered, heavy) {
+        let used = match (step.centered, step.heavy) {
             (false, false) => return two(step, p, &v, g),
             (true, true) => {
                 let (a, b) = (state.tensor(AVERAGE, p, 0.0), state.tensor(BUFFER, p, 0.0));
@@ -118,6 +123,39 @@ impl Rule for RMSprop {
             (false, true) => state.tensor(BUFFER, p, 0.0),
         };
         three(step, p, &v, &used, g);
+    }
+
+    fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+        let step = Step::<f64>::new(group);
+        let v = state.tensor("square_avg", p, 0.0);
+        let mut wgsl = "
+            let d = directed(w, g, p.decay, p.sign);
+            v = square_average(v, d, p.keep, p.fresh);"
+            .to_string();
+        let average = step.centered.then(|| state.tensor(AVERAGE, p, 0.0));
+        wgsl += match average {
+            Some(_) => "a = lerp(a, d, p.fresh); let average = sqrt(fma(-a, a, v)) + p.eps;",
+            None => "let average = sqrt(v) + p.eps;",
+        };
+        let buffer = step.heavy.then(|| state.tensor(BUFFER, p, 0.0));
+        wgsl += match buffer {
+            Some(_) => "b = b * p.momentum + d / average; w = fma(p.rate, b, w);",
+            None => "w += (p.rate * d) / average;",
+        };
+        let numbers = [
+            ("decay", step.direction.decay),
+            ("sign", step.direction.sign),
+            ("keep", step.keep),
+            ("fresh", step.fresh),
+            ("eps", step.eps),
+            ("rate", step.rate),
+            ("momentum", step.momentum),
+        ];
+        let used = [("a", &average), ("b", &buffer)];
+        let used = used.into_iter().filter_map(|(name, t)| Some((name, t.as_ref()?)));
+        let state: Vec<(&str, &Tensor)> = std::iter::once(("v", &v)).chain(used).collect();
+        let name = format!("rmsprop, centered {}, momentum {}", step.centered, step.heavy);
+        update_elements(&name, &wgsl, p, &state, g, &numbers);
     }
 }
 

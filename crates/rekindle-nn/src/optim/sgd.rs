@@ -4,7 +4,7 @@
 //! `g += wd·p;  b = μ·b + (1-d)·g` (at first `b = g`)`;  p -= lr·b`, and `p -= lr·(g + μ·b)` with Nesterov's
 //! momentum. Source: I. Sutskever et al., ICML 2013, in PyTorch's form, where lr multiplies the sum.
 
-use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters};
+use super::{Core, Direction, Groups, ParamGroup, Rule, State, rule, setters, update_elements};
 use rekindle_kernels::map;
 use rekindle_kernels::real::Real;
 use rekindle_tensor::{Element, Tensor};
@@ -60,6 +60,11 @@ setters! {
     maximize: bool;
 }
 
+/// How much the buffer keeps and how much of the gradient joins it.
+fn shares(group: &ParamGroup, first: bool) -> [f64; 2] {
+    if first { [0.0, 1.0] } else { [group.momentum, 1.0 - group.dampening] }
+}
+
 impl Rule for SGD {
     const STATE: &'static [&'static str] = &[BUFFER];
 
@@ -97,10 +102,7 @@ impl Rule for SGD {
                 )
             });
         }
-        let (keep, fresh) = match first {
-            true => (T::ZERO, T::ONE),
-            false => (momentum, T::from_f64(1.0 - group.dampening)),
-        };
+        let [keep, fresh] = shares(group, first).map(T::from_f64);
         let nesterov = group.nesterov;
         let buffer = state.tensor(BUFFER, p, 0.0);
         let step = |p: &mut [T], b: &mut [T]| {
@@ -118,5 +120,27 @@ impl Rule for SGD {
             )
         };
         p.with_data_mut(|p| buffer.with_data_mut(|b| step(p, b)));
+    }
+
+    fn update_gpu(&self, group: &ParamGroup, state: &mut State, p: &Tensor, g: &Tensor) {
+        const PLAIN: &str = "w = fma(p.rate, directed(w, g, p.decay, p.sign), w);";
+        const HEAVY: &str = "
+            let d = directed(w, g, p.decay, p.sign);
+            b = fma(p.fresh, d, b * p.keep);
+            w = fma(p.rate, select(b, fma(p.momentum, b, d), p.nesterov > 0.0), w);";
+        let Direction { decay, sign } = Direction::new(group.weight_decay, group.maximize);
+        let plain = [("decay", decay), ("sign", sign), ("rate", -group.lr)];
+        if group.momentum == 0.0 {
+            return update_elements("sgd", PLAIN, p, &[], g, &plain);
+        }
+        let [keep, fresh] = shares(group, !state.has(BUFFER));
+        let heavy = [
+            ("keep", keep),
+            ("fresh", fresh),
+            ("momentum", group.momentum),
+            ("nesterov", f64::from(group.nesterov)),
+        ];
+        let buffer = state.tensor(BUFFER, p, 0.0);
+        update_elements("sgd with momentum", HEAVY, p, &[("b", &buffer)], g, &[&plain[..], &heavy].concat());
     }
 }

@@ -1,9 +1,10 @@
 //! What all optimisers share: the loop over the parameters, their state, and its saving.
 
+use super::clip::norms_on_gpus;
 use super::group::{Groups, ParamGroup, check_options, check_params};
 use super::{Optimizer, Rule};
-use crate::state_dict::{StateDict, StateDictError};
-use rekindle_tensor::{DType, Tensor, mistake, no_grad};
+use crate::state_dict::{StateDict, StateDictError, copied_to_cpu};
+use rekindle_tensor::{DType, Device, Tensor, mistake, no_grad};
 use std::collections::HashSet;
 
 /// The groups of an optimiser and the state of every parameter: the one field that a [`Rule`] needs; see the
@@ -35,14 +36,17 @@ impl State {
         self.tensors.iter().any(|(n, _)| *n == name)
     }
 
-    /// The state tensor of this name, one of [`Rule::STATE`]; made like `p` and filled with `initial` when first used.
+    /// The state tensor of this name, one of [`Rule::STATE`]; made like `p` and filled with `initial` when first used. It follows `p` from
+    /// device to device.
     pub fn tensor(&mut self, name: &'static str, p: &Tensor, initial: f64) -> Tensor {
         let found = self.tensors.iter().find(|(n, _)| *n == name).map(|(_, tensor)| tensor.clone());
-        found.unwrap_or_else(|| {
-            let tensor = Tensor::full_of(p.shape(), initial, p.dtype());
-            self.tensors.push((name, tensor.clone()));
-            tensor
-        })
+        if let Some(tensor) = found {
+            tensor.to_(p.device());
+            return tensor;
+        }
+        let tensor = Tensor::full_like(p, initial);
+        self.tensors.push((name, tensor.clone()));
+        tensor
     }
 }
 
@@ -119,7 +123,7 @@ impl Core {
         for (i, state) in self.states.iter().enumerate().filter(|(_, state)| state.step > 0) {
             dict.insert(format!("state.{i}.step"), Tensor::full([], state.step as i64));
             for (name, tensor) in &state.tensors {
-                dict.insert(format!("state.{i}.{name}"), tensor.copy());
+                dict.insert(format!("state.{i}.{name}"), copied_to_cpu(tensor));
             }
         }
         dict
@@ -164,9 +168,10 @@ impl<R: Rule> Optimizer for R {
         let empty = Core { defaults: ParamGroup::new([]), groups: Vec::new(), states: Vec::new() };
         let mut core = std::mem::replace(self.core_mut(), empty);
         no_grad(|| {
-            core.each(|group, state, p, g| match p.dtype() {
-                DType::F64 => self.update::<f64>(group, state, p, &g.data()),
-                _ => self.update::<f32>(group, state, p, &g.data()),
+            core.each(|group, state, p, g| match (p.device(), p.dtype()) {
+                (Device::Cpu, DType::F64) => self.update::<f64>(group, state, p, &g.data()),
+                (Device::Cpu, _) => self.update::<f32>(group, state, p, &g.data()),
+                _ => self.update_gpu(group, state, p, g),
             });
         });
         *self.core_mut() = core;
@@ -206,8 +211,12 @@ impl<R: Rule> Optimizer for R {
     }
 
     fn state_is_finite(&self) -> bool {
-        let mut tensors = self.core().states.iter().flat_map(|state| &state.tensors);
-        tensors.all(|(_, t)| t.all_finite()) && self.core().groups.iter().all(|group| group.lr.is_finite())
+        let tensors = self.core().states.iter().flat_map(|state| &state.tensors).map(|(_, t)| t);
+        let (here, there): (Vec<&Tensor>, Vec<&Tensor>) = tensors.partition(|t| t.device() == Device::Cpu);
+        here.into_iter().all(Tensor::all_finite)
+            // One number from each device is enough.
+            && norms_on_gpus(there, f64::INFINITY).into_iter().all(f64::is_finite)
+            && self.core().groups.iter().all(|group| group.lr.is_finite())
     }
 }
 
@@ -242,7 +251,7 @@ impl<'a> Reader<'a> {
         }
         for name in R::STATE.iter().filter(|_| state.step > 0) {
             let tensor = self.take(&format!("state.{i}.{name}"), p.shape(), R::needs(group, name));
-            state.tensors.extend(tensor.map(|t| (*name, t.to(p.dtype()).copy())));
+            state.tensors.extend(tensor.map(|t| (*name, copied_to_cpu(t).to(p.dtype()).to(p.device()))));
         }
         state
     }

@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::Sum, Reduction::None];
 
 /// A loss, the operations of this crate that it records, and what it is checked on.
-struct Line {
-    loss: &'static str,
+pub struct Line {
+    pub loss: &'static str,
     ops: &'static [&'static str],
-    samples: fn() -> Vec<Sample>,
+    pub samples: fn() -> Vec<Sample>,
 }
 
 #[rustfmt::skip]
-const TABLE: &[Line] = &[
+pub const TABLE: &[Line] = &[
     Line { loss: "BCELoss", ops: &["binary_cross_entropy"], samples: || [
         elements(|r| BCELoss::new().reduction(r), (0.05, 0.95)),
         elements(|r| BCELoss::new().weight(tensor(0.5)).reduction(r), (0.05, 0.95)),

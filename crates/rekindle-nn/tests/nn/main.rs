@@ -2,6 +2,7 @@
 
 mod errors;
 mod file;
+mod gpu;
 mod layers;
 mod losses;
 mod module;
