@@ -20,9 +20,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 /// Workgroups that keep a device busy.
 const BUSY: usize = 512;
-/// Tiles need as many rows; with fewer each element is made by itself.
-const NARROW: usize = 8;
-/// Pixels that one workgroup adds up at most then.
+/// Pixels that one workgroup adds up at most for an element of its own.
 const PART: usize = 4096;
 
 /// Which of the three products.
@@ -77,6 +75,14 @@ fn sizes(product: Product, s: &Conv2dShape) -> ([usize; 4], usize) {
     }
 }
 
+/// Whether a tile would be so empty that each element is better made by itself, and there are enough of them.
+fn alone(product: Product, [count, m, n, k]: [usize; 4]) -> bool {
+    match product {
+        Product::Weight => m * n <= 256,
+        _ => m < 8 && (k <= 256 || count * m * n >= 1 << 16),
+    }
+}
+
 #[track_caller]
 fn run(
     gpu: &Gpu,
@@ -87,15 +93,15 @@ fn run(
     out: &Meta,
 ) -> Tensor {
     let ([count, m, n, k], plane) = sizes(product, shape);
-    let narrow = m < NARROW;
+    let alone = alone(product, [count, m, n, k]);
     let mut cut = Cut::new([count, m, n, k], BUSY);
     let results = count * m * n;
     let grid = match product {
-        Product::Weight if narrow => {
+        Product::Weight if alone => {
             (cut.part, cut.parts) = (PART, k.div_ceil(PART).max(1));
             groups(results * cut.parts)
         }
-        _ if narrow => {
+        _ if alone => {
             (cut.part, cut.parts) = (k, 1);
             threads(results)
         }
@@ -105,7 +111,7 @@ fn run(
         }
     };
     let y = empty(gpu, &Meta::new([cut.parts, results], out.dtype));
-    let text = text(product, (!narrow).then_some(cut.side), shape);
+    let text = text(product, (!alone).then_some(cut.side), shape);
     let numbers = numbers(shape, [count, m, n, k], plane, &cut, bias.is_some());
     launch(gpu, &text, &[a, b, bias.unwrap_or(a)], &[&y], &numbers, grid);
     let y = if cut.parts == 1 { y } else { fold(gpu, &y, [1, cut.parts, results], SUM) };
@@ -147,8 +153,8 @@ type Steps = [(usize, usize); 4];
 
 /// The kernel of a product: in tiles of a side, or without.
 fn text(product: Product, side: Option<usize>, s: &Conv2dShape) -> Arc<Text> {
-    static KNOWN: LazyLock<Mutex<HashMap<(Product, Option<usize>, Steps), Arc<Text>>>> =
-        LazyLock::new(Mutex::default);
+    type Known = HashMap<(Product, Option<usize>, Steps), Arc<Text>>;
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
     let steps = [s.kernel, s.stride, s.padding, s.dilation];
     let new = || {
         let name = format!("conv {product:?} {side:?} {steps:?}");

@@ -339,6 +339,10 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[0, 2, 3, 3], &[2, 2, 2, 2], &[2]])
             .on(&[&[2, 4, 4], &[3, 2, 2, 2]])
             .on(&[&[2, 3, 6, 5], &[9, 3, 3, 3], &[9]])
+            .large(&[&[3, 70, 4, 4], &[2, 70, 4, 4], &[2]])
+            .large(&[&[1, 2, 32, 33], &[260, 2, 1, 1], &[260]])
+            .large(&[&[1, 260, 32, 33], &[2, 260, 1, 1]])
+            .large(&[&[1, 1024, 2, 2], &[260, 1024, 1, 1]])
             .large(&[&[8, 3, 32, 32], &[16, 3, 3, 3], &[16]])
             .large(&[&[2, 40, 12, 13], &[70, 40, 3, 3], &[70]]),
         conv("conv2d with padding", ConvOptions { padding: [1, 2], ..Default::default() })
@@ -346,9 +350,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[1, 1, 1, 2], &[1, 1, 3, 3]]),
         conv("conv2d with stride", ConvOptions { stride: [2, 1], padding: [1, 0], ..Default::default() })
             .on(&[&[1, 2, 6, 5], &[2, 2, 3, 2]])
-            .on(&[&[1, 1, 7, 2], &[2, 1, 2, 2], &[2]]),
+            .on(&[&[1, 1, 7, 2], &[2, 1, 2, 2], &[2]])
+            .large(&[&[2, 12, 9, 10], &[20, 12, 3, 2], &[20]]),
         conv("conv2d with dilation", ConvOptions { dilation: [2, 3], padding: [1, 1], ..Default::default() })
-            .on(&[&[1, 2, 6, 7], &[2, 2, 3, 2], &[2]]),
+            .on(&[&[1, 2, 6, 7], &[2, 2, 3, 2], &[2]])
+            .large(&[&[2, 10, 12, 13], &[17, 10, 3, 2], &[17]]),
         conv("conv2d with groups", ConvOptions { groups: 2, padding: [1, 1], ..Default::default() })
             .on(&[&[2, 4, 3, 3], &[6, 2, 3, 3], &[6]])
             .on(&[&[1, 2, 4, 3], &[2, 1, 2, 2]])

@@ -213,7 +213,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("conv_transpose2d with options", move |x| {
             x[0].conv_transpose2d(&x[1], x.get(2), options, [1, 2])
         })
-        .on(&[&[1, 4, 3, 2], &[4, 3, 3, 2], &[6]]),
+        .on(&[&[1, 4, 3, 2], &[4, 3, 3, 2], &[6]])
+        .large(&[&[2, 20, 7, 9], &[20, 11, 3, 2], &[22]]),
         Sample::new("conv_transpose1d", move |x| x[0].conv_transpose1d(&x[1], x.get(2), sequence, [1]))
             .on(&[&[2, 3, 4], &[3, 2, 3], &[2]])
             .on(&[&[1, 1, 3], &[1, 1, 2]])
