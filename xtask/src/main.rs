@@ -2,6 +2,7 @@
 
 mod bench;
 mod golden;
+mod gpu;
 mod lectures;
 
 use std::io::{ErrorKind, Write};
@@ -23,6 +24,7 @@ type Task = (&'static str, &'static str, fn(Vec<String>) -> ExitCode);
 const TASKS: &[Task] = &[
     ("golden", "[--data DIR] [--only TEXT] DIR...", golden::main),
     ("lectures", "[--data DIR] [--full] [IDS...]", lectures::main),
+    ("gpu", "[--device gpu:N] [--quick] [--vs-torch PYTHON] [--data DIR]", gpu::main),
     ("bench", "[W...] [--json] [--vs-torch PYTHON] [--threads N] [--rounds N] [--data DIR]", bench::main),
 ];
 

@@ -1,6 +1,7 @@
 //! `rekindle evaluate`: judges the model of a run on its data, from the run's directory alone.
 
 use crate::Failure;
+use crate::devices;
 use crate::output::{note, say};
 use crate::predict::Which;
 use rekindle::train::{RunDir, judge};
@@ -21,6 +22,8 @@ pub struct Args {
     /// Those of the end of training or of its best epoch
     #[arg(long, value_enum, default_value = "final", hide_possible_values = true, value_name = "final|best")]
     weights: Which,
+    #[command(flatten)]
+    place: devices::Choice,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -29,7 +32,8 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = RunDir::open(&args.run)?;
-    let model = run.model(args.weights.weights())?;
+    let device = args.place.device()?;
+    let model = run.model(args.weights.weights())?.on(device)?;
     let data = match &args.data {
         Some(path) => model.data_of(path)?,
         None => model.data(None)?,

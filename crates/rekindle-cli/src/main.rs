@@ -4,6 +4,7 @@
 
 mod check;
 mod datasets;
+mod devices;
 mod evaluate;
 mod init;
 mod inspect;
@@ -39,6 +40,7 @@ enum Command {
     Inspect(inspect::Args),
     Plot(plot::Args),
     Datasets(datasets::Args),
+    Devices(devices::Args),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Datasets(args) => datasets::run(&args),
+        Command::Devices(args) => devices::run(&args),
         Command::Completions(args) => shell::completions(&args, Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
     };

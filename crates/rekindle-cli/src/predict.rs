@@ -3,6 +3,7 @@
 mod write;
 
 use crate::Failure;
+use crate::devices;
 use rekindle::data::images::ImageFolder;
 use rekindle::data::table::{CsvOptions, Table, TableReader};
 use rekindle::train::{Input, Model, RunDir, Source, Weights};
@@ -40,6 +41,8 @@ pub struct Args {
     /// The weights of the end of training, or those of its best epoch
     #[arg(long, value_enum, default_value = "final", hide_possible_values = true, value_name = "final|best")]
     weights: Which,
+    #[command(flatten)]
+    place: devices::Choice,
     /// Give the columns of the input, too, before the answers
     #[arg(long)]
     keep: bool,
@@ -63,7 +66,8 @@ impl Which {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let model = RunDir::open(&args.run)?.model(args.weights.weights())?;
+    let device = args.place.device()?;
+    let model = RunDir::open(&args.run)?.model(args.weights.weights())?.on(device)?;
     let format = Format::choose(args.format, args.output.as_deref())?;
     let mut writer = Writer::new(format, args.output.as_deref())?;
     let result = match model.signature.as_ref().map(|signature| &signature.input) {

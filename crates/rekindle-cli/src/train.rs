@@ -1,6 +1,7 @@
 //! `rekindle train`: runs a recipe, shows what comes of it and keeps it in a directory.
 
 use crate::Failure;
+use crate::devices;
 use crate::output::{Stdout, note, say, terminal};
 use crate::signals::Signals;
 use rekindle::nn::Parameters;
@@ -36,9 +37,8 @@ pub struct Args {
     config: Option<String>,
     #[command(flatten)]
     changes: Changes,
-    /// Where to compute
-    #[arg(long, default_value = "auto", value_name = "auto|cpu", value_parser = device)]
-    device: String,
+    #[command(flatten)]
+    place: devices::Choice,
     /// Go on with a run that was stopped, or train it for more epochs in all
     #[arg(long, value_name = "RUN",
         conflicts_with_all = ["recipe", "output", "seed", "batch_size", "lr", "max_time", "set"])]
@@ -69,18 +69,11 @@ pub struct Args {
     quiet: bool,
 }
 
-/// Devices that there are.
-fn device(name: &str) -> Result<String, String> {
-    match name {
-        "auto" | "cpu" => Ok(name.into()),
-        _ => Err("this build computes on the CPU only; use cpu or auto".into()),
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(picture) = &args.find_lr {
-        return find_lr::run(Training::new(&recipe(args)?.0, None)?, picture.as_deref(), args.json);
+        let training = Training::new(&recipe(args)?.0, None)?.on(args.place.device()?)?;
+        return find_lr::run(training, picture.as_deref(), args.json);
     }
     let begun = begin(args)?;
     let path = begun.run.path().to_path_buf();
@@ -170,10 +163,12 @@ fn why_it_ended(rows: &[EpochRow], done: usize, seconds: f64, recipe: &Recipe) -
 
 /// A new run, or one that goes on.
 fn begin(args: &Args) -> Result<Begun, Failure> {
+    let device = args.place.device()?;
     let epochs = args.changes.epochs.map(|n| n as usize);
     if let Some(path) = &args.resume {
         let mut run = RunDir::open(path)?;
         let (training, resumed) = run.resume(epochs, args.changes.data.as_deref())?;
+        let training = training.on(device)?;
         if let Some(warning) = &resumed.warning {
             note(format_args!("warning: {warning}; going on from the checkpoint before it"));
         }
@@ -186,7 +181,7 @@ fn begin(args: &Args) -> Result<Begun, Failure> {
         return Ok(Begun { run, training, done: resumed.epoch });
     }
     let (recipe, name) = recipe(args)?;
-    let mut training = Training::new(&recipe, None)?;
+    let mut training = Training::new(&recipe, None)?.on(device)?;
     let mut output = args.output.clone();
     if let Some(batches) = args.fast_dev_run {
         training = training.fast_dev_run(batches as usize);

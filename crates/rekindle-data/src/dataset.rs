@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rekindle_kernels::prefetch;
 use rekindle_tensor::random::with_default;
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Device, Tensor};
 
 use crate::split::{self, PartSize};
 
@@ -131,12 +131,14 @@ impl Dataset for TensorDataset {
     }
     fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
         let rows = Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
+        let rows = rows.to(self.x.device());
         (self.x.index_select(0, &rows), self.y.index_select(0, &rows))
     }
     /// Rows in random order come from main memory: these go to the cache while the batch before is worked on.
     fn expect(&self, indices: &[usize]) {
         let width = self.x.numel() / self.len().max(1);
-        if self.x.dtype() == DType::F32 && indices.len() * width <= CACHED {
+        let here = self.x.device() == Device::Cpu && self.x.dtype() == DType::F32;
+        if here && indices.len() * width <= CACHED {
             let x = self.x.data::<f32>();
             let row = |&i: &usize| x.get(i * width..(i + 1) * width);
             indices.iter().filter_map(row).for_each(prefetch::slice);

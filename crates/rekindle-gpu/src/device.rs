@@ -7,7 +7,7 @@ use crate::memory::{Memory, Pool};
 use crate::queue::Pending;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// An open device. Clones are the same device; it stays open until the process ends.
 #[derive(Clone)]
@@ -100,6 +100,7 @@ impl Gpu {
     /// Overwrites the first words of a memory.
     pub fn write(&self, memory: &Memory, words: &[u32]) {
         let mut pending = lock(&self.0.pending);
+        self.0.settle(&mut pending);
         pending.refuse("numbers are copied to the device between operations");
         if pending.uses(memory) {
             // Writes come before the commands that are submitted after them.
@@ -128,12 +129,7 @@ impl Gpu {
     /// # Errors
     /// If the driver refuses it.
     pub fn pipeline(&self, name: &str, kernel: impl FnOnce() -> Kernel) -> Result<Arc<Pipeline>, Error> {
-        if let Some(pipeline) = lock(&self.0.pipelines).get(name) {
-            return Ok(pipeline.clone());
-        }
-        let pipeline = kernel().compile(&self.0)?;
-        lock(&self.0.pipelines).insert(name.to_string(), pipeline.clone());
-        Ok(pipeline)
+        self.0.pipeline(name, kernel)
     }
 
     /// Submits what was launched, without waiting for it.
@@ -192,6 +188,15 @@ impl Inner {
         })
     }
 
+    pub fn pipeline(&self, name: &str, kernel: impl FnOnce() -> Kernel) -> Result<Arc<Pipeline>, Error> {
+        if let Some(pipeline) = lock(&self.pipelines).get(name) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = kernel().compile(self)?;
+        lock(&self.pipelines).insert(name.to_string(), pipeline.clone());
+        Ok(pipeline)
+    }
+
     /// Waits for everything that was submitted.
     pub fn wait(&self) -> Result<(), Error> {
         let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
@@ -222,15 +227,16 @@ impl Inner {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&memory.0.raw, range.start as u64 * 4, &staging, 0, size);
         self.queue.submit([encoder.finish()]);
-        let mapped = Arc::new(Mutex::new(None));
-        let result = mapped.clone();
-        staging.map_async(wgpu::MapMode::Read, .., move |r| *lock(&result) = Some(r));
+        let (done, mapped) = mpsc::channel();
+        // Nobody waits for a reader that is gone.
+        staging.map_async(wgpu::MapMode::Read, .., move |r| _ = done.send(r));
         self.wait()?;
         let refused = |why: String| Error::Driver { index: self.index, why };
-        match lock(&mapped).take() {
-            Some(Ok(())) => {}
-            Some(Err(e)) => return Err(refused(e.to_string())),
-            None => return Err(refused("a read-back did not end".into())),
+        // Another thread that waits for the device may be the one that is told.
+        match mapped.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(refused(e.to_string())),
+            Err(_) => return Err(refused("a read-back did not end".into())),
         }
         let view = staging.get_mapped_range(..).map_err(|e| refused(e.to_string()))?;
         let words = view.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));

@@ -27,6 +27,7 @@
 mod adapters;
 mod device;
 mod error;
+mod fuse;
 mod kernel;
 mod memory;
 mod queue;
@@ -35,6 +36,7 @@ mod recording;
 pub use adapters::{Info, Kind, devices};
 pub use device::Gpu;
 pub use error::Error;
+pub use fuse::{Operand, Statement};
 pub use kernel::{Kernel, Pipeline};
 pub use memory::Memory;
 pub use recording::{Live, Recording, Replay, Trace};

@@ -1,6 +1,7 @@
 //! Commands on their way to a device: collected, then submitted together.
 
 use crate::device::{Gpu, Inner, bytes, lock};
+use crate::fuse::Chain;
 use crate::kernel::{PARAMS, Pipeline};
 use crate::memory::Memory;
 use crate::recording::{Live, Recorder};
@@ -37,6 +38,8 @@ pub(crate) struct Launch {
 #[derive(Default)]
 pub(crate) struct Pending {
     commands: Vec<Command>,
+    /// Element-wise work that may still grow.
+    pub chain: Option<Chain>,
     /// How many submissions there were.
     submissions: u64,
     pub recorder: Option<Recorder>,
@@ -48,7 +51,7 @@ impl Pending {
         !self.commands.is_empty() && memory.0.used.load(Ordering::Relaxed) > self.submissions
     }
 
-    fn push(&mut self, command: Command) {
+    pub fn push(&mut self, command: Command) {
         let next = self.submissions + 1;
         let touch = |memory: &Memory| memory.0.used.store(next, Ordering::Relaxed);
         match &command {
@@ -131,9 +134,14 @@ impl Inner {
 
     pub fn launch(&self, launch: Launch) {
         let mut pending = lock(&self.pending);
+        self.settle(&mut pending);
         pending.push(Command::Launch(launch));
+        self.submit_if_many(&mut pending);
+    }
+
+    pub fn submit_if_many(&self, pending: &mut Pending) {
         if pending.commands.len() >= SUBMIT_AT {
-            self.submit(&mut pending);
+            self.submit(pending);
         }
     }
 
@@ -142,7 +150,9 @@ impl Inner {
             return;
         }
         let (from, to) = (from.clone(), to.clone());
-        lock(&self.pending).push(Command::Copy { from, at, to, to_at, words });
+        let mut pending = lock(&self.pending);
+        self.settle(&mut pending);
+        pending.push(Command::Copy { from, at, to, to_at, words });
     }
 
     /// Submits what waits.
@@ -155,6 +165,7 @@ impl Inner {
 
     /// What waits, as the beginning of a submission; none if nothing waits.
     pub fn encode(&self, pending: &mut Pending) -> Option<wgpu::CommandEncoder> {
+        self.settle(pending);
         if pending.commands.is_empty() {
             return None;
         }

@@ -67,6 +67,7 @@ impl Gpu {
         }
         {
             let mut pending = lock(&self.0.pending);
+            self.0.settle(&mut pending);
             if pending.recorder.is_some() {
                 drop(pending);
                 return (f(), None);
@@ -77,7 +78,10 @@ impl Gpu {
         }
         let end = End(self);
         let result = f();
-        let recorder = lock(&self.0.pending).recorder.take();
+        let mut pending = lock(&self.0.pending);
+        self.0.settle(&mut pending);
+        let recorder = pending.recorder.take();
+        drop(pending);
         drop(end);
         let recording =
             recorder.map(|Recorder { commands, own, refusal, .. }| Recording { commands, own, refusal });
@@ -89,6 +93,11 @@ impl Recording {
     /// Why it does not hold everything that was done, if so: numbers were read or written from outside.
     pub fn refusal(&self) -> Option<&'static str> {
         self.refusal
+    }
+
+    /// Whether a memory was taken while it was made.
+    pub fn owns(&self, id: u64) -> bool {
+        self.own.contains(&id)
     }
 
     /// What it does. Memory of its own is numbered in the order of its use, `inputs` in their order; all other memory is itself.

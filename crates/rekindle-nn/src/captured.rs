@@ -2,9 +2,12 @@
 
 use crate::loss::Loss;
 use crate::module::Module;
-use rekindle_tensor::plan::{ForwardPlan, StepPlan, Trace, record};
-use rekindle_tensor::{Tensor, no_grad};
+use rekindle_tensor::plan::{DevicePlan, DeviceTrace, ForwardPlan, StepPlan, Trace, record};
+use rekindle_tensor::{Device, Tensor, no_grad};
 use std::mem::take;
+
+mod device;
+pub use device::FromTensors;
 
 /// Shapes of batches that have plans at once; each of training, validation and test data has two.
 const MOST_PLANS: usize = 8;
@@ -40,33 +43,53 @@ const MOST_PLANS: usize = 8;
 pub struct Captured {
     steps: Plans<StepPlan>,
     passes: Plans<ForwardPlan>,
+    /// Steps on a GPU.
+    on_device: Plans<DevicePlan>,
 }
 
+/// What a plan is made from, and can be compared by.
+trait Plan {
+    type Trace;
+    fn is_same(a: &Self::Trace, b: &Self::Trace) -> bool;
+}
+
+macro_rules! plan {
+    ($($Plan:ident by $Trace:ident),+) => {$(
+        impl Plan for $Plan {
+            type Trace = $Trace;
+            fn is_same(a: &$Trace, b: &$Trace) -> bool {
+                a.is_same(b)
+            }
+        }
+    )+};
+}
+plan!(StepPlan by Trace, ForwardPlan by Trace, DevicePlan by DeviceTrace);
+
 /// Plans of one kind, and what is known on the way to them.
-struct Plans<P> {
+struct Plans<P: Plan> {
     known: Vec<Known<P>>,
     /// The plan that ran last.
     last: usize,
     /// The shapes of batches that have no plan yet, with what a run did.
-    seen: Vec<(Vec<usize>, Trace)>,
+    seen: Vec<(Vec<usize>, P::Trace)>,
     refusal: Option<String>,
 }
 
 /// A plan, and what it was made from.
-struct Known<P> {
+struct Known<P: Plan> {
     plan: P,
-    trace: Trace,
+    trace: P::Trace,
     /// How often it was asked for.
     asked: u64,
 }
 
-impl<P> Default for Plans<P> {
+impl<P: Plan> Default for Plans<P> {
     fn default() -> Self {
         Plans { known: Vec::new(), last: 0, seen: Vec::new(), refusal: None }
     }
 }
 
-impl<P> Plans<P> {
+impl<P: Plan> Plans<P> {
     /// The plan that fits, unless there is none or it is to be recorded again.
     fn find(&mut self, fits: impl Fn(&P) -> bool) -> Option<&mut P> {
         self.last = self.known.iter().position(|known| fits(&known.plan))?;
@@ -84,7 +107,7 @@ impl<P> Plans<P> {
     fn learn(
         &mut self,
         shape: &[usize],
-        trace: Trace,
+        trace: P::Trace,
         fits: impl Fn(&P) -> bool,
         make: impl FnOnce() -> Result<P, String>,
     ) {
@@ -96,13 +119,13 @@ impl<P> Plans<P> {
     fn try_learn(
         &mut self,
         shape: &[usize],
-        trace: Trace,
+        trace: P::Trace,
         fits: impl Fn(&P) -> bool,
         make: impl FnOnce() -> Result<P, String>,
     ) -> Result<(), String> {
         const OTHERWISE: &str = "two runs did different things, or took tensors that are made anew";
         if let Some(known) = self.known.iter().find(|known| fits(&known.plan)) {
-            if known.trace.is_same(&trace) {
+            if P::is_same(&known.trace, &trace) {
                 return Ok(());
             }
             self.known.clear();
@@ -116,7 +139,7 @@ impl<P> Plans<P> {
             };
         };
         let (_, before) = self.seen.swap_remove(i);
-        if !before.is_same(&trace) {
+        if !P::is_same(&before, &trace) {
             return Err(OTHERWISE.into());
         }
         self.known.push(Known { plan: make()?, trace, asked: 0 });
@@ -136,6 +159,14 @@ impl Captured {
     /// As the net and the loss, if the batch does not fit them.
     #[track_caller]
     pub fn backward(&mut self, net: &dyn Module, loss: &dyn Loss, x: &Tensor, y: &Tensor) -> f64 {
+        if x.device() != Device::Cpu {
+            let step = |x: &Tensor, y: &Tensor| {
+                let value = loss.forward(&net.forward(x), y);
+                value.backward();
+                value
+            };
+            return self.on_device(&net.parameters(), x, y, step).item();
+        }
         if let Some(value) = self.replay(x, y) {
             return value;
         }
@@ -164,6 +195,8 @@ impl Captured {
     pub fn forward(&mut self, net: &dyn Module, x: &Tensor) -> Tensor {
         match self.replay_forward(x) {
             Some(y) => y,
+            // Its launches do not wait for one another; there is little to win.
+            None if x.device() != Device::Cpu => no_grad(|| net.forward(x)),
             None => no_grad(|| self.record_forward(x, || net.forward(x), |y| Some(y.clone()))),
         }
     }
@@ -226,18 +259,21 @@ impl Captured {
 
     /// Whether runs of some shape are replayed.
     pub fn is_planned(&self) -> bool {
-        !self.steps.known.is_empty() || !self.passes.known.is_empty()
+        !self.steps.known.is_empty() || !self.passes.known.is_empty() || !self.on_device.known.is_empty()
     }
 
     /// Why steps or passes run eagerly, if that is known: all, or those of shapes that have no plan.
     pub fn refusal(&self) -> Option<&str> {
-        self.steps.refusal.as_deref().or(self.passes.refusal.as_deref())
+        let [a, b, c] = [&self.steps.refusal, &self.passes.refusal, &self.on_device.refusal];
+        a.as_deref().or(b.as_deref()).or(c.as_deref())
     }
 
     /// What is replayed, a line for each shape of batches.
     pub fn describe(&self) -> Vec<String> {
         let steps = self.steps.known.iter().map(|known| known.plan.describe());
-        steps.chain(self.passes.known.iter().map(|known| known.plan.describe())).collect()
+        let passes = self.passes.known.iter().map(|known| known.plan.describe());
+        let on_device = self.on_device.known.iter().map(|known| known.plan.describe());
+        steps.chain(passes).chain(on_device).collect()
     }
 
     /// Forgets what was recorded.

@@ -11,6 +11,7 @@ use rekindle_nn::{
     MaxPool1d, MaxPool2d, Mish, Module, PReLU, Parameters, ReLU, SELU, Sequential, SiLU, Sigmoid, Softmax,
     Softplus, Softsign, Tanh, Unflatten, sequential,
 };
+use rekindle_tensor::random::dropout::{DropoutStream, with_dropout_stream};
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
 use rekindle_tensor::{Tensor, no_grad, set_num_threads, tensor};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -271,6 +272,22 @@ fn convolutions_and_pooling_give_the_bits_of_the_eager_step() {
         || sequential![Conv1d::new(2, 3, 3), ReLU, MaxPool1d::new(2), Flatten::new(), Linear::new(9, 3)];
     let sequences = |n| (Tensor::randn([n, 2, 8]), Tensor::randint(0, 3, [n]));
     same("sequences", sequence, &loss, sequences, &IMAGES);
+}
+
+#[test]
+fn masks_of_a_gpu_are_those_of_the_eager_step() {
+    let net = || {
+        sequential![
+            Linear::new(6, 9),
+            Dropout::new(0.5),
+            ReLU,
+            Linear::new(9, 12),
+            Dropout::new(0.3),
+            Linear::new(12, 4)
+        ]
+    };
+    let compare = || same("two dropouts", net, &CrossEntropyLoss::new(), classes(6, 4), &SIZES);
+    with_dropout_stream(DropoutStream::Cuda, compare);
 }
 
 #[test]

@@ -77,10 +77,26 @@ impl Tensor {
     /// assert_eq!(Tensor::full_like(&tensor([1, 2]), 7).to_vec::<i64>(), [7, 7]);
     /// ```
     pub fn full_like(x: &Tensor, value: impl Into<Scalar>) -> Tensor {
-        let Device::Gpu(index) = x.device() else { return Tensor::full_of(x.shape(), value, x.dtype()) };
-        let y = gpu::empty(&gpu::open(index), &Meta::of(x));
+        x.new_full(&Meta::of(x), value)
+    }
+
+    /// A tensor of one number on this tensor's device; PyTorch's `x.new_full(..)`.
+    pub(crate) fn new_full(&self, meta: &Meta, value: impl Into<Scalar>) -> Tensor {
+        let Device::Gpu(index) = self.device() else {
+            return Tensor::full_of(&meta.shape, value, meta.dtype);
+        };
+        let y = gpu::empty(&gpu::open(index), meta);
         y.fill_(value);
         y
+    }
+
+    /// The `n` integers from `start` in steps of `step`, on this tensor's device.
+    pub(crate) fn new_arange(&self, start: i64, step: i64, n: usize) -> Tensor {
+        let Device::Gpu(index) = self.device() else {
+            return Tensor::from_vec((0..n as i64).map(|i| start + i * step).collect(), n);
+        };
+        let [start, step] = [start, step].map(|v| Tensor::scalar(v.into(), DType::I64));
+        gpu::map(&gpu::open(index), "a + b * i32(i)", &[&start, &step], &[], &Meta::new([n], DType::I64))
     }
 
     /// The f32 identity matrix of `n` rows.

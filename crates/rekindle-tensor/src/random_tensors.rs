@@ -1,8 +1,10 @@
 //! Random tensors: PyTorch's constructors and in-place draws, from its streams (see [`crate::random`]).
 //!
-//! All draw from the default generator. To draw from another, lend it for a while:
+//! All draw from the default generator on the CPU, also for tensors on a GPU, which get the same numbers.
+//! To draw from another, lend it for a while:
 //! `random::with_generator(&mut g, || Tensor::rand([3]))`.
 
+use crate::device::Device;
 use crate::dtype::{DType, match_dtype, match_float};
 use crate::op::mistake;
 use crate::random::{Generator, with_default};
@@ -38,7 +40,7 @@ impl Tensor {
         x
     }
 
-    /// Uniform numbers of [0, 1) with the shape and type of another tensor.
+    /// Uniform numbers of [0, 1) with the shape, type and device of another tensor.
     ///
     /// ```
     /// # use rekindle_tensor::Tensor;
@@ -46,7 +48,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn rand_like(x: &Tensor) -> Tensor {
-        Tensor::rand_of(x.shape(), x.dtype())
+        Tensor::rand_of(x.shape(), x.dtype()).to(x.device())
     }
 
     /// Standard normal f32 numbers.
@@ -73,7 +75,7 @@ impl Tensor {
         x
     }
 
-    /// Standard normal numbers with the shape and type of another tensor.
+    /// Standard normal numbers with the shape, type and device of another tensor.
     ///
     /// ```
     /// # use rekindle_tensor::Tensor;
@@ -81,7 +83,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn randn_like(x: &Tensor) -> Tensor {
-        Tensor::randn_of(x.shape(), x.dtype())
+        Tensor::randn_of(x.shape(), x.dtype()).to(x.device())
     }
 
     /// Normal numbers, each with its own mean and standard deviation.
@@ -239,11 +241,25 @@ impl Tensor {
         if !self.dtype().is_float() {
             mistake!("{op}: needs a floating tensor, got {}; convert with .float()", self.dtype());
         }
+        self.drawn(op, |x| {
+            with_default(|g| match x.dtype() {
+                DType::F32 => x.with_data_mut(|x| f32(g, x)),
+                _ => x.with_data_mut(|x| f64(g, x)),
+            });
+        })
+    }
+
+    /// Has `draw` fill a tensor on the CPU in the order of addresses: a view of this one, or what is then moved to it.
+    #[track_caller]
+    fn drawn(&self, op: &str, draw: impl FnOnce(&Tensor)) -> &Tensor {
         let x = self.in_memory_order(op);
-        with_default(|g| match x.dtype() {
-            DType::F32 => x.with_data_mut(|x| f32(g, x)),
-            _ => x.with_data_mut(|x| f64(g, x)),
-        });
+        if x.device() == Device::Cpu {
+            draw(&x);
+        } else {
+            let here = Tensor::full_of(x.shape(), 0, x.dtype());
+            draw(&here);
+            x.copy_(&here);
+        }
         self
     }
 
@@ -265,9 +281,9 @@ macro_rules! draws {
                 $(#[$doc])*
                 #[track_caller]
                 pub fn $method(&self, $($p: $t),*) -> &Tensor {
-                    let x = self.in_memory_order(stringify!($method));
-                    match_dtype!(x.dtype(), T => with_default(|g| x.with_data_mut::<T, _>(|x| g.$source(x, $($p),*))));
-                    self
+                    self.drawn(stringify!($method), |x| {
+                        match_dtype!(x.dtype(), T => with_default(|g| x.with_data_mut::<T, _>(|x| g.$source(x, $($p),*))));
+                    })
                 }
             )*
         }

@@ -192,6 +192,14 @@ impl Storage {
         *guard = contents;
     }
 
+    /// The number of the memory on a GPU.
+    pub(crate) fn memory_id(&self) -> Option<u64> {
+        match &**self.lock() {
+            Contents::Gpu(memory) => Some(memory.id()),
+            Contents::Cpu(_) => None,
+        }
+    }
+
     /// The memory on a GPU, for changing it in place: no snapshot sees the change.
     ///
     /// # Panics

@@ -11,13 +11,21 @@ pub(crate) fn finite(name: impl FnOnce() -> String, x: &Tensor) -> Result<(), St
 
 /// The net's output; every layer's output is checked, because a later layer may hide an infinity (the sigmoid of
 /// infinity is 1).
-pub(crate) fn forward(net: &Sequential, x: &Tensor) -> Result<Tensor, String> {
+pub(crate) fn forward(net: &Sequential, x: &Tensor, look: Look) -> Result<Tensor, String> {
     let mut x = x.clone();
     for (i, layer) in net.iter().enumerate() {
         x = layer.forward(&x);
-        finite(|| format!("the output of layer {i} ({})", layer.type_name()), &x)?;
+        look(&|| format!("the output of layer {i} ({})", layer.type_name()), &x)?;
     }
     Ok(x)
+}
+
+/// Who looks whether a tensor of a name is finite: at once, or on a device and later.
+pub(crate) type Look<'a> = &'a mut dyn FnMut(&dyn Fn() -> String, &Tensor) -> Result<(), String>;
+
+/// Looks at once.
+pub(crate) fn at_once(name: &dyn Fn() -> String, x: &Tensor) -> Result<(), String> {
+    finite(name, x)
 }
 
 /// The weights, buffers and optimiser of a run, with their names.
@@ -32,6 +40,18 @@ impl Watch {
     }
 
     /// Checks every gradient, before it is used.
+    /// The gradients that there are, with their names.
+    pub(crate) fn all_gradients(&self) -> Vec<(String, Tensor)> {
+        let named = |(name, p): &(String, Tensor)| Some((format!("the gradient of {name}"), p.grad()?));
+        self.parameters.iter().filter_map(named).collect()
+    }
+
+    /// The weights and buffers, with their names.
+    pub(crate) fn all_weights(&self) -> Vec<(String, Tensor)> {
+        let all = self.parameters.iter().chain(&self.buffers);
+        all.map(|(name, t)| (format!("the weight {name}"), t.clone())).collect()
+    }
+
     pub(crate) fn gradients(&self) -> Result<(), String> {
         self.parameters.iter().try_for_each(|(name, p)| match p.grad() {
             Some(grad) => finite(|| format!("the gradient of {name}"), &grad),
@@ -73,7 +93,7 @@ mod tests {
     fn an_infinity_that_a_later_layer_hides_is_named() {
         let net = sequential![Linear::new(1, 1), ReLU, Sigmoid];
         no_grad(|| _ = net[0].parameters()[0].fill_(f32::MAX));
-        let e = forward(&net, &tensor([[1e9]]).float()).unwrap_err();
+        let e = forward(&net, &tensor([[1e9]]).float(), &mut at_once).unwrap_err();
         assert_eq!(e, "the output of layer 0 (Linear)");
     }
 

@@ -1,7 +1,5 @@
 //! The figures of training: of one pass, of one epoch.
 
-use crate::objective::Objective;
-use rekindle_tensor::Tensor;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Loss and accuracy on one part of the data. Accuracies are fractions from 0 to 1; regression has none.
@@ -86,6 +84,14 @@ impl Serialize for EpochRow {
 }
 
 /// Sums over the samples of an epoch.
+/// What is known of a batch after its step.
+pub(crate) struct Batch {
+    pub(crate) loss: f64,
+    /// How many samples were right, if that was counted.
+    pub(crate) correct: Option<usize>,
+    pub(crate) samples: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct Sums {
     pub(crate) loss: f64,
@@ -95,11 +101,11 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    pub(crate) fn add(&mut self, objective: &Objective, loss: f64, outputs: &Tensor, y: &Tensor) {
-        self.loss += loss;
+    pub(crate) fn add(&mut self, batch: Batch) {
+        self.loss += batch.loss;
         self.batches += 1;
-        self.samples += y.size(0);
-        if let Some(n) = objective.correct(outputs, y) {
+        self.samples += batch.samples;
+        if let Some(n) = batch.correct {
             *self.correct.get_or_insert_default() += n;
         }
     }

@@ -58,7 +58,7 @@ pub use observer::{
 };
 pub use optimizers::build_optimizer;
 pub use part::{Data, Part, Place};
-pub use recipe::{Measured, Recipe, Report, Stopping};
+pub use recipe::{Measured, Recipe, Report, Stopping, Stream};
 pub use rekindle_nn::loss::Decision;
 pub use run::{Trained, Training, run};
 pub use run_dir::{Resumed, RunDir, Weights};

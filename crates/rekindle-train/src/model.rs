@@ -6,6 +6,7 @@ use crate::layers::build_net;
 use crate::objective::Objective;
 use crate::part::Data;
 use crate::recipe::Recipe;
+use crate::run::move_to;
 use crate::signature::{Input, Signature, in_units};
 use crate::source::{Memory, Source, load_for};
 use crate::trainer::{Trial, outputs_of};
@@ -13,7 +14,7 @@ use rekindle_data::table::Table;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Parameters, Sequential, StateDict};
 use rekindle_tensor::random::{Generator, with_generator};
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Device, Tensor};
 use std::path::Path;
 
 /// A trained model.
@@ -50,6 +51,15 @@ impl Model {
         let signature = Signature::read_from(&StateDict::load(weights)?).map_err(wrong)?;
         let objective = Objective::build(&recipe.loss).map_err(Error::Recipe)?;
         Ok(Model { recipe, net, signature, objective })
+    }
+
+    /// The model on a device, where it computes from now on.
+    ///
+    /// # Errors
+    /// If the device is not there, or has no room for the net.
+    pub fn on(self, device: Device) -> Result<Model, Error> {
+        move_to(&self.net, device)?;
+        Ok(self)
     }
 
     /// The data of its recipe, as the model knows it.

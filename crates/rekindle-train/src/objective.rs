@@ -116,6 +116,11 @@ impl Objective {
     /// How many samples are right; `None` for regression. A sample with several yes-or-no outputs is right if all of
     /// them are, so that the count never exceeds the number of samples.
     pub fn correct(&self, outputs: &Tensor, targets: &Tensor) -> Option<usize> {
+        self.right(outputs, targets).map(|right| right.item::<i64>() as usize)
+    }
+
+    /// [`correct`](Self::correct) as a number that stays on the tensors' device.
+    pub(crate) fn right(&self, outputs: &Tensor, targets: &Tensor) -> Option<Tensor> {
         let outputs = outputs.detach();
         let right = match self.decision {
             Decision::Probability => outputs.gt(0.5).eq(targets),
@@ -127,7 +132,7 @@ impl Objective {
             Decision::None => return None,
         };
         let right = if right.dim() > 1 { right.flatten(1, -1).all_dim(1, false) } else { right };
-        Some(right.sum().item::<i64>() as usize)
+        Some(right.sum())
     }
 }
 

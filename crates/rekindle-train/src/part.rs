@@ -5,7 +5,7 @@ use crate::sets::Kind;
 use crate::signature::{Input, Signature};
 use crate::source::Source;
 use rekindle_data::{Dataset, SpilledRows, TensorDataset};
-use rekindle_tensor::{DType, Tensor};
+use rekindle_tensor::{DType, Device, Tensor};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -107,6 +107,24 @@ impl Part {
             Inputs::Memory(x) => x.size(0),
             Inputs::Disk(_, which) => which.len(),
         }
+    }
+
+    /// The part with its numbers on a device, if they are in memory and the device has room for them beside the net: no more than a quarter
+    /// of its memory.
+    pub(crate) fn on(&self, device: Device) -> Part {
+        let Inputs::Memory(x) = &self.x else { return self.clone() };
+        let bytes = [x, &self.y].map(|t| t.numel() as u64 * 4);
+        let room = match device {
+            Device::Gpu(index) => Device::gpus().get(index).is_some_and(|gpu| {
+                bytes[0] <= gpu.max_tensor && bytes[0] <= gpu.memory.unwrap_or(1 << 32) / 4
+            }),
+            _ => true,
+        };
+        // What a GPU cannot hold, it cannot compute with: that was said before.
+        if !room || x.device() == device {
+            return self.clone();
+        }
+        Part { x: Inputs::Memory(x.to(device)), y: self.y.to(device), places: self.places.clone() }
     }
 
     /// Whether the inputs are read from the disk when they are needed.
@@ -259,7 +277,7 @@ pub(crate) fn spaced(n: usize, most: usize) -> Vec<usize> {
 }
 
 pub(crate) fn select(x: &Tensor, rows: &[usize]) -> Tensor {
-    x.index_select(0, &Tensor::from_vec(rows.iter().map(|&r| r as i64).collect(), rows.len()))
+    x.index_select(0, &Tensor::from_vec(rows.iter().map(|&r| r as i64).collect(), rows.len()).to(x.device()))
 }
 
 /// What a recipe trains on, validates and tests with.

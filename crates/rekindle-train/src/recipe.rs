@@ -8,6 +8,7 @@ use crate::objective::Objective;
 use crate::schedulers::{Length, build_scheduler};
 use crate::sets::Set;
 use crate::source::{Source, Wrong};
+use rekindle_tensor::random::dropout::{DropoutStream, with_dropout_stream};
 use rekindle_tensor::random::{Generator, with_generator};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -36,6 +37,9 @@ pub struct Recipe {
     pub name: String,
     /// The seed of the default generator, set before the net is made.
     pub seed: i64,
+    /// Whose numbers dropout draws.
+    #[serde(default, skip_serializing_if = "Stream::is_cpu")]
+    pub stream: Stream,
     /// Passes over the training data.
     pub epochs: usize,
     /// The layers in PyTorch's words, such as `Linear(784, 32)`.
@@ -102,6 +106,44 @@ fn is_one(n: &usize) -> bool {
 
 fn thirty() -> f64 {
     30.0
+}
+
+/// Whose numbers dropout draws: PyTorch's differ between machines, while it draws weights and orders alike on all.
+///
+/// It is a matter of digits only: on which machine a run is made does not follow from it. See [`DropoutStream`] for what of them is verified.
+///
+/// ```
+/// use rekindle_train::{CIRCLES, Recipe, Stream};
+/// let recipe = Recipe::from_toml(CIRCLES)?;
+/// assert_eq!((recipe.stream, recipe.assign("stream=cuda")?.stream), (Stream::Cpu, Stream::Cuda));
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    /// Those of PyTorch on a CPU.
+    #[default]
+    Cpu,
+    /// Those of PyTorch about 1.0 to 2.5 on Intel processors.
+    IntelMkl,
+    /// Those of PyTorch on a CUDA GPU. Masks of more than 880,000 elements are those of an A100.
+    Cuda,
+}
+
+impl Stream {
+    fn is_cpu(&self) -> bool {
+        *self == Stream::Cpu
+    }
+
+    /// Runs `f`, whose dropout draws these.
+    pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
+        let stream = match self {
+            Stream::Cpu => DropoutStream::Current,
+            Stream::IntelMkl => DropoutStream::IntelMkl,
+            Stream::Cuda => DropoutStream::Cuda,
+        };
+        with_dropout_stream(stream, f)
+    }
 }
 
 /// When training ends early; see [`EarlyStopping`](crate::EarlyStopping).
@@ -393,6 +435,7 @@ mod tests {
         let asked = [
             says("epochs =", "xxxxxxxx ="),
             says("[report]", "[report]\nxxxxxxxx = 1"),
+            says("seed = 42", "seed = 42\nstream = \"xxxxxxxx\""),
             says("noise =", "xxxxxxxx ="),
             says("\"ReLU\"", "\"Xxxxxxxx\""),
             says("BCEWithLogitsLoss", "Xxxxxxxx"),
@@ -410,6 +453,7 @@ mod tests {
                 let known = [
                     format!("`{word}`"),
                     format!("`{word}("),
+                    format!("`\"{word}\"`"),
                     format!("`[{word}]`"),
                     format!("`[data.{word}]`"),
                 ]

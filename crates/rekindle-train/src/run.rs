@@ -17,7 +17,7 @@ use crate::source::load;
 use crate::trainer::{Little, LrFinder, Parts, Scheduler, Trainer, Trial};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::{Parameters, Sequential};
-use rekindle_tensor::random;
+use rekindle_tensor::{Device, random};
 use std::path::Path;
 use std::time::Duration;
 
@@ -120,6 +120,16 @@ impl Training {
         &self.data
     }
 
+    /// Trains on a device. The net is made on the CPU, with its stream, and moves there; the numbers are the CPU's but for roundings, and
+    /// for dropout, which draws from PyTorch's CUDA stream on a GPU.
+    ///
+    /// # Errors
+    /// If the device is not there, or has no room for the net.
+    pub fn on(self, device: Device) -> Result<Training, Error> {
+        move_to(&self.trainer.net, device)?;
+        Ok(self)
+    }
+
     /// Adds somebody who watches, and who may end training.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.trainer = self.trainer.observer(observer);
@@ -146,7 +156,9 @@ impl Training {
     /// # Errors
     /// If the first loss is not finite.
     pub fn find_lr(&mut self) -> Result<LrFinder, Error> {
-        self.trainer.find_lr(&self.data.train).map_err(|e| self.recipe.named(e))
+        let Training { recipe, trainer, data } = self;
+        let found = recipe.stream.within(|| trainer.find_lr(&data.train));
+        found.map_err(|e| recipe.named(e))
     }
 
     /// How the first batch of training is run: the stages that are replayed, or why steps run eagerly. See
@@ -155,8 +167,9 @@ impl Training {
     /// # Errors
     /// If a number is not finite.
     pub fn plan(&mut self) -> Result<Result<Vec<String>, String>, Error> {
-        let planned = self.trainer.plan(&self.data.train);
-        planned.map_err(|e| self.recipe.named(e))
+        let Training { recipe, trainer, data } = self;
+        let planned = recipe.stream.within(|| trainer.plan(&data.train));
+        planned.map_err(|e| recipe.named(e))
     }
 
     /// Goes on from a checkpoint.
@@ -184,7 +197,8 @@ impl Training {
         let Training { recipe, trainer, data } = self;
         let parts =
             Parts { train: &data.train, validation: data.validation.as_ref(), test: Some(&data.test) };
-        trainer.fit_parts(parts, other).map_err(|e| recipe.named(e))
+        let fitted = recipe.stream.within(|| trainer.fit_parts(parts, other));
+        fitted.map_err(|e| recipe.named(e))
     }
 
     /// The trained net in evaluation mode, and its data.
@@ -192,6 +206,15 @@ impl Training {
         self.trainer.net.eval();
         Trained { recipe: self.recipe, net: self.trainer.net, data: self.data, rows: Vec::new() }
     }
+}
+
+/// Moves a net in place.
+pub(crate) fn move_to(net: &Sequential, device: Device) -> Result<(), Error> {
+    device.check().map_err(Error::Recipe)?;
+    guarded(|| {
+        net.to(device);
+        Ok(())
+    })
 }
 
 impl Data {

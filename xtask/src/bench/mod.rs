@@ -1,8 +1,9 @@
-//! `cargo xtask bench [W...] [--json] [--threads N] [--rounds N] [--data DIR]`: milliseconds per step of the workloads, and which share
+//! `cargo xtask bench [W...] [--device D] [--json] [--threads N] [--rounds N] [--data DIR]`: milliseconds per step of the workloads, and which share
 //! of what the machine allows that is. With `--vs-torch PYTHON`, `--vs PROGRAM` (see `comparison/`), `--vs-eager` (our own eager
-//! execution) or `--scaling` (ourselves on one thread) alternating with the other side in one run; `--at-least R` fails if the
+//! execution), `--vs-torch-compiled PYTHON` or `--scaling` (ourselves on one thread) alternating with the other side in one run; `--at-least R` fails if the
 //! ratios of a workload's medians and of its fastest rounds are both below R.
 
+mod gpu;
 mod options;
 mod other;
 mod workloads;
@@ -10,12 +11,12 @@ mod workloads;
 use crate::say;
 use options::{Options, parse};
 use other::{Program, Side};
-use rekindle::num_threads;
+use rekindle::{Device, num_threads};
 use rekindle_kernels::limits;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use workloads::{Mode, Workload};
+use workloads::{Mode, Way, Workload};
 
 /// Between the sides' turns: threads that wait for work by spinning would take the processor from the other side.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -70,9 +71,13 @@ pub fn main(args: Vec<String>) -> ExitCode {
 
 fn run(options: &Options) -> Result<(), String> {
     // Before the other program starts: it needs the processor for that.
-    let machine = Machine { flops: limits::peak_flops(), bandwidth: limits::read_bandwidth() };
+    options.device.check()?;
+    let machine = match options.device {
+        Device::Cpu => Machine { flops: limits::peak_flops(), bandwidth: limits::read_bandwidth() },
+        device => gpu::limits(device),
+    };
     let mut program = match &options.against {
-        Some(against) => against.start(&options.data)?,
+        Some(against) => against.start(&options.data, options.device)?,
         None => None,
     };
     if !options.json {
@@ -106,14 +111,16 @@ fn measure(
     program: Option<&mut Program>,
     machine: &Machine,
 ) -> Result<Figures, String> {
-    let mut step = (workload.make)(&options.data, Mode::Captured)?;
-    let theirs = options.against.as_ref().map(|against| Side::new(against, program, workload, &options.data));
+    let device = options.device;
+    let mut step = (workload.make)(&options.data, Way { mode: Mode::Captured, device })?;
+    let theirs =
+        options.against.as_ref().map(|against| Side::new(against, program, workload, &options.data, device));
     let mut theirs = theirs.transpose()?;
     // What it took to read the data does not count.
     reset_peak_memory();
     // The first steps of either side fill caches and pools; they are not counted.
     let few = workload.steps.div_ceil(4);
-    let mut lead = steps_in(LEAD, &mut time_steps(&mut step, few));
+    let mut lead = steps_in(LEAD, &mut time_steps(&mut step, few, device));
     let mut their_lead = match &mut theirs {
         Some(theirs) => steps_in(LEAD, &mut theirs.time(few)?.ms),
         None => 0,
@@ -123,8 +130,8 @@ fn measure(
         if theirs.is_some() {
             sleep(PAUSE);
         }
-        time_steps(&mut step, lead);
-        let mut times = time_steps(&mut step, workload.steps);
+        time_steps(&mut step, lead, device);
+        let mut times = time_steps(&mut step, workload.steps, device);
         lead = steps_in(LEAD, &mut times);
         ours.push(median(&mut times));
         if let Some(theirs) = &mut theirs {
@@ -147,7 +154,15 @@ fn measure(
     })
 }
 
-fn time_steps(step: &mut dyn FnMut(), n: usize) -> Vec<f64> {
+/// Milliseconds of each step. On a GPU, where steps are asked for faster than they are done, the mean of all.
+fn time_steps(step: &mut dyn FnMut(), n: usize, device: Device) -> Vec<f64> {
+    if device != Device::Cpu {
+        device.synchronize();
+        let start = Instant::now();
+        (0..n).for_each(|_| step());
+        device.synchronize();
+        return vec![start.elapsed().as_secs_f64() * 1e3 / n as f64];
+    }
     let mut once = || {
         let start = Instant::now();
         step();
@@ -184,9 +199,12 @@ impl Figures {
 }
 
 fn print_head(options: &Options, machine: &Machine) {
+    let place = match options.device {
+        Device::Cpu => format!("{} threads", num_threads()),
+        device => format!("{device}, {}, as reached by a large product and a large sum", gpu::name(device)),
+    };
     say!(
-        "{} threads: {:.0} GFLOP/s in f32, {:.1} GB/s read from memory",
-        num_threads(),
+        "{place}: {:.0} GFLOP/s in f32, {:.1} GB/s read from memory",
         machine.flops / 1e9,
         machine.bandwidth / 1e9
     );
@@ -302,8 +320,11 @@ mod tests {
             "#!/bin/sh\nwhile read -r w n; do echo '{\"ms\": [8.5, 9.5, 7.5], \"peak_mb\": 12}'; done\n";
         std::fs::write(&script, answer).unwrap_or_else(|e| panic!("{e}"));
         let against = Against::Program("sh".into());
-        let mut program =
-            against.start(&script).ok().flatten().unwrap_or_else(|| panic!("a shell can be started"));
+        let mut program = against
+            .start(&script, Device::Cpu)
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| panic!("a shell can be started"));
         let options = parsed(&["W6tiny", "--rounds", "1"]).unwrap_or_else(|e| panic!("{e}"));
         let options = Options { against: Some(against), ..options };
         let machine = Machine { flops: 1e9, bandwidth: 1e9 };

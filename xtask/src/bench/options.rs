@@ -2,7 +2,7 @@
 
 use super::other::Against;
 use super::workloads::{WORKLOADS, Workload};
-use rekindle::set_num_threads;
+use rekindle::{Device, set_num_threads};
 use std::path::PathBuf;
 
 /// Steps are timed in rounds; two sides take turns.
@@ -17,6 +17,7 @@ pub struct Options {
     pub at_least: f64,
     pub rounds: usize,
     pub data: PathBuf,
+    pub device: Device,
 }
 
 /// What the arguments ask for. The number of threads is set at once.
@@ -28,6 +29,7 @@ pub fn parse(args: &[String]) -> Result<Options, String> {
         at_least: 0.0,
         rounds: ROUNDS,
         data: crate::data_dir(None),
+        device: Device::Cpu,
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -35,6 +37,7 @@ pub fn parse(args: &[String]) -> Result<Options, String> {
         match arg.as_str() {
             "--json" => options.json = true,
             "--vs-torch" => options.against = Some(Against::Torch(value()?)),
+            "--vs-torch-compiled" => options.against = Some(Against::TorchCompiled(value()?)),
             "--vs" => options.against = Some(Against::Program(value()?)),
             "--vs-eager" => options.against = Some(Against::Eager),
             "--scaling" => options.against = Some(Against::OneThread),
@@ -45,6 +48,7 @@ pub fn parse(args: &[String]) -> Result<Options, String> {
             }
             "--threads" => set_num_threads(positive(&value()?, arg)?),
             "--rounds" => options.rounds = positive(&value()?, arg)?,
+            "--device" => options.device = value()?.parse()?,
             "--data" => options.data = value()?.into(),
             name => options.workloads.push(workload(name)?),
         }

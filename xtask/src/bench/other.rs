@@ -1,8 +1,8 @@
 //! The other side of a comparison: PyTorch or another program that times steps when told to, or our own steps executed otherwise.
 
-use super::workloads::{Mode, Step, Workload};
+use super::workloads::{Mode, Step, Way, Workload};
 use super::{peak_memory_mb, time_steps};
-use rekindle::{num_threads, set_num_threads};
+use rekindle::{Device, num_threads, set_num_threads};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,6 +15,8 @@ const SCRIPT: &str = include_str!("torch_bench.py");
 pub enum Against {
     /// PyTorch, in this Python.
     Torch(String),
+    /// The same with `torch.compile(mode="reduce-overhead")`, which uses CUDA graphs.
+    TorchCompiled(String),
     /// A program that speaks as `torch_bench.py` does.
     Program(String),
     /// Our own eager execution.
@@ -28,6 +30,7 @@ impl Against {
     pub fn column(&self) -> &'static str {
         match self {
             Against::Torch(_) => "torch_ms",
+            Against::TorchCompiled(_) => "compile_ms",
             Against::Program(_) => "other_ms",
             Against::Eager => "eager_ms",
             Against::OneThread => "one_ms",
@@ -35,13 +38,16 @@ impl Against {
     }
 
     /// A program that is started once for all workloads, if it is one.
-    pub fn start(&self, data: &Path) -> Result<Option<Program>, String> {
-        let (program, arguments): (&str, &[&str]) = match self {
-            Against::Torch(python) => (python, &["-c", SCRIPT]),
-            Against::Program(program) => (program, &[]),
+    pub fn start(&self, data: &Path, device: Device) -> Result<Option<Program>, String> {
+        // PyTorch's GPUs have their own numbers: the machine's first is meant.
+        let where_ = if device == Device::Cpu { "cpu" } else { "cuda" };
+        let (program, arguments, last): (&str, &[&str], &[&str]) = match self {
+            Against::Torch(python) => (python, &["-c", SCRIPT], &[where_, "eager"]),
+            Against::TorchCompiled(python) => (python, &["-c", SCRIPT], &[where_, "compile"]),
+            Against::Program(program) => (program, &[], &[]),
             Against::Eager | Against::OneThread => return Ok(None),
         };
-        Program::start(program, arguments, data).map(Some)
+        Program::start(program, arguments, data, last).map(Some)
     }
 }
 
@@ -55,7 +61,7 @@ pub struct Timed {
 /// The other side of one workload.
 pub enum Side<'a> {
     Program(&'a mut Program, &'static str),
-    Eager(Step),
+    Eager(Step, Device),
     OneThread(Step),
 }
 
@@ -65,11 +71,13 @@ impl<'a> Side<'a> {
         program: Option<&'a mut Program>,
         workload: &Workload,
         data: &Path,
+        device: Device,
     ) -> Result<Side<'a>, String> {
+        let make = |mode| (workload.make)(data, Way { mode, device });
         Ok(match (against, program) {
             (_, Some(program)) => Side::Program(program, workload.name),
-            (Against::OneThread, _) => Side::OneThread((workload.make)(data, Mode::Captured)?),
-            _ => Side::Eager((workload.make)(data, Mode::Eager)?),
+            (Against::OneThread, _) => Side::OneThread(make(Mode::Captured)?),
+            _ => Side::Eager(make(Mode::Eager)?, device),
         })
     }
 
@@ -77,11 +85,11 @@ impl<'a> Side<'a> {
     pub fn time(&mut self, n: usize) -> Result<Timed, String> {
         let ms = match self {
             Side::Program(program, workload) => return program.time_steps(workload, n),
-            Side::Eager(step) => time_steps(step, n),
+            Side::Eager(step, device) => time_steps(step, n, *device),
             Side::OneThread(step) => {
                 let threads = num_threads();
                 set_num_threads(1);
-                let ms = time_steps(step, n);
+                let ms = time_steps(step, n, Device::Cpu);
                 set_num_threads(threads);
                 ms
             }
@@ -99,11 +107,12 @@ pub struct Program {
 }
 
 impl Program {
-    fn start(program: &str, arguments: &[&str], data: &Path) -> Result<Program, String> {
+    fn start(program: &str, arguments: &[&str], data: &Path, last: &[&str]) -> Result<Program, String> {
         let mut process = Command::new(program)
             .args(arguments)
             .arg(data)
             .arg(num_threads().to_string())
+            .args(last)
             // Those of the programs that take their number of threads from there.
             .env("RAYON_NUM_THREADS", num_threads().to_string())
             .stdin(Stdio::piped())

@@ -1,6 +1,6 @@
 """The workloads of `cargo xtask bench` in PyTorch, in its fastest form: tensors sliced, no DataLoader.
 
-usage: python torch_bench.py DATA THREADS
+usage: python torch_bench.py DATA THREADS [cpu|cuda [eager|compile]]
 Reads lines `WORKLOAD STEPS` and answers each with one JSON line: the milliseconds of every step, and the peak of resident
 memory since the workload's data was read.
 """
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 DATA, THREADS = sys.argv[1], int(sys.argv[2])
+DEVICE, MODE = (sys.argv[3:] + ["cpu", "eager"])[:2] if len(sys.argv) > 4 else ("cpu", "eager")
 torch.set_num_threads(THREADS)
 
 
@@ -28,13 +29,13 @@ def zeros_and_ones():
     x, y = images("mnist")
     x = torch.cat([x[y == 0], x[y == 1]]).reshape(-1, 784)
     n0 = int((y == 0).sum())
-    return x, torch.cat([torch.zeros(n0), torch.ones(len(x) - n0)]).reshape(-1, 1)
+    return x.to(DEVICE), torch.cat([torch.zeros(n0), torch.ones(len(x) - n0)]).reshape(-1, 1).to(DEVICE)
 
 
 def circles():
     """Points of the right shape; their values do not change the time."""
     angle = torch.linspace(0, 6.28, 800)
-    return torch.stack([angle.cos(), angle.sin()], 1), (torch.arange(800) % 2).float()
+    return torch.stack([angle.cos(), angle.sin()], 1).to(DEVICE), (torch.arange(800) % 2).float().to(DEVICE)
 
 
 def batches(x, y, size):
@@ -68,10 +69,15 @@ def peak_memory_mb():
 def training(net, loss, optimizer, source):
     net.train()
 
+    def forward(x, y):
+        out = net(x)
+        return loss(out.reshape(y.shape) if out.numel() == y.numel() else out, y)
+    if MODE == "compile":
+        forward = torch.compile(forward, mode="reduce-overhead")
+
     def step():
         x, y = next(source)
-        out = net(x)
-        loss(out.reshape(y.shape) if out.numel() == y.numel() else out, y).backward()
+        forward(x, y).backward()
         optimizer.step()
         optimizer.zero_grad()
     return step
@@ -79,6 +85,8 @@ def training(net, loss, optimizer, source):
 
 def inference(net, x):
     net.eval()
+    if MODE == "compile":
+        net = torch.compile(net, mode="reduce-overhead")
 
     def step():
         with torch.inference_mode():
@@ -101,6 +109,7 @@ def tiny():
 
 def make(name):
     torch.manual_seed(1)
+    torch.set_default_device(DEVICE)
     if name in ("W1", "W1d5", "W1d9", "W2", "W2dl"):
         x, y = zeros_and_ones()
         p = {"W1": 0.0, "W1d5": 0.5, "W1d9": 0.9, "W2": 0.5, "W2dl": 0.5}[name]
@@ -112,7 +121,7 @@ def make(name):
         return training(net, nn.BCEWithLogitsLoss(), torch.optim.SGD(net.parameters(), lr=0.1), batches(*circles(), 800))
     if name == "W6tiny":
         return inference(tiny(), circles()[0][:1])
-    x, y = images("fashion-mnist")
+    x, y = (t.to(DEVICE) for t in images("fashion-mnist"))
     if name == "W6":
         return inference(cnn(), x[:1000])
     if name == "W6row":
@@ -130,8 +139,16 @@ for line in sys.stdin:
         steps[name] = make(name)
         reset_peak_memory()
     times = []
-    for _ in range(int(count)):
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
         start = time.perf_counter()
-        steps[name]()
-        times.append((time.perf_counter() - start) * 1e3)
+        for _ in range(int(count)):
+            steps[name]()
+        torch.cuda.synchronize()
+        times = [(time.perf_counter() - start) * 1e3 / int(count)]
+    else:
+        for _ in range(int(count)):
+            start = time.perf_counter()
+            steps[name]()
+            times.append((time.perf_counter() - start) * 1e3)
     print(json.dumps({"ms": times, "peak_mb": peak_memory_mb()}), flush=True)

@@ -6,7 +6,7 @@ use rekindle::nn::optim::{Adam, Optimizer, SGD};
 use rekindle::nn::{
     Captured, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, Parameters, ReLU, Sequential, sequential,
 };
-use rekindle::{Tensor, manual_seed, no_grad};
+use rekindle::{Device, Tensor, manual_seed, no_grad};
 use std::path::Path;
 
 /// One call is one step.
@@ -21,7 +21,21 @@ pub struct Workload {
     pub flops: fn() -> f64,
     /// Bytes of inputs, weights and an optimiser's state that a step must read or write at least once.
     pub bytes: f64,
-    pub make: fn(&Path, Mode) -> Result<Step, String>,
+    pub make: fn(&Path, Way) -> Result<Step, String>,
+}
+
+/// How and where steps are executed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    pub mode: Mode,
+    pub device: Device,
+}
+
+impl Way {
+    /// Inputs and targets where the steps are.
+    fn on(self, (x, y): (Tensor, Tensor)) -> (Tensor, Tensor) {
+        (x.to(self.device), y.to(self.device))
+    }
 }
 
 /// Of a training step through linear layers of these sizes; the gradient of the inputs is not computed.
@@ -51,30 +65,30 @@ const ADAM: f64 = 7.0 * 4.0;
 #[rustfmt::skip]
 pub const WORKLOADS: &[Workload] = &[
     Workload { name: "W1", steps: 20, flops: || linear(12665, &[784, 32, 1]), bytes: 12665.0 * 784.0 * 4.0,
-        make: |data, mode| full_batch(data, mode, 0.0) },
+        make: |data, way| full_batch(data, way, 0.0) },
     Workload { name: "W1d5", steps: 20, flops: || linear(12665, &[784, 32, 1]), bytes: 12665.0 * 784.0 * 4.0,
-        make: |data, mode| full_batch(data, mode, 0.5) },
+        make: |data, way| full_batch(data, way, 0.5) },
     Workload { name: "W1d9", steps: 20, flops: || linear(12665, &[784, 32, 1]), bytes: 12665.0 * 784.0 * 4.0,
-        make: |data, mode| full_batch(data, mode, 0.9) },
+        make: |data, way| full_batch(data, way, 0.9) },
     Workload { name: "W2", steps: 792, flops: || linear(16, &[784, 32, 1]), bytes: 16.0 * 784.0 * 4.0,
         make: small_batches },
     Workload { name: "W2dl", steps: 792, flops: || linear(16, &[784, 32, 1]), bytes: 16.0 * 784.0 * 4.0,
         make: small_loader },
     Workload { name: "W3", steps: 1000, flops: || linear(800, &[2, 10, 10, 1]), bytes: 0.0,
-        make: |_, mode| Ok(circles(mode)) },
+        make: |_, way| Ok(circles(way)) },
     Workload { name: "W4", steps: 235, flops: || linear(256, &[784, 256, 10]), bytes: 256.0 * 784.0 * 4.0 + 203_530.0 * ADAM,
-        make: |data, mode| fashion(data, mode, || mlp(256, None), true) },
+        make: |data, way| fashion(data, way, || mlp(256, None), true) },
     Workload { name: "W4w", steps: 16, flops: || linear(256, &[784, 4096, 10]), bytes: 256.0 * 784.0 * 4.0 + 3_256_330.0 * ADAM,
-        make: |data, mode| fashion(data, mode, || mlp(4096, Some(0.5)), true) },
+        make: |data, way| fashion(data, way, || mlp(4096, Some(0.5)), true) },
     Workload { name: "W5", steps: 4, flops: || 256.0 * cnn_flops(true), bytes: 256.0 * 784.0 * 4.0 + 114_378.0 * ADAM,
-        make: |data, mode| fashion(data, mode, cnn, false) },
+        make: |data, way| fashion(data, way, cnn, false) },
     Workload { name: "W6", steps: 4, flops: || 1000.0 * cnn_flops(false), bytes: 1000.0 * 784.0 * 4.0,
-        make: |data, mode| Ok(inference(mode, cnn(), first_images(data, 1000)?)) },
+        make: |data, way| Ok(inference(way, cnn(), first_images(data, 1000)?)) },
     // A row's weights come from the L2 cache.
     Workload { name: "W6row", steps: 2000, flops: || 2.0 * (784.0 * 256.0 + 2560.0), bytes: 0.0,
-        make: |data, mode| Ok(inference(mode, mlp(256, None), first_images(data, 1)?.reshape([1, 784]))) },
+        make: |data, way| Ok(inference(way, mlp(256, None), first_images(data, 1)?.reshape([1, 784]))) },
     Workload { name: "W6tiny", steps: 2000, flops: || 2.0 * 130.0, bytes: 0.0,
-        make: |_, mode| Ok(inference(mode, tiny(), circle_points().0.narrow(0, 0, 1))) },
+        make: |_, way| Ok(inference(way, tiny(), circle_points().0.narrow(0, 0, 1))) },
 ];
 
 /// MNIST's zeros, then its ones: inputs `[12665, 784]`, targets `[12665, 1]`.
@@ -100,23 +114,23 @@ fn binary_net(p: f64) -> Sequential {
     }
 }
 
-fn full_batch(data: &Path, mode: Mode, p: f64) -> Result<Step, String> {
-    let (x, y) = zeros_and_ones(data)?;
+fn full_batch(data: &Path, way: Way, p: f64) -> Result<Step, String> {
+    let (x, y) = way.on(zeros_and_ones(data)?);
     let net = binary_net(p);
     let optimizer = SGD::new(net.parameters(), 1e-3);
-    Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone())))
+    Ok(training(way, net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone())))
 }
 
-fn small_batches(data: &Path, mode: Mode) -> Result<Step, String> {
-    let (x, y) = zeros_and_ones(data)?;
+fn small_batches(data: &Path, way: Way) -> Result<Step, String> {
+    let (x, y) = way.on(zeros_and_ones(data)?);
     let net = binary_net(0.5);
     let optimizer = SGD::new(net.parameters(), 1e-3);
-    Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, batches(x, y, 16)))
+    Ok(training(way, net, BCEWithLogitsLoss::new(), optimizer, batches(x, y, 16)))
 }
 
 /// [`small_batches`] in random order, from the loader, which gathers ahead.
-fn small_loader(data: &Path, mode: Mode) -> Result<Step, String> {
-    let (x, y) = zeros_and_ones(data)?;
+fn small_loader(data: &Path, way: Way) -> Result<Step, String> {
+    let (x, y) = way.on(zeros_and_ones(data)?);
     let net = binary_net(0.5);
     let optimizer = SGD::new(net.parameters(), 1e-3);
     let loader = DataLoader::new(TensorDataset::new(x, y)).batch_size(16).shuffle(true).num_workers(1);
@@ -129,14 +143,14 @@ fn small_loader(data: &Path, mode: Mode) -> Result<Step, String> {
             None => batches = loader.iter(),
         }
     };
-    Ok(training(mode, net, BCEWithLogitsLoss::new(), optimizer, next))
+    Ok(training(way, net, BCEWithLogitsLoss::new(), optimizer, next))
 }
 
-fn circles(mode: Mode) -> Step {
-    let (x, y) = circle_points();
+fn circles(way: Way) -> Step {
+    let (x, y) = way.on(circle_points());
     let net = tiny();
     let optimizer = SGD::new(net.parameters(), 0.1);
-    training(mode, net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone()))
+    training(way, net, BCEWithLogitsLoss::new(), optimizer, move || (x.clone(), y.clone()))
 }
 
 /// Points of the right shape; their values do not change the time.
@@ -174,12 +188,12 @@ fn cnn() -> Sequential {
     ]
 }
 
-fn fashion(data: &Path, mode: Mode, net: impl Fn() -> Sequential, flat: bool) -> Result<Step, String> {
-    let (x, y) = fashion_mnist(data)?;
+fn fashion(data: &Path, way: Way, net: impl Fn() -> Sequential, flat: bool) -> Result<Step, String> {
+    let (x, y) = way.on(fashion_mnist(data)?);
     let x = if flat { x.flatten(1, -1) } else { x };
     let net = net();
     let optimizer = Adam::new(net.parameters(), 1e-3);
-    Ok(training(mode, net, CrossEntropyLoss::new(), optimizer, batches(x, y, 256)))
+    Ok(training(way, net, CrossEntropyLoss::new(), optimizer, batches(x, y, 256)))
 }
 
 /// Slices of `size` samples in order, starting over at the end.
@@ -194,30 +208,39 @@ fn batches(x: Tensor, y: Tensor, size: usize) -> impl FnMut() -> (Tensor, Tensor
 }
 
 fn training(
-    mode: Mode,
+    way: Way,
     net: Sequential,
     loss: impl Loss + 'static,
     mut optimizer: impl Optimizer + 'static,
     mut next: impl FnMut() -> (Tensor, Tensor) + 'static,
 ) -> Step {
     net.train();
+    net.to(way.device);
     let mut captured = Captured::new();
     Box::new(move || {
         let (x, y) = next();
-        if mode == Mode::Eager {
-            loss.forward(&net.forward(&x), &y).backward();
-        } else {
-            captured.backward(&net, &loss, &x, &y);
+        let eager = |x: &Tensor, y: &Tensor| {
+            let value = loss.forward(&net.forward(x), y);
+            value.backward();
+            value
+        };
+        match (way.mode, way.device) {
+            (Mode::Eager, _) => drop(eager(&x, &y)),
+            (_, Device::Cpu) => _ = captured.backward(&net, &loss, &x, &y),
+            // The loss stays on the device.
+            _ => drop(captured.on_device(&net.parameters(), &x, &y, eager)),
         }
         optimizer.step();
         optimizer.zero_grad();
     })
 }
 
-fn inference(mode: Mode, net: Sequential, x: Tensor) -> Step {
+fn inference(way: Way, net: Sequential, x: Tensor) -> Step {
     net.eval();
+    net.to(way.device);
+    let x = x.to(way.device);
     let mut captured = Captured::new();
-    Box::new(move || match mode {
+    Box::new(move || match way.mode {
         Mode::Eager => drop(no_grad(|| net.forward(&x))),
         Mode::Captured => drop(captured.forward(&net, &x)),
     })

@@ -80,7 +80,7 @@ pub fn main(args: Vec<String>) -> ExitCode {
         eprintln!("{message}");
         return ExitCode::from(2);
     }
-    say!("{:<11} {:<34} {:>12} {:>12} {:>12}  same?", "id", "what", "lecture", "PyTorch CPU", "Rekindle");
+    say!("{:<14} {:<34} {:>12} {:>12} {:>12}  same?", "id", "what", "lecture", "PyTorch CPU", "Rekindle");
     let mut count = (0, 0);
     let mut show = |check: Check| {
         count = if check.same { (count.0 + 1, count.1) } else { (count.0, count.1 + 1) };
@@ -116,12 +116,12 @@ fn print(c: &Check) {
     let verdict = if c.same { "same" } else { "DIFFERENT" };
     let note = if c.note.is_empty() { String::new() } else { format!(" ({})", c.note) };
     if [&c.printed, &c.torch, &c.ours].iter().any(|t| t.contains('\n')) {
-        say!("{:<11} {:<34} {verdict}{note}", c.id, c.what);
+        say!("{:<14} {:<34} {verdict}{note}", c.id, c.what);
         if !c.same {
             say!("expected:\n{}\ngot:\n{}", c.torch, c.ours);
         }
     } else {
-        say!("{:<11} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}", c.id, c.what, c.printed, c.torch, c.ours);
+        say!("{:<14} {:<34} {:>12} {:>12} {:>12}  {verdict}{note}", c.id, c.what, c.printed, c.torch, c.ours);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod combinations;
 mod datasets;
+mod devices;
 mod faults;
 mod other_data;
 mod own_data;
@@ -97,6 +98,7 @@ fn the_program_says_what_it_is() {
         ("help_completions", &["completions", "--help"]),
         ("help_man", &["man", "--help"]),
         ("help_datasets", &["datasets", "--help"]),
+        ("help_devices", &["devices", "--help"]),
         ("help_datasets_show", &["datasets", "show", "--help"]),
     ] {
         let help = stdout(&rekindle(args));

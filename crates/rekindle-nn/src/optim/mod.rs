@@ -91,6 +91,11 @@ pub trait Optimizer {
         self.state_dict().iter().all(|(_, t)| t.all_finite())
     }
 
+    /// The tensors of the state, such as running averages, where they are; by default those of [`state_dict`](Self::state_dict).
+    fn state_tensors(&self) -> Vec<Tensor> {
+        self.state_dict().iter().map(|(_, t)| t.clone()).collect()
+    }
+
     /// Forgets all gradients.
     fn zero_grad(&self) {
         self.param_groups().iter().flat_map(|g| &g.params).for_each(Tensor::zero_grad);

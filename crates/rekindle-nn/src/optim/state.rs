@@ -205,6 +205,11 @@ impl<R: Rule> Optimizer for R {
         self.core_mut().load::<R>(state)
     }
 
+    fn state_tensors(&self) -> Vec<Tensor> {
+        let states = self.core().states.iter();
+        states.flat_map(|state| state.tensors.iter().map(|(_, t)| t.clone())).collect()
+    }
+
     fn state_is_finite(&self) -> bool {
         let tensors = || self.core().states.iter().flat_map(|state| &state.tensors).map(|(_, t)| t);
         let there = tensors().filter(|t| t.device() != Device::Cpu).collect();

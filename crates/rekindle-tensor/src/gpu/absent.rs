@@ -24,6 +24,26 @@ pub struct Replay(());
 #[derive(PartialEq)]
 pub struct Trace(());
 
+/// An element-wise computation.
+#[allow(dead_code, reason = "nobody computes it")]
+pub(crate) struct Statement<'a> {
+    pub(crate) n: usize,
+    pub(crate) operands: Vec<Operand>,
+    pub(crate) numbers: &'a [f32],
+    pub(crate) expression: &'a str,
+    pub(crate) output: Memory,
+    pub(crate) at: usize,
+    pub(crate) result: &'static str,
+    pub(crate) prelude: &'a str,
+}
+
+/// An operand of a statement.
+#[allow(dead_code, reason = "nobody computes with it")]
+pub(crate) enum Operand {
+    Constant(&'static str, u32),
+    Elements { memory: Memory, at: usize, one: bool, of: &'static str },
+}
+
 /// Makes the numbers of a launch anew.
 pub type Live = Arc<dyn Fn(&mut [u32]) + Send + Sync>;
 
@@ -83,81 +103,89 @@ pub fn devices() -> Vec<Info> {
 }
 
 /// A kernel before it is compiled.
+#[allow(dead_code, reason = "nobody compiles it")]
 pub struct Kernel {
-    pub name: String,
-    pub io: std::borrow::Cow<'static, str>,
-    pub params: std::borrow::Cow<'static, str>,
-    pub body: std::borrow::Cow<'static, str>,
+    pub(crate) name: String,
+    pub(crate) io: std::borrow::Cow<'static, str>,
+    pub(crate) params: std::borrow::Cow<'static, str>,
+    pub(crate) body: std::borrow::Cow<'static, str>,
 }
 
 impl Memory {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         never()
     }
-    pub fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         never()
     }
-    pub fn gpu(&self) -> Gpu {
+    pub(crate) fn gpu(&self) -> Gpu {
         never()
     }
 }
 
 impl Gpu {
-    pub fn open(index: usize) -> Result<Gpu, Error> {
+    pub(crate) fn open(index: usize) -> Result<Gpu, Error> {
         Err(Error(index))
     }
-    pub fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> usize {
         never()
     }
-    pub fn alloc(&self, _: usize) -> Result<Memory, Error> {
+    pub(crate) fn alloc(&self, _: usize) -> Result<Memory, Error> {
         never()
     }
-    pub fn upload(&self, _: &[u32]) -> Result<Memory, Error> {
+    pub(crate) fn upload(&self, _: &[u32]) -> Result<Memory, Error> {
         never()
     }
-    pub fn download(&self, _: &Memory, _: Range<usize>) -> Result<Vec<u32>, Error> {
+    pub(crate) fn download(&self, _: &Memory, _: Range<usize>) -> Result<Vec<u32>, Error> {
         never()
     }
-    pub fn copy(&self, _: &Memory, _: usize, _: &Memory, _: usize, _: usize) {
+    pub(crate) fn copy(&self, _: &Memory, _: usize, _: &Memory, _: usize, _: usize) {
         never()
     }
-    pub fn pipeline(&self, _: &str, _: impl FnOnce() -> Kernel) -> Result<Arc<Pipeline>, Error> {
+    pub(crate) fn pipeline(&self, _: &str, _: impl FnOnce() -> Kernel) -> Result<Arc<Pipeline>, Error> {
         never()
     }
-    pub fn launch_live(&self, _: &Arc<Pipeline>, _: &[&Memory], _: &[u32], _: [u32; 3], _: Option<Live>) {
+    pub(crate) fn launch_live(
+        &self,
+        _: &Arc<Pipeline>,
+        _: &[&Memory],
+        _: &[u32],
+        _: [u32; 3],
+        _: Option<Live>,
+    ) {
         never()
     }
-    pub fn synchronize(&self) -> Result<(), Error> {
+    pub(crate) fn element_wise(&self, _: Statement<'_>) {
         never()
     }
-    pub fn record<R>(&self, _: impl FnOnce() -> R) -> (R, Option<Recording>) {
+    pub(crate) fn synchronize(&self) -> Result<(), Error> {
+        never()
+    }
+    pub(crate) fn record<R>(&self, _: impl FnOnce() -> R) -> (R, Option<Recording>) {
         never()
     }
 }
 
 impl Recording {
-    pub fn refusal(&self) -> Option<&'static str> {
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
         never()
     }
-    pub fn trace(&self, _: &[Memory]) -> Trace {
+    pub(crate) fn trace(&self, _: &[Memory]) -> Trace {
         never()
     }
-    pub fn owns(&self, _: u64) -> bool {
+    pub(crate) fn owns(&self, _: u64) -> bool {
         never()
     }
-    pub fn len(&self) -> usize {
-        never()
-    }
-    pub fn prepare(self, _: &Gpu) -> Replay {
+    pub(crate) fn prepare(self, _: &Gpu) -> Replay {
         never()
     }
 }
 
 impl Replay {
-    pub fn run(&self) {
+    pub(crate) fn run(&self) {
         never()
     }
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         never()
     }
 }

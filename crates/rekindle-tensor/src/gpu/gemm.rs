@@ -1,10 +1,7 @@
-//! Matrix products: tiles of the result in registers, strips of the factors in shared memory.
-//!
-//! A workgroup of 16 x 16 threads makes a square tile, each thread a square of 4 or 8 elements whose rows and columns are 16 apart, so that
-//! neighbouring threads read neighbouring words of shared memory. Results too small to fill a device are cut along the inner dimension;
-//! the parts are added in their order. Source of the scheme: S. Boehm, "How to optimize a CUDA matmul kernel" (2022).
+//! Matrix products, in the [tiles](super::tiles) that all products share.
 
 use super::fold::{SUM, fold};
+use super::tiles::{self, Cut, Parts};
 use super::{Gpu, Text, dense, empty, launch_on, map, memory, written};
 use crate::dtype::DType;
 use crate::numbers;
@@ -42,14 +39,9 @@ pub(crate) fn gemm(
     b: &Factor<'_>,
     bias: Option<&Tensor>,
 ) -> Tensor {
-    let large = m.min(n) >= 256 && m * n >= 1 << 18;
-    let (text, tile) = if large { (&*LARGE, 128) } else { (&*SMALL, 64) };
-    let (rows, columns) = (m.div_ceil(tile), n.div_ceil(tile));
-    let (tiles, most) = ((rows * columns * count).max(1), (k / 128).max(1));
     // Workgroups that keep a device busy.
-    let parts = if tiles < 64 { (128 / tiles).clamp(1, most) } else { 1 };
-    let part = k.div_ceil(parts).next_multiple_of(STRIP).max(STRIP);
-    let parts = k.div_ceil(part).max(1);
+    let Cut { side, rows, columns, parts, part } = Cut::new([count, m, n, k], 128);
+    let text = if side == 8 { &*LARGE } else { &*SMALL };
     let y = empty(gpu, &Meta::new([parts, count, m, n], DType::F32));
     let added = bias.filter(|_| parts == 1).map(|b| dense(gpu, b));
     let numbers = numbers![
@@ -82,13 +74,9 @@ pub(crate) fn gemm(
     }
 }
 
-/// The inner dimension is walked in strips of this many elements.
-const STRIP: usize = 16;
-
 static SMALL: LazyLock<Text> = LazyLock::new(|| text("gemm in tiles of 64", 4));
 static LARGE: LazyLock<Text> = LazyLock::new(|| text("gemm in tiles of 128", 8));
 
-/// Each thread makes `side` x `side` elements.
 fn text(name: &'static str, side: usize) -> Text {
     Text {
         name: name.into(),
@@ -96,33 +84,19 @@ fn text(name: &'static str, side: usize) -> Text {
         params:
             "m, n, k, part, count, biased, a_at, a_row, a_column, a_matrix, b_at, b_row, b_column, b_matrix"
                 .into(),
-        body: BODY.replace("{SIDE}", &side.to_string()).into(),
+        body: tiles::text(side, &PARTS).into(),
     }
 }
 
-const BODY: &str = "
-const SIDE = {SIDE}u;
-const TILE = SIDE * 16u;
-const STRIP = 16u;
-// One more column, so that a column's elements lie in different banks.
-const PITCH = TILE + 1u;
-var<workgroup> left: array<f32, STRIP * PITCH>;
-var<workgroup> right: array<f32, STRIP * PITCH>;
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let matrix = w.z % p.count;
-    let part = w.z / p.count;
+const PARTS: Parts<'_> = Parts {
+    declarations: "",
+    before: "
     let row = w.y * TILE;
     let column = w.x * TILE;
     let a_first = p.a_at + matrix * p.a_matrix;
     let b_first = p.b_at + matrix * p.b_matrix;
-    let tx = l % 16u;
-    let ty = l / 16u;
-    var sums: array<array<f32, SIDE>, SIDE>;
-    for (var i = 0u; i < SIDE; i++) { for (var j = 0u; j < SIDE; j++) { sums[i][j] = 0.0; } }
-    let end = min(p.k, (part + 1u) * p.part);
-    for (var first = part * p.part; first < end; first += STRIP) {
+    let y_first = w.z * p.m * p.n;",
+    load: "
         // Neighbouring threads read along whichever dimension is contiguous.
         for (var e = l; e < TILE * STRIP; e += 256u) {
             var i = e / STRIP; var s = e % STRIP;
@@ -135,30 +109,8 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
             value = 0.0;
             if (column + j < p.n && first + s < end) { value = b[b_first + (first + s) * p.b_row + (column + j) * p.b_column]; }
             right[s * PITCH + j] = value;
-        }
-        workgroupBarrier();
-        for (var s = 0u; s < STRIP; s++) {
-            var x: array<f32, SIDE>;
-            var z: array<f32, SIDE>;
-            for (var i = 0u; i < SIDE; i++) {
-                x[i] = left[s * PITCH + ty + 16u * i];
-                z[i] = right[s * PITCH + tx + 16u * i];
-            }
-            for (var i = 0u; i < SIDE; i++) { for (var j = 0u; j < SIDE; j++) { sums[i][j] = fma(x[i], z[j], sums[i][j]); } }
-        }
-        workgroupBarrier();
-    }
-    let y_first = w.z * p.m * p.n;
-    for (var i = 0u; i < SIDE; i++) {
-        for (var j = 0u; j < SIDE; j++) {
-            let r = row + ty + 16u * i;
-            let c = column + tx + 16u * j;
-            if (r < p.m && c < p.n) {
-                var value = sums[i][j];
+        }",
+    store: "
                 if (p.biased != 0u) { value += bias[c]; }
-                y[y_first + r * p.n + c] = value;
-            }
-        }
-    }
-}
-";
+                y[y_first + r * p.n + c] = value;",
+};

@@ -1,6 +1,6 @@
 //! Element-wise kernels from one expression, whatever the strides of their inputs.
 
-use super::driver::Kernel;
+use super::driver::{self, Kernel};
 use super::{Gpu, Memory, Number, empty, memory, must, prelude, threads, wgsl, written};
 use crate::device::Device;
 use crate::dtype::{DType, Scalar};
@@ -42,12 +42,54 @@ pub fn map_into(gpu: &Gpu, expression: &str, operands: &[&Tensor], numbers: &[f6
     }
     assert!(operands.len() <= NAMES.len(), "map: more operands than names");
     let operands: Vec<Operand> = operands.iter().map(|x| Operand::new(x, &shape)).collect();
+    if operands.iter().filter_map(Operand::layout).chain([&y.0.layout]).all(|l| way(l) != Way::Strided)
+        && y.is_contiguous()
+    {
+        return in_a_row(gpu, expression, &operands, numbers, y);
+    }
     let mut kernel = Map::new(expression, &operands, numbers, y);
     if kernel.numbers.len() > MOST_NUMBERS {
         let plain: Vec<Operand> = operands.into_iter().map(|x| x.packed(gpu)).collect();
         kernel = Map::new(expression, &plain, numbers, y);
     }
     kernel.launch(gpu, shape.numel(), y);
+}
+
+/// Where no index must be taken apart, a map can be fused with those before and after it.
+#[track_caller]
+fn in_a_row(gpu: &Gpu, expression: &str, operands: &[Operand], numbers: &[f64], y: &Tensor) {
+    let operand = |x: &Operand| match x {
+        Operand::Constant(value, dtype) => {
+            let (t, number) = constant(*value, *dtype);
+            driver::Operand::Constant(t, number.word())
+        }
+        Operand::Elements(x) => driver::Operand::Elements {
+            memory: memory(x),
+            at: x.0.layout.offset,
+            one: way(&x.0.layout) == Way::One,
+            of: wgsl(x.dtype()),
+        },
+    };
+    let operands = operands.iter().map(operand).collect();
+    gpu.element_wise(driver::Statement {
+        n: y.numel(),
+        operands,
+        numbers: &numbers.iter().map(|&n| n as f32).collect::<Vec<f32>>(),
+        expression,
+        output: written(y),
+        at: y.0.layout.offset,
+        result: wgsl(y.dtype()),
+        prelude: prelude::TEXT,
+    });
+}
+
+/// A number from the CPU: its type in WGSL, and its word.
+fn constant(value: Scalar, dtype: DType) -> (&'static str, Number) {
+    match dtype {
+        DType::F32 | DType::F64 => ("f32", Number::Float(value.as_f64() as f32)),
+        DType::I64 => ("i32", Number::Signed(value.as_i64() as i32)),
+        DType::Bool => ("u32", Number::Unsigned(u32::from(value.as_bool()))),
+    }
 }
 
 /// The elements of a view, copied into row-major order.
@@ -227,11 +269,8 @@ impl Map {
     }
 
     fn constant(&mut self, name: &str, value: Scalar, dtype: DType) {
-        let (t, number, truth) = match dtype {
-            DType::F32 | DType::F64 => ("f32", Number::Float(value.as_f64() as f32), ""),
-            DType::I64 => ("i32", Number::Signed(value.as_i64() as i32), ""),
-            DType::Bool => ("u32", Number::Unsigned(u32::from(value.as_bool())), " != 0u"),
-        };
+        let (t, number) = constant(value, dtype);
+        let truth = if t == "u32" { " != 0u" } else { "" };
         _ = write!(self.params, ", {name}_is: {t}");
         self.numbers.push(number);
         _ = writeln!(self.body, "    let {name} = p.{name}_is{truth};");

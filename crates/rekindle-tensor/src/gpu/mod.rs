@@ -7,12 +7,19 @@
 
 #[cfg(not(feature = "gpu"))]
 mod absent;
+pub(crate) mod conv;
 mod elements;
 pub mod fold;
 pub(crate) mod gemm;
+mod ledger;
 mod map;
+pub(crate) mod norm;
 pub(crate) mod outside;
+pub(crate) mod pool;
 mod prelude;
+pub(crate) mod rows;
+pub(crate) mod scan;
+mod tiles;
 
 #[cfg(not(feature = "gpu"))]
 use absent as driver;
@@ -23,6 +30,7 @@ pub(crate) use driver::Memory;
 pub use driver::{Gpu, Info, Kind, Live, devices};
 pub(crate) use driver::{Recording, Replay, Trace};
 pub(crate) use elements::{copied, download, upload};
+pub use ledger::{Ledger, Page};
 pub(crate) use map::packed;
 pub use map::{map, map_into};
 
@@ -199,6 +207,12 @@ pub(crate) fn written(y: &Tensor) -> Memory {
     let memory = y.0.storage.own_memory();
     outside::seen(&y.0.storage, &memory);
     memory
+}
+
+/// Copies the one element of a tensor over a word of another's memory.
+#[track_caller]
+fn copy_words(gpu: &Gpu, from: &Tensor, to: &Tensor, at: usize) {
+    gpu.copy(&memory(from), from.0.layout.offset, &written(to), at, 1);
 }
 
 /// A number for a kernel.

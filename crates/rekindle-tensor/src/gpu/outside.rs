@@ -3,13 +3,14 @@
 use super::Memory;
 use crate::storage::Storage;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A storage and the number of the memory that it had.
 pub(crate) type Place = (Arc<Storage>, u64);
 
 thread_local! {
-    static SEEN: RefCell<Option<Vec<Place>>> = const { RefCell::new(None) };
+    /// Weak, because what a step drops is not worth being written.
+    static SEEN: RefCell<Option<Vec<(Weak<Storage>, u64)>>> = const { RefCell::new(None) };
 }
 
 /// Runs `f` and notes every storage that a kernel of this thread touches meanwhile.
@@ -26,7 +27,7 @@ pub(crate) fn note<R>(f: impl FnOnce() -> R) -> (R, Vec<Place>) {
     let result = f();
     let seen = SEEN.take().unwrap_or_default();
     drop(end);
-    (result, seen)
+    (result, seen.into_iter().filter_map(|(storage, id)| Some((storage.upgrade()?, id))).collect())
 }
 
 pub(super) fn seen(storage: &Arc<Storage>, memory: &Memory) {
@@ -34,7 +35,7 @@ pub(super) fn seen(storage: &Arc<Storage>, memory: &Memory) {
         if let Some(seen) = seen
             && !seen.iter().any(|(_, id)| *id == memory.id())
         {
-            seen.push((storage.clone(), memory.id()));
+            seen.push((Arc::downgrade(storage), memory.id()));
         }
     });
 }

@@ -9,6 +9,16 @@ fn is_finite(x: f32) -> bool { return bits_of(x) < 0x7f800000u; }
 fn maximum(a: f32, b: f32) -> f32 { return select(select(b, a, a > b || is_nan(a)), b, is_nan(b)); }
 fn minimum(a: f32, b: f32) -> f32 { return select(select(b, a, a < b || is_nan(a)), b, is_nan(b)); }
 
+// A constant expression must be finite.
+fn infinity() -> f32 { var bits = 0x7f800000u; return bitcast<f32>(bits); }
+
+// An integer in the order of the floats: -0 as 0, NaN above all.
+fn sort_key(x: f32) -> i32 {
+    if (is_nan(x)) { return 0x7fffffff; }
+    let bits = bitcast<i32>(x);
+    return select(bits, select(bits ^ 0x7fffffff, 0, bits_of(x) == 0u), bits < 0);
+}
+
 // ln(1 + x): the series of 2 atanh(x / (2 + x)) near 0.
 fn log1p(x: f32) -> f32 {
     if (abs(x) > 0.25) { return log(1.0 + x); }
@@ -69,6 +79,17 @@ fn power(a: f32, b: f32) -> f32 {
     // Of a negative number only whole powers are real.
     if (!whole) { return bitcast<f32>(0x7fc00000u | (bits_of(a) & 1u)); }
     return select(magnitude, -magnitude, (i32(b) & 1) != 0);
+}
+
+// a^n, wrapping around.
+fn integer_power(a: i32, n: u32) -> i32 {
+    var base = a;
+    var result = 1;
+    for (var rest = n; rest > 0u; rest >>= 1u) {
+        if ((rest & 1u) == 1u) { result *= base; }
+        base *= base;
+    }
+    return result;
 }
 
 // The gradient of the tanh form of GELU at x for a gradient g.

@@ -2,6 +2,7 @@
 
 use super::elementwise::{same_number, unary, zip};
 use crate::dtype::{Number, match_float, match_number};
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -20,10 +21,18 @@ impl Op for Abs {
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_number!("abs", out.dtype, T => unary(x[0], <T as Number>::magnitude).into())
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), "abs(a)", x, &[], out).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(match_float!("abs", ctx.grad.dtype(), T => {
             zip(ctx.grad, ctx.input(0), |g: T, x: T| -> T { if x > 0.0 { g } else if x < 0.0 { -g } else { 0.0 * g } })
         }))]
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let operands = [ctx.grad, ctx.input(0)];
+        let wgsl = "a * (f32(b > 0.0) - f32(b < 0.0))";
+        smallvec![Some(gpu::map(&gpu::of(&operands), wgsl, &operands, &[], &ctx.metas[0]))]
     }
 }
 

@@ -3,6 +3,7 @@
 use super::elementwise::{filled, same_float};
 use super::max_pool2d::{planes, resized};
 use crate::dtype::match_float;
+use crate::gpu::{self, pool::Windows};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::plan::{Stage, plain};
 use crate::tensor::Tensor;
@@ -20,6 +21,10 @@ struct AdaptiveAvgPool {
 impl AdaptiveAvgPool {
     fn planes(&self, x: &[usize]) -> (usize, (usize, usize)) {
         planes(self.name, x, self.dims).expect("the shape rule accepted it")
+    }
+
+    fn windows(&self, x: &[usize]) -> Windows {
+        Windows::adaptive(self.planes(x).1, self.out)
     }
 }
 
@@ -48,6 +53,13 @@ impl Op for AdaptiveAvgPool {
                 adaptive_avg_backward(planes, size, self.out, &ctx.grad.data::<T>(), dx);
             }))
         )]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        self.windows(x[0].shape()).average(&gpu::of(x), x[0], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (gpu, input) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        smallvec![Some(self.windows(&input.shape).average_backward(&gpu, ctx.grad, input))]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing

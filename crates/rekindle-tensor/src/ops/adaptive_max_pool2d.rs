@@ -3,6 +3,7 @@
 use super::elementwise::{filled, same_float};
 use super::max_pool2d::{planes, resized};
 use crate::dtype::match_float;
+use crate::gpu::{self, pool::Windows};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -10,7 +11,7 @@ use rekindle_kernels::real::Real;
 use smallvec::smallvec;
 use std::ops::Range;
 
-/// What is saved are the flat indices of the maxima in the tensor.
+/// What is saved are the flat indices of the maxima in the tensor, on a GPU in their planes.
 #[derive(Debug)]
 struct AdaptiveMaxPool {
     out: [usize; 2],
@@ -22,6 +23,11 @@ fn window(i: usize, n: usize, o: usize) -> Range<usize> {
 }
 
 impl AdaptiveMaxPool {
+    fn windows(&self, x: &[usize]) -> Windows {
+        let (_, size) = planes(self.name(), x, 2).expect("the shape rule accepted it");
+        Windows::adaptive(size, self.out.into())
+    }
+
     fn maxima<T: Real>(&self, shape: &[usize], x: &[T]) -> Vec<i64> {
         let (planes, (h, w)) = planes(self.name(), shape, 2).expect("the shape rule accepted it");
         let [oh, ow] = self.out;
@@ -66,6 +72,14 @@ impl Op for AdaptiveMaxPool {
                 indices.iter().zip(&*ctx.grad.data::<T>()).for_each(|(&i, &g)| dx[i as usize] += g);
             }))
         )]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let [value, places] = self.windows(x[0].shape()).max(&gpu::of(x), x[0], out);
+        Output { value, saved: vec![places] }
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (gpu, input) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        smallvec![Some(self.windows(&input.shape).max_backward(&gpu, ctx.grad, &ctx.saved[0], input))]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing

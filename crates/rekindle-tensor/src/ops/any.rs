@@ -3,6 +3,7 @@
 use super::elementwise::no_grads;
 use super::reduction::Over;
 use crate::dtype::DType;
+use crate::gpu::fold::Fold;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::Ints;
 use crate::tensor::Tensor;
@@ -31,6 +32,13 @@ impl Op for Any {
             }
         };
         Tensor::from_vec(self.over.run(&x[0].to(DType::Bool), fold), &out.shape).into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        let how = match self.all {
+            true => Fold { name: "all", identity: "1", combine: "a & b" },
+            false => Fold { name: "any", identity: "0", combine: "a | b" },
+        };
+        self.over.fold(&x[0].to(DType::Bool), how).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         no_grads(ctx.metas.len())

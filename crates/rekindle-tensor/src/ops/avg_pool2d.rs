@@ -3,6 +3,7 @@
 use super::elementwise::filled;
 use super::max_pool2d::{PoolOptions, Pooling};
 use crate::dtype::match_float;
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::plan::{Stage, plain};
 use crate::tensor::Tensor;
@@ -40,6 +41,13 @@ impl Op for AvgPool {
         smallvec![Some(match_float!(self.name(), ctx.grad.dtype(), T => {
             filled::<T>(&ctx.metas[0].shape, |dx| avg_backward(&shape, with_padding, &ctx.grad.data::<T>(), dx))
         }))]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        self.0.windows(x[0].shape()).average(&gpu::of(x), x[0], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (gpu, input) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        smallvec![Some(self.0.windows(&input.shape).average_backward(&gpu, ctx.grad, input))]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing

@@ -7,6 +7,8 @@
 
 use super::elementwise::filled;
 use crate::dtype::{DType, Element, match_float};
+use crate::gpu::{self, Gpu, norm};
+use crate::numbers;
 use crate::op::{Context, Grads, Meta, Op, Output, apply, mistake};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -156,6 +158,106 @@ impl BatchNorm {
     }
 }
 
+impl BatchNorm {
+    /// [`statistics`](BatchNorm::statistics) on a GPU.
+    fn statistics_on(&self, gpu: &Gpu, x: &Tensor) -> [Tensor; 2] {
+        let shape = channels(x.shape());
+        match &self.running {
+            Some((m, v)) if !self.training => [m.copy(), norm::inverse_deviation(gpu, v, self.eps)],
+            running => {
+                let [m, v] = norm::moments(gpu, shape, x);
+                if self.batches.is_some() || running.is_some() {
+                    self.move_running(gpu, &m, &v, shape.count());
+                }
+                let r = norm::inverse_deviation(gpu, &v, self.eps);
+                [m, r]
+            }
+        }
+    }
+
+    /// Counts the batch and moves the running statistics towards those of `n` elements a channel.
+    fn move_running(&self, gpu: &Gpu, m: &Tensor, v: &Tensor, n: usize) {
+        let (running, batches) = (self.running.as_ref().filter(|_| n > 0), self.batches.as_ref());
+        let [mean, var] = match running {
+            Some((mean, var)) => [mean, var].map(|t| gpu::dense(gpu, t)),
+            None => [m, v].map(|t| gpu::empty(gpu, &Meta::of(t))),
+        };
+        let count = match batches {
+            Some(batches) => gpu::dense(gpu, batches),
+            None => gpu::empty(gpu, &Meta::new([1], DType::I64)),
+        };
+        let numbers = numbers![
+            m.numel(),
+            usize::from(running.is_some()),
+            usize::from(batches.is_some()),
+            usize::from(self.momentum.is_none()),
+            self.momentum.unwrap_or(0.0),
+            n as f64 / (n as f64 - 1.0),
+        ];
+        gpu::launch(gpu, &MOVE_RUNNING, &[m, v], &[&mean, &var, &count], &numbers, [1, 1, 1]);
+        // What is a view of other memory was copied.
+        let places = running.into_iter().flat_map(|(m, v)| [m, v]).chain(batches);
+        let moved = running.iter().flat_map(|_| [&mean, &var]).chain(batches.map(|_| &count));
+        for (place, moved) in places.zip(moved).filter(|(place, moved)| !place.shares_memory(moved)) {
+            place.copy_(moved);
+        }
+    }
+
+    fn value_on(&self, gpu: &Gpu, x: &[&Tensor], [m, r]: [&Tensor; 2], out: &Meta) -> Tensor {
+        let expression = match self.affine {
+            [true, true] => "(a - b) * c * d + e",
+            [true, false] => "(a - b) * c * d",
+            [false, true] => "(a - b) * c + d",
+            [false, false] => "(a - b) * c",
+        };
+        let per_channel: Vec<Tensor> =
+            [m, r].into_iter().chain(x[1..].iter().copied()).map(|t| beside(t, x[0])).collect();
+        let operands: Vec<&Tensor> = [x[0]].into_iter().chain(&per_channel).collect();
+        gpu::map(gpu, expression, &operands, &[], out)
+    }
+
+    fn input_gradient_on(&self, gpu: &Gpu, ctx: &Context<'_>, sums: Option<&Tensor>) -> Tensor {
+        let (x, dy, [m, r]) = (ctx.input(0), ctx.grad, [&ctx.saved[0], &ctx.saved[1]]);
+        let w = ctx.inputs.get(1).filter(|_| self.affine[0]);
+        match (sums.filter(|_| self.training), w) {
+            (Some(sums), w) => norm::backward(gpu, channels(x.shape()), [x, dy], [m, r], w, sums),
+            (None, Some(w)) => {
+                gpu::map(gpu, "a * b * c", &[dy, &beside(r, x), &beside(w, x)], &[], &ctx.metas[0])
+            }
+            (None, None) => gpu::map(gpu, "a * b", &[dy, &beside(r, x)], &[], &ctx.metas[0]),
+        }
+    }
+}
+
+/// A number for each channel, in a shape that broadcasts against x.
+fn beside(numbers: &Tensor, x: &Tensor) -> Tensor {
+    let mut shape = vec![1; x.dim() - 1];
+    shape[0] = numbers.numel();
+    numbers.detach().reshape(shape)
+}
+
+/// One workgroup, so that all read the count of batches before it changes.
+const MOVE_RUNNING: gpu::Text = gpu::Text::new(
+    "batch_norm, running statistics",
+    "m: f32, v: f32 -> mean: f32, variance: f32, batches: i32",
+    "n, moves, counts, averages, momentum: f32, unbiased: f32",
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) l: u32) {
+    var count = 1;
+    if (p.counts != 0u) { count = batches[0] + 1; }
+    storageBarrier();
+    if (p.counts != 0u && l == 0u) { batches[0] = count; }
+    if (p.moves == 0u) { return; }
+    let step = select(p.momentum, 1.0 / f32(count), p.averages != 0u);
+    for (var c = l; c < p.n; c += 256u) {
+        mean[c] = step * m[c] + (1.0 - step) * mean[c];
+        variance[c] = step * v[c] * p.unbiased + (1.0 - step) * variance[c];
+    }
+}
+",
+);
+
 /// What each channel is multiplied by.
 fn scales<T: Real>(r: &[T], w: &[T]) -> Vec<T> {
     r.iter().zip(w).map(|(&r, &w)| r * w).collect()
@@ -197,6 +299,29 @@ impl Op for BatchNorm {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         match_float!("batch_norm", ctx.grad.dtype(), T => self.gradients::<T>(ctx))
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let gpu = gpu::of(x);
+        let [m, r] = self.statistics_on(&gpu, x[0]);
+        Output { value: self.value_on(&gpu, x, [&m, &r], out), saved: vec![m, r] }
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (gpu, x, [m, r]) = (gpu::of(&[ctx.grad]), ctx.input(0), [&ctx.saved[0], &ctx.saved[1]]);
+        let sums = (self.training || ctx.needs[1..].contains(&true))
+            .then(|| norm::gradient_sums(&gpu, channels(x.shape()), x, ctx.grad, m));
+        let sum = |i: isize| sums.as_ref().expect("they are made where they are needed").select(0, i);
+        let is_bias = [self.affine[0], false].into_iter().map(|w| !w);
+        let affine = ctx.needs[1..].iter().zip(is_bias).map(|(needed, is_bias)| {
+            needed.then(|| if is_bias { sum(0) } else { gpu::map(&gpu, "a * b", &[&sum(1), r], &[], &Meta::of(r)) })
+        });
+        let dx = ctx.needs[0].then(|| self.input_gradient_on(&gpu, ctx, sums.as_ref()));
+        [dx].into_iter().chain(affine).collect()
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        match self.affine {
+            [false, true] => &["input", "bias"],
+            _ => &["input", "weight", "bias"],
+        }
     }
 }
 
@@ -327,7 +452,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     };
     let evaluation = |n: usize| {
         move |x: &[Tensor]| {
-            let mean = Tensor::linspace_f64(-1.0, 1.0, n).to(x[0].dtype());
+            let mean = Tensor::linspace_f64(-1.0, 1.0, n).to(x[0].dtype()).to(x[0].device());
             evaluation(&[x[0].clone(), mean, x[1].clone(), x[2].clone()])
         }
     };
@@ -339,7 +464,8 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[0, 2], &[2], &[2]])
             .on(&[&[3, 1], &[1], &[1]])
             .large(&[&[32, 16, 10, 10], &[16], &[16]])
-            .large(&[&[1500, 40], &[40], &[40]]),
+            .large(&[&[1500, 40], &[40], &[40]])
+            .large(&[&[3, 2, 70, 70], &[2], &[2]]),
         Sample::new("batch_norm without affine", |x| {
             x[0].batch_norm(BatchNormOptions { training: true, ..Default::default() })
         })

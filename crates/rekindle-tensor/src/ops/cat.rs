@@ -2,6 +2,7 @@
 
 use super::elementwise::filled;
 use crate::dtype::{DType, match_dtype};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
@@ -51,6 +52,16 @@ impl Op for Cat {
             }
         }))
         .into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let gpu = gpu::of(x);
+        let (y, mut start) = (gpu::empty(&gpu, out), 0);
+        for x in x {
+            let len = x.shape()[self.0];
+            gpu::map_into(&gpu, "a", &[x], &[], &y.narrow(self.0 as isize, start, len));
+            start += len;
+        }
+        y.into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let mut start = 0;

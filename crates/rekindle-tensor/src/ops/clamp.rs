@@ -2,6 +2,7 @@
 
 use super::elementwise::{same_number, unary, zip};
 use crate::dtype::{DType, Scalar, match_float, match_number};
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -44,6 +45,37 @@ impl Op for Clamp {
                 if min.is_none_or(|min| x > min) && max.is_none_or(|max| x < max) { g } else { 0.0 }
             })
         }))]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let bounded = match (self.min, self.max) {
+            (Some(_), Some(_)) => "min(max(a, b), c)",
+            (Some(_), None) => "max(a, b)",
+            (None, Some(_)) => "min(a, b)",
+            (None, None) => "a",
+        };
+        let nan_passes = format!("select({bounded}, a, is_nan(a))");
+        let wgsl = if out.dtype.is_float() { &nan_passes } else { bounded };
+        let bounds = self.bounds(out.dtype);
+        let operands: Vec<&Tensor> = x.iter().copied().chain(&bounds).collect();
+        gpu::map(&gpu::of(x), wgsl, &operands, &[], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let wgsl = match (self.min, self.max) {
+            (Some(_), Some(_)) => "select(0.0, a, (b > c) && (b < d))",
+            (Some(_), None) => "select(0.0, a, b > c)",
+            (None, Some(_)) => "select(0.0, a, b < c)",
+            (None, None) => "a",
+        };
+        let bounds = self.bounds(ctx.metas[0].dtype);
+        let operands: Vec<&Tensor> = [ctx.grad, ctx.input(0)].into_iter().chain(&bounds).collect();
+        smallvec![Some(gpu::map(&gpu::of(&operands), wgsl, &operands, &[], &ctx.metas[0]))]
+    }
+}
+
+impl Clamp {
+    /// The limits that there are, as operands.
+    fn bounds(&self, dtype: DType) -> Vec<Tensor> {
+        [self.min, self.max].into_iter().flatten().map(|v| Tensor::scalar(v, dtype)).collect()
     }
 }
 

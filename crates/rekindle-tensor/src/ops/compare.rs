@@ -2,6 +2,7 @@
 
 use super::elementwise::{binary, broadcasting, no_grads};
 use crate::dtype::{DType, match_dtype};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::tensor::Tensor;
@@ -45,11 +46,34 @@ impl Op for Compare {
         })
         .into()
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), &self.wgsl(x[0].dtype()), x, &[], out).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         no_grads(ctx.metas.len())
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
+    }
+}
+
+impl Compare {
+    fn wgsl(self, operands: DType) -> String {
+        let sign = match self {
+            Compare::Eq => "==",
+            Compare::Ne => "!=",
+            Compare::Lt => "<",
+            Compare::Le => "<=",
+            Compare::Gt => ">",
+            Compare::Ge => ">=",
+        };
+        match (operands, self) {
+            (DType::Bool, _) => format!("u32(a) {sign} u32(b)"),
+            // What WGSL's own comparisons say of NaN depends on the driver.
+            (DType::F32, Compare::Ne) => "a != b || is_nan(a) || is_nan(b)".into(),
+            (DType::F32, _) => format!("(a {sign} b) && !is_nan(a) && !is_nan(b)"),
+            _ => format!("a {sign} b"),
+        }
     }
 }
 
@@ -119,7 +143,7 @@ impl Tensor {
     /// assert!(tensor([1.0, 2.0]).equal(&tensor([1.0, 2.0])));
     /// ```
     pub fn equal(&self, other: &Tensor) -> bool {
-        self.shape() == other.shape() && self.detach().eq(other.detach()).to_vec::<bool>().iter().all(|&e| e)
+        self.shape() == other.shape() && self.detach().eq(other.detach()).all().item::<bool>()
     }
 
     /// Whether shapes are equal and all elements close: `|a - b| <= atol + rtol |b|`, or both the same infinity.

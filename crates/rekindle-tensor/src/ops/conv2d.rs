@@ -2,6 +2,7 @@
 
 use super::elementwise::filled;
 use crate::dtype::match_float;
+use crate::gpu::{self, conv};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::plan::{Gradient, Rows, Stage};
 use crate::tensor::Tensor;
@@ -92,6 +93,12 @@ pub(crate) fn check_operands(op: &str, m: &[Meta], out_channels: usize) -> Resul
         )),
         _ => Ok(()),
     }
+}
+
+/// The sums of the channels of images or sequences: the gradient of a bias.
+pub(crate) fn channel_sums(dy: &Tensor) -> Tensor {
+    let pixels: Vec<usize> = (0..dy.dim()).filter(|&d| d != 1).collect();
+    dy.sum_dim(pixels, false)
 }
 
 /// The inputs are images, weight and, if there is one, bias.
@@ -198,6 +205,21 @@ impl Op for Conv {
             }
             grads
         })
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let shape = self.geometry(x[0].shape(), x[1].shape()).expect("the shape rule accepted it");
+        conv::forward(&gpu::of(x), &shape, x[0], x[1], x.get(2).copied(), out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (dy, m) = (ctx.grad, ctx.metas);
+        let shape = self.geometry(&m[0].shape, &m[1].shape).expect("the shape rule accepted it");
+        let gpu = gpu::of(&[dy]);
+        let dx = ctx.needs[0].then(|| conv::backward_input(&gpu, &shape, dy, ctx.input(1), None, &m[0]));
+        let dw = ctx.needs[1].then(|| conv::backward_weight(&gpu, &shape, ctx.input(0), dy, &m[1]));
+        [dx, dw].into_iter().chain(ctx.needs.get(2).map(|b| b.then(|| channel_sums(dy)))).collect()
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "weight", "bias"]
     }
     fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
         let shape = self.geometry(&m[0].shape, &m[1].shape).ok()?;
@@ -316,7 +338,9 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[1, 1, 1, 1], &[1, 1, 1, 1], &[1]])
             .on(&[&[0, 2, 3, 3], &[2, 2, 2, 2], &[2]])
             .on(&[&[2, 4, 4], &[3, 2, 2, 2]])
-            .large(&[&[8, 3, 32, 32], &[16, 3, 3, 3], &[16]]),
+            .on(&[&[2, 3, 6, 5], &[9, 3, 3, 3], &[9]])
+            .large(&[&[8, 3, 32, 32], &[16, 3, 3, 3], &[16]])
+            .large(&[&[2, 40, 12, 13], &[70, 40, 3, 3], &[70]]),
         conv("conv2d with padding", ConvOptions { padding: [1, 2], ..Default::default() })
             .on(&[&[2, 2, 3, 4], &[3, 2, 3, 3], &[3]])
             .on(&[&[1, 1, 1, 2], &[1, 1, 3, 3]]),
@@ -327,7 +351,9 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[1, 2, 6, 7], &[2, 2, 3, 2], &[2]]),
         conv("conv2d with groups", ConvOptions { groups: 2, padding: [1, 1], ..Default::default() })
             .on(&[&[2, 4, 3, 3], &[6, 2, 3, 3], &[6]])
-            .on(&[&[1, 2, 4, 3], &[2, 1, 2, 2]]),
+            .on(&[&[1, 2, 4, 3], &[2, 1, 2, 2]])
+            .large(&[&[3, 18, 9, 40], &[20, 9, 3, 3], &[20]])
+            .large(&[&[5, 2, 33, 40], &[6, 1, 3, 3], &[6]]),
         Sample::new("conv1d", move |x| x[0].conv1d(&x[1], x.get(2), sequence))
             .on(&[&[2, 3, 7], &[4, 3, 3], &[4]])
             .on(&[&[2, 5], &[1, 2, 1]])

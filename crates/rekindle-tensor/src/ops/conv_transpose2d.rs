@@ -1,9 +1,10 @@
 //! Transposed convolution: the map whose matrix is that of a convolution transposed, so its kernels are those of the
 //! convolution's backward pass.
 
-use super::conv2d::{ConvOptions, check_operands, images, size};
+use super::conv2d::{ConvOptions, channel_sums, check_operands, images, size};
 use super::elementwise::filled;
 use crate::dtype::match_float;
+use crate::gpu::{self, conv};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -115,6 +116,21 @@ impl Op for ConvTranspose {
             }
             grads
         })
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let shape = self.convolution(x[0].shape(), x[1].shape()).expect("the shape rule accepted it");
+        conv::backward_input(&gpu::of(x), &shape, x[0], x[1], x.get(2).copied(), out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (dy, m) = (ctx.grad, ctx.metas);
+        let shape = self.convolution(&m[0].shape, &m[1].shape).expect("the shape rule accepted it");
+        let gpu = gpu::of(&[dy]);
+        let dx = ctx.needs[0].then(|| conv::forward(&gpu, &shape, dy, ctx.input(1), None, &m[0]));
+        let dw = ctx.needs[1].then(|| conv::backward_weight(&gpu, &shape, dy, ctx.input(0), &m[1]));
+        [dx, dw].into_iter().chain(ctx.needs.get(2).map(|b| b.then(|| channel_sums(dy)))).collect()
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "weight", "bias"]
     }
 }
 

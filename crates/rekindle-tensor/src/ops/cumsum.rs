@@ -2,6 +2,7 @@
 
 use super::elementwise::filled;
 use crate::dtype::{DType, Number, match_number};
+use crate::gpu::{self, fold::SUM, scan::Scan, scan::scan};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
@@ -29,6 +30,11 @@ impl Op for Cumsum {
             x.chunks_exact(block).zip(y.chunks_exact_mut(block)).for_each(|(x, y)| self.run(x, y, inner));
         }))
         .into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (outer, len, inner) = if out.shape.is_empty() { (1, 1, 1) } else { out.shape.split_at(self.dim) };
+        let which = Scan { reverse: self.reverse, exclusive: false };
+        scan(&gpu::of(x), x[0], [outer, len, inner], SUM, which).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(apply(Cumsum { dim: self.dim, reverse: !self.reverse }, &[ctx.grad]))]
@@ -78,5 +84,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::unary("cumsum", |x| x.cumsum(-1)),
         Sample::new("cumsum inside", |x| x[0].cumsum(1)).on(&[&[2, 3, 4]]).on(&[&[2, 0, 4]]),
+        Sample::new("cumsum of columns", |x| x[0].cumsum(0)).on(&[&[3, 2]]).large(&[&[700, 33]]),
+        Sample::new("cumsum of a long row", |x| x[0].cumsum(0)).on(&[&[3]]).large(&[&[5001]]),
     ]
 }

@@ -33,6 +33,14 @@ impl Op for Div {
             ctx.needs[1].then(|| sum_to(-ctx.grad * ((a / b) / b), &ctx.metas[1].shape)),
         ]
     }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let operands = [ctx.grad, ctx.input(0), ctx.input(1)];
+        let grad = |wgsl: &str| gpu::map(&gpu::of(&operands), wgsl, &operands, &[], &Meta::of(ctx.grad));
+        smallvec![
+            ctx.needs[0].then(|| sum_to(grad("a / c"), &ctx.metas[0].shape)),
+            ctx.needs[1].then(|| sum_to(grad("-a * ((b / c) / c)"), &ctx.metas[1].shape)),
+        ]
+    }
 }
 
 /// True division: integers and truth values are converted to f32 first.

@@ -3,16 +3,19 @@
 //! Source: N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014.
 
 use super::elementwise::{binary, filled, same_float};
-use crate::dtype::match_float;
+use crate::dtype::{DType, match_float};
+use crate::gpu::{self, Gpu};
+use crate::numbers;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::plan::{Rows, Stage};
-use crate::random::dropout::dropout_stream;
-use crate::random::with_default;
+use crate::random::dropout::{alpha_factors, dropout_stream};
+use crate::random::{CudaLayout, with_default};
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::map;
 use smallvec::smallvec;
+use std::sync::Arc;
 
 /// `y = x * noise`. What is saved is the mask, an eighth or a quarter of the noise's size.
 #[derive(Debug)]
@@ -45,6 +48,51 @@ impl Dropout {
     }
 }
 
+impl Dropout {
+    fn times_noise_on_gpu(&self, x: &Tensor, mask: &Tensor) -> Tensor {
+        let scale = if self.p == 1.0 { 0.0 } else { 1.0 / (1.0 - self.p) as f32 };
+        let operands = [x, mask];
+        gpu::map(&gpu::of(&operands), "a * select(0.0, p.n0, b)", &operands, &[scale.into()], &Meta::of(x))
+    }
+}
+
+/// A mask of PyTorch's CUDA generator, drawn on the device. A recorded step draws on when it is replayed.
+fn mask_on_gpu(gpu: &Gpu, shape: &Shape, p: f64, layout: CudaLayout) -> Tensor {
+    let n = shape.numel();
+    let mask = gpu::empty(gpu, &Meta::new(shape.clone(), DType::Bool));
+    if p == 1.0 {
+        mask.fill_(false);
+        return mask;
+    }
+    let draw = move || {
+        let draw = with_default(|g| g.cuda_draw(n));
+        let halves = |wide: u64| [wide as u32, (wide >> 32) as u32];
+        let ([k0, k1], [c0, c1]) = (halves(draw.seed), halves(draw.offset / 4));
+        [k0, k1, c0, c1, draw.threads as u32]
+    };
+    let width = match layout {
+        CudaLayout::Apart => 1,
+        CudaLayout::Together(width) => width,
+    };
+    let first = draw();
+    let mut numbers = first.map(gpu::Number::Unsigned).to_vec();
+    numbers.extend(numbers![n, width, (1.0 - p) as f32]);
+    let live: gpu::Live = Arc::new(move |words: &mut [u32]| words[..5].copy_from_slice(&draw()));
+    // One thread for each of PyTorch's in each of its calls.
+    let per_call = if width == 1 { 4 } else { width } * first[4] as usize;
+    let calls = n.div_ceil(per_call) * first[4] as usize;
+    gpu::launch_live(gpu, &MASK, &[], &[&mask], &numbers, gpu::threads(calls), Some(live));
+    mask
+}
+
+/// The same numbers as [`CudaDraw::fill`](crate::random::CudaDraw::fill).
+const MASK: gpu::Text = gpu::Text::new(
+    "dropout mask",
+    "-> mask: u32",
+    "k0, k1, c0, c1, threads, n, width, keep: f32",
+    include_str!("dropout.wgsl"),
+);
+
 impl Op for Dropout {
     fn name(&self) -> &'static str {
         "dropout"
@@ -53,10 +101,29 @@ impl Op for Dropout {
         same_float("dropout", x)
     }
     fn forward(&self, x: &[&Tensor], _: &Meta) -> Output {
-        let mask = in_memory_order(x[0], &self.mask_shape(x[0]), |mask| {
-            with_default(|g| g.dropout_mask(mask, self.p, dropout_stream()));
+        let mask = in_memory_order(x[0], &self.mask_shape(x[0]), |shape| {
+            let mut mask = vec![false; shape.numel()];
+            with_default(|g| match self.whole_channels {
+                true => g.feature_dropout_mask(&mut mask, self.p, dropout_stream()),
+                false => g.dropout_mask(&mut mask, self.p, dropout_stream()),
+            });
+            Tensor::from_vec(mask, shape)
         });
         Output { value: self.times_noise(x[0], &mask), saved: vec![mask] }
+    }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        let gpu = gpu::of(x);
+        let mask = in_memory_order(x[0], &self.mask_shape(x[0]), |shape| {
+            let layout = match self.whole_channels {
+                true => CudaLayout::Apart,
+                false => CudaLayout::of_dropout(shape.numel()),
+            };
+            mask_on_gpu(&gpu, shape, self.p, layout)
+        });
+        Output { value: self.times_noise_on_gpu(x[0], &mask), saved: vec![mask] }
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![Some(self.times_noise_on_gpu(ctx.grad, &ctx.saved[0]))]
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(self.times_noise(ctx.grad, &ctx.saved[0]))]
@@ -116,18 +183,16 @@ impl Stage for DropoutStage {
 }
 
 /// A mask of `shape` drawn in the order in which the elements of `x` lie in memory, as PyTorch draws it.
-fn in_memory_order(x: &Tensor, shape: &Shape, draw: impl FnOnce(&mut [bool])) -> Tensor {
-    let mut mask = vec![false; shape.numel()];
-    draw(&mut mask);
+fn in_memory_order(x: &Tensor, shape: &Shape, draw: impl FnOnce(&Shape) -> Tensor) -> Tensor {
     if x.is_contiguous() {
-        return Tensor::from_vec(mask, shape);
+        return draw(shape);
     }
     let mut order: Dims = (0..x.dim()).collect();
     order.sort_by_key(|&d| std::cmp::Reverse(x.strides()[d]));
     let drawn: Dims = order.iter().map(|&d| shape[d]).collect();
     let mut back: Dims = order.clone();
     order.iter().enumerate().for_each(|(i, &d)| back[d] = i);
-    Tensor::from_vec(mask, Shape(drawn)).permute(&back[..])
+    draw(&Shape(drawn)).permute(&back[..])
 }
 
 /// SELU's dropout: `y = x * scale + shift`, see [`Generator::alpha_dropout`](crate::random::Generator::alpha_dropout).
@@ -151,6 +216,18 @@ impl Op for AlphaDropout {
             });
             Output { value, saved: vec![Tensor::from_vec(scale, &out.shape)] }
         })
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (gpu, p) = (gpu::of(x), self.0);
+        let mask = mask_on_gpu(&gpu, &out.shape, p, CudaLayout::Apart);
+        let [gain, dropped, offset] = alpha_factors(p);
+        let scale = gpu::map(&gpu, "select(0.0, p.n0, a)", &[&mask], &[gain], out);
+        let shift = "a * b + (select(-p.n0, 0.0, c) + p.n1)";
+        let value = gpu::map(&gpu, shift, &[x[0], &scale, &mask], &[dropped, offset], out);
+        Output { value, saved: vec![scale] }
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![Some(ctx.grad * &ctx.saved[0])]
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let (g, scale) = (ctx.grad, &ctx.saved[0]);

@@ -32,7 +32,8 @@ pub(crate) fn broadcasting_numbers(op: &str, x: &[Meta]) -> Result<Meta, String>
     broadcasting(op, x)
 }
 
-fn number(op: &str, x: &[Meta]) -> Result<(), String> {
+/// Refuses truth values.
+pub(crate) fn number(op: &str, x: &[Meta]) -> Result<(), String> {
     match x[0].dtype {
         DType::Bool => Err(format!("{op}: needs numbers, got bool; convert with .long() or .float()")),
         _ => Ok(()),

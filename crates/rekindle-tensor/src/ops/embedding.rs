@@ -1,7 +1,9 @@
 //! Rows of a table, chosen by indices.
 
 use super::elementwise::filled;
+use crate::device::Device;
 use crate::dtype::{DType, match_float};
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply, mistake};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -56,11 +58,35 @@ impl Op for Embedding {
         }));
         smallvec![Some(dw), None]
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        x[0].index_select(0, &x[1].reshape([-1])).reshape(&out.shape).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (gpu, table) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        let indices = ctx.input(1).reshape([-1]);
+        let rows = ctx.grad.reshape([indices.numel(), table.shape[1]]);
+        // What is out of range is left out.
+        let indices = match self.padding_idx {
+            Some(padding) => gpu::map(
+                &gpu,
+                "select(a, -1, a == i32(p.n0))",
+                &[&indices],
+                &[padding as f64],
+                &Meta::of(&indices),
+            ),
+            None => indices,
+        };
+        smallvec![Some(rows.new_full(table, 0.0).index_add(0, &indices, &rows)), None]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["weight", "indices"]
+    }
 }
 
 impl Tensor {
     /// The rows of this table that `indices` name, in the shape of the indices with the row's size appended: PyTorch's
-    /// `F.embedding(indices, weight, padding_idx)`. The row `padding_idx` gets no gradient.
+    /// `F.embedding(indices, weight, padding_idx)`. The row `padding_idx` gets no gradient. On a GPU, a row that does not exist is NaN
+    /// instead of a panic.
     ///
     /// # Panics
     /// If the table is not a matrix of floats, or an index is not an i64 within its rows.
@@ -73,7 +99,8 @@ impl Tensor {
     #[track_caller]
     pub fn embedding(&self, indices: &Tensor, padding_idx: Option<usize>) -> Tensor {
         let rows = self.shape().first().copied().unwrap_or(0);
-        if indices.dtype() == DType::I64 {
+        // Nobody waits for a GPU to look at what is there.
+        if indices.dtype() == DType::I64 && indices.device() == Device::Cpu {
             let outside = |&i: &i64| i < 0 || i as usize >= rows;
             if let Some(&i) = indices.data::<i64>().iter().find(|i| outside(i)) {
                 mistake!(
@@ -88,6 +115,7 @@ impl Tensor {
 
 pub(crate) fn samples() -> Vec<Sample> {
     let indices = Tensor::from_vec(vec![1i64, 0, 1, 2], [2, 2]);
+    let padded = Tensor::from_vec(vec![0i64, 2, 0], [3]);
     let none = Tensor::from_vec(Vec::<i64>::new(), [0]);
     vec![
         Sample::new("embedding", |x| x[0].embedding(&x[1], None))
@@ -99,6 +127,9 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[3, 2]])
             .on(&[&[0, 2]])
             .with(&[none]),
+        Sample::new("embedding with a padding row", |x| x[0].embedding(&x[1], Some(1)))
+            .on(&[&[3, 4]])
+            .with(&[padded]),
     ]
 }
 

@@ -1,8 +1,11 @@
 //! Elements chosen by index along one dimension, and its mirror images, adding or writing to chosen elements.
 
-use super::elementwise::{filled, no_grads};
+use super::elementwise::{filled, no_grads, number};
 use super::index_select::{check_index, dim_of};
+use super::sort::sorted;
 use crate::dtype::{Element, Number, match_dtype, match_number};
+use crate::gpu;
+use crate::numbers;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -38,9 +41,15 @@ impl Op for Gather {
         }))
         .into()
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        taken(x[0], x[1], self.0, out).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        let zeros = Tensor::full_of(&ctx.metas[0].shape, 0.0, ctx.metas[0].dtype);
+        let zeros = ctx.grad.new_full(&ctx.metas[0], 0.0);
         smallvec![Some(apply(Scatter { dim: self.0, add: true }, &[&zeros, ctx.input(1), ctx.grad])), None]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "index"]
     }
 }
 
@@ -69,6 +78,9 @@ impl Op for Scatter {
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
         fits(self.name(), &x[0], &x[1], self.dim)?;
+        if self.add {
+            number(self.name(), x)?;
+        }
         if x[2].shape != x[1].shape || x[2].dtype != x[0].dtype {
             return Err(format!(
                 "{}: the source is {} {} but the index needs {} {}",
@@ -100,11 +112,19 @@ impl Op for Scatter {
             if self.add {
                 return ctx.grad.clone();
             }
-            let zeros = Tensor::full_of(index.shape(), 0.0, ctx.grad.dtype());
+            let zeros = ctx.grad.new_full(&ctx.metas[2], 0.0);
             apply(Scatter { dim: self.dim, add: false }, &[ctx.grad, index, &zeros])
         });
         grads[2] = ctx.needs[2].then(|| apply(Gather(self.dim), &[ctx.grad, index]));
         grads
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (outer, count, inner) = x[1].shape_owned().split_at(self.dim);
+        let lists = x[1].reshape([outer, count, inner]).transpose(1, 2);
+        placed(x, &lists, self.dim, self.add, out).into()
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "index", "source"]
     }
 }
 
@@ -133,9 +153,89 @@ fn scattered<T: Element>(
     Tensor::from_vec(y, x.shape())
 }
 
+/// The elements at an index along `dim` on a GPU: one index for all blocks and columns, or an element of its own for each
+/// result. What is out of range is NaN, or 0 of integers.
+pub(super) fn taken(x: &Tensor, index: &Tensor, dim: usize, out: &Meta) -> Tensor {
+    let ((_, len, inner), (_, count, _)) = (x.shape_owned().split_at(dim), out.shape.split_at(dim));
+    let gpu = gpu::of(&[x]);
+    let (y, n) = (gpu::empty(&gpu, out), out.shape.numel());
+    let missing = if out.dtype.is_float() { gpu::Number::Float(f32::NAN) } else { 0usize.into() };
+    let own = usize::from(index.shape() == &out.shape[..]);
+    let numbers = [&numbers![n, len, count, inner, own][..], &[missing]].concat();
+    gpu::launch(&gpu, &TAKE, &[x, index], &[&y], &numbers, gpu::threads(n));
+    y
+}
+
+/// Elements are moved as words, whatever their type.
+const TAKE: gpu::Text = gpu::Text::new(
+    "take",
+    "x: u32, index: i32 -> y: u32",
+    "n, len, count, inner, own, missing",
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = (w.y * g.x + w.x) * 256u + l;
+    if (i >= p.n) { return; }
+    let k = u32(index[select((i / p.inner) % p.count, i, p.own == 1u)]);
+    var value = p.missing;
+    if (k < p.len) { value = x[(i / p.inner / p.count * p.len + k) * p.inner + i % p.inner]; }
+    y[i] = value;
+}
+",
+);
+
+/// `x[0]` with the elements of `x[2]` set or added at an index along `dim`, on a GPU. `lists` has the index in its last
+/// dimension: one for all, or one for each block and column. What is out of range is left out.
+///
+/// The lists are sorted, so that every element of the result finds its own sources, in their order: no two threads write to one place, and
+/// sums have the same bits each time.
+pub(super) fn placed(x: &[&Tensor], lists: &Tensor, dim: usize, add: bool, out: &Meta) -> Tensor {
+    let ((_, len, inner), count) = (out.shape.split_at(dim), lists.size(-1));
+    let gpu = gpu::of(x);
+    let (keys, order) = sorted(&gpu, lists);
+    let t = if add { gpu::wgsl(out.dtype) } else { "u32" };
+    let text = gpu::Text {
+        name: format!("place, add {add}, {t}").into(),
+        io: format!("x: {t}, keys: i32, order: u32, source: {t} -> y: {t}").into(),
+        params: "n, len, count, inner, own".into(),
+        body: PLACE.replace("{value}", if add { "value + source[at]" } else { "source[at]" }).into(),
+    };
+    let (y, n) = (gpu::empty(&gpu, out), out.shape.numel());
+    let numbers = numbers![n, len, count, inner, usize::from(lists.dim() > 1)];
+    gpu::launch(&gpu, &text, &[x[0], &keys, &order, x[2]], &[&y], &numbers, gpu::threads(n));
+    y
+}
+
+/// The first of an element's sources is found by bisection.
+const PLACE: &str = "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = (w.y * g.x + w.x) * 256u + l;
+    if (i >= p.n) { return; }
+    let column = i % p.inner;
+    let place = i32((i / p.inner) % p.len);
+    let block = i / p.inner / p.len;
+    let list = select(0u, block * p.inner + column, p.own == 1u) * p.count;
+    var low = 0u;
+    var high = p.count;
+    while (low < high) {
+        let middle = (low + high) / 2u;
+        if (keys[list + middle] < place) { low = middle + 1u; } else { high = middle; }
+    }
+    var value = x[i];
+    for (var s = low; s < p.count; s++) {
+        if (keys[list + s] != place) { break; }
+        let at = (block * p.count + order[list + s]) * p.inner + column;
+        value = {value};
+    }
+    y[i] = value;
+}
+";
+
 impl Tensor {
     /// `y[i][j] = x[i][index[i][j]]` for `dim` 1, and so for other dimensions and ranks; the result has the shape of
-    /// the index. Along other dimensions than `dim`, the index may be smaller than the tensor.
+    /// the index. Along other dimensions than `dim`, the index may be smaller than the tensor. On a GPU, an index out of range
+    /// gives NaN, or 0 of integers, instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64, has another rank, or names an element that is not there.
@@ -161,7 +261,7 @@ impl Tensor {
     }
 
     /// The tensor with `source[i][j]` added to `y[i][index[i][j]]` for `dim` 1, and so for other dimensions; equal
-    /// indices add up. All sizes but that of `dim` agree.
+    /// indices add up. All sizes but that of `dim` agree. On a GPU, an index out of range is left out instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64 or names an element that is not there, or shapes or types do not fit.
@@ -179,7 +279,8 @@ impl Tensor {
     }
 
     /// The tensor with `y[i][index[i][j]] = source[i][j]` for `dim` 1, and so for other dimensions; of equal indices
-    /// the last wins. All sizes but that of `dim` agree. `source` may be a number.
+    /// the last wins. All sizes but that of `dim` agree. `source` may be a number. On a GPU, an index out of range is left out
+    /// instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64 or names an element that is not there, or shapes or types do not fit.
@@ -194,7 +295,11 @@ impl Tensor {
         let (dim, x) = dim_of("scatter", self, dim);
         check_index("scatter", index, dim, x.shape());
         let (source, is_number) = source.operand();
-        let source = if is_number { source.to(x.dtype()).expand(index.shape()) } else { source.into_owned() };
+        let source = if is_number {
+            x.new_full(&Meta::new([], x.dtype()), source.value()).expand(index.shape())
+        } else {
+            source.into_owned()
+        };
         apply(Scatter { dim, add: false }, &[&x, index, &source])
     }
 }
@@ -229,6 +334,9 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("gather many rows", |x| x[0].gather(1, &x[0].argmax_dim(1, true)))
             .on(&[&[3, 4]])
             .large(&[&[9000, 10]]),
+        Sample::new("scatter_add to many", |x| x[0].scatter_add(0, &((&x[1] * 100.0).long() + 250), &x[1]))
+            .on(&[&[500, 2], &[3, 2]])
+            .large(&[&[500, 3], &[3000, 3]]),
     ]
 }
 

@@ -1,7 +1,10 @@
 //! Rows (or slices along any dimension) chosen by index, and its mirror image, adding to chosen rows.
 
-use super::elementwise::{filled, no_grads};
+use super::elementwise::{filled, no_grads, number};
+use super::gather::{placed, taken};
+use crate::device::Device;
 use crate::dtype::{DType, Element, Number, match_dtype, match_number};
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply, mistake};
 use crate::shape::{Shape, dim_index};
 use crate::tensor::Tensor;
@@ -31,9 +34,15 @@ impl Op for IndexSelect {
         }))
         .into()
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        taken(x[0], x[1], self.0, out).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
-        let zeros = Tensor::full_of(&ctx.metas[0].shape, 0.0, ctx.metas[0].dtype);
+        let zeros = ctx.grad.new_full(&ctx.metas[0], 0.0);
         smallvec![Some(apply(IndexAdd(self.0), &[&zeros, ctx.input(1), ctx.grad])), None]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "index"]
     }
 }
 
@@ -60,6 +69,7 @@ impl Op for IndexAdd {
         "index_add"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        number("index_add", x)?;
         let want = x[0].shape.with(self.0, x[1].shape.numel());
         if x[2].shape != want || x[2].dtype != x[0].dtype {
             return Err(format!(
@@ -95,13 +105,22 @@ impl Op for IndexAdd {
         grads[2] = ctx.needs[2].then(|| apply(IndexSelect(self.0), &[ctx.grad, ctx.input(1)]));
         grads
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        placed(x, &x[1].reshape([-1]), self.0, true, out).into()
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "index", "source"]
+    }
 }
 
-/// Refuses indices that are not i64 or not in `0..size`.
+/// Refuses indices that are not i64 or not in `0..size`. Nobody waits for a GPU to look at what is there; the kernels guard themselves.
 #[track_caller]
 pub(crate) fn check_index(op: &str, index: &Tensor, dim: usize, shape: &[usize]) {
     if index.dtype() != DType::I64 {
         mistake!("{op}: the index must be i64, got {}; convert with .long()", index.dtype());
+    }
+    if index.device() != Device::Cpu {
+        return;
     }
     let size = shape.get(dim).copied().unwrap_or(1);
     if let Some(bad) = index.data::<i64>().iter().find(|&&i| i < 0 || i as usize >= size) {
@@ -124,6 +143,7 @@ pub(crate) fn dim_of(op: &str, x: &Tensor, dim: isize) -> (usize, Tensor) {
 
 impl Tensor {
     /// The slices along `dim` whose numbers stand in `index`, in that order and as often: rows of a matrix for `dim` 0.
+    /// On a GPU, an index out of range gives NaN, or 0 of integers, instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64, has more than one dimension, or names a slice that is not there.
@@ -144,6 +164,7 @@ impl Tensor {
     }
 
     /// The tensor with slice `k` of `source` added to slice `index[k]` along `dim`; equal indices add up.
+    /// On a GPU, an index out of range is left out instead of a panic.
     ///
     /// # Panics
     /// If the index is not i64, names a slice that is not there, or `source` does not fit.
@@ -172,18 +193,22 @@ impl Tensor {
     #[track_caller]
     pub fn flip(&self, dims: impl Into<crate::Ints>) -> Tensor {
         dims.into().0.iter().fold(self.clone(), |x, &dim| {
-            let n = x.size(dim) as i64;
-            x.index_select(dim, &Tensor::from_vec((0..n).rev().collect(), n as usize))
+            let n = x.size(dim);
+            x.index_select(dim, &x.new_arange(n as i64 - 1, -1, n))
         })
     }
 
-    /// The indices of the true (or nonzero) elements: one row for each, one column for each dimension.
+    /// The indices of the true (or nonzero) elements: one row for each, one column for each dimension. On a GPU it waits
+    /// for their number.
     ///
     /// ```
     /// # use rekindle_tensor::tensor;
     /// assert_eq!(tensor([[0, 7], [3, 0]]).nonzero().to_vec::<i64>(), [0, 1, 1, 0]);
     /// ```
     pub fn nonzero(&self) -> Tensor {
+        if let Some(index) = self.device().index() {
+            return self.nonzero_on_gpu(&gpu::open(index));
+        }
         let shape = self.shape_owned();
         let strides = shape.contiguous_strides();
         let mut rows = Vec::new();
@@ -195,7 +220,17 @@ impl Tensor {
         Tensor::from_vec(rows, Shape::from([found, shape.len()]))
     }
 
-    /// The elements where `mask` (bool, which broadcasts) is true, as a vector.
+    fn nonzero_on_gpu(&self, gpu: &gpu::Gpu) -> Tensor {
+        let at = true_at("nonzero", &self.detach().bool());
+        let y = gpu::empty(gpu, &Meta::new([at.numel(), self.dim()], DType::I64));
+        for (d, stride) in self.shape_owned().contiguous_strides().into_iter().enumerate() {
+            let [stride, size] = [stride, self.shape()[d]].map(|n| Tensor::scalar(n.into(), DType::I64));
+            gpu::map_into(gpu, "a / b % c", &[&at, &stride, &size], &[], &y.select(1, d as isize));
+        }
+        y
+    }
+
+    /// The elements where `mask` (bool, which broadcasts) is true, as a vector. On a GPU it waits for their number.
     ///
     /// # Panics
     /// If the mask is not bool or does not broadcast.
@@ -215,7 +250,7 @@ impl Tensor {
     }
 
     /// The parts of the tensor where `mask` is true: PyTorch's `x[mask]`. The mask covers the first dimensions, so a
-    /// vector chooses rows of a matrix.
+    /// vector chooses rows of a matrix. On a GPU it waits for their number.
     ///
     /// # Panics
     /// If the mask is not bool or its shape differs from the first dimensions.
@@ -244,6 +279,11 @@ impl Tensor {
 fn true_at(op: &str, mask: &Tensor) -> Tensor {
     if mask.dtype() != DType::Bool {
         mistake!("{op}: the mask must be bool, got {}; compare or convert with .bool()", mask.dtype());
+    }
+    if mask.device() != Device::Cpu {
+        // The size of the result is read back, as in PyTorch. The true come first and stay in order.
+        let count = mask.sum().item::<i64>() as usize;
+        return mask.logical_not().reshape([-1]).argsort(0, false).narrow(0, 0, count);
     }
     let at: Vec<i64> =
         mask.data::<bool>().iter().enumerate().filter(|(_, b)| **b).map(|(i, _)| i as i64).collect();

@@ -1,7 +1,10 @@
 //! What kind of number each element is: isnan, isinf, isfinite.
 
 use super::elementwise::{no_grads, unary};
+use crate::device::Device;
 use crate::dtype::{DType, match_float};
+use crate::gpu;
+use crate::gpu::fold::{Fold, fold};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::plan::aside;
 use crate::tensor::Tensor;
@@ -37,12 +40,27 @@ impl Op for Is {
         })
         .into()
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let wgsl = match self {
+            _ if !x[0].dtype().is_float() => return x[0].new_full(out, matches!(self, Is::Finite)).into(),
+            Is::Nan => "is_nan(a)",
+            Is::Inf => "!is_nan(a) && !is_finite(a)",
+            Is::Finite => "is_finite(a)",
+        };
+        gpu::map(&gpu::of(x), wgsl, x, &[], out).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         no_grads(ctx.metas.len())
     }
     fn keeps(&self) -> Keeps {
         Keeps::Nothing
     }
+}
+
+/// The largest magnitude on a GPU: what is not finite wins.
+fn largest(x: &Tensor) -> f32 {
+    let largest = Fold { name: "largest", identity: "0", combine: "maximum(abs(a), abs(b))" };
+    fold(&gpu::of(&[x]), &x.detach(), [1, x.numel(), 1], largest).item()
 }
 
 impl Tensor {
@@ -54,6 +72,7 @@ impl Tensor {
     /// ```
     pub fn all_finite(&self) -> bool {
         aside(|| match self.dtype() {
+            DType::F32 if self.device() != Device::Cpu => largest(self).is_finite(),
             DType::F32 => all_finite(&self.data::<f32>()),
             DType::F64 => all_finite(&self.data::<f64>()),
             _ => true,

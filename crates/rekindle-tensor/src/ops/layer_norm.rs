@@ -7,6 +7,8 @@
 
 use super::elementwise::filled;
 use crate::dtype::{Element, match_float};
+use crate::gpu::{self, norm};
+use crate::gpu::fold::{SUM, fold};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -82,6 +84,15 @@ impl LayerNorm {
     }
 }
 
+impl LayerNorm {
+    /// Numbers of the samples, in a shape that broadcasts against x.
+    fn beside(&self, numbers: &Tensor, x: &Shape) -> Tensor {
+        let lead = x.len() - self.normalized.len();
+        let shape: Vec<usize> = (0..x.len()).map(|d| if d < lead { x[d] } else { 1 }).collect();
+        numbers.reshape(shape)
+    }
+}
+
 impl Op for LayerNorm {
     fn name(&self) -> &'static str {
         "layer_norm"
@@ -111,6 +122,33 @@ impl Op for LayerNorm {
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         match_float!("layer_norm", ctx.grad.dtype(), T => self.gradients::<T>(ctx))
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let gpu = gpu::of(x);
+        let [m, v] = norm::moments(&gpu, self.rows(&out.shape), x[0]);
+        let r = norm::inverse_deviation(&gpu, &v, self.eps);
+        let [mean, scale] = [&m, &r].map(|s| self.beside(s, &out.shape));
+        let value = gpu::map(&gpu, "(a - b) * c * d + e", &[x[0], &mean, &scale, x[1], x[2]], &[], out);
+        Output { value, saved: vec![m, r] }
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (x, w, dy, shape) = (ctx.input(0), ctx.input(1), ctx.grad, &ctx.metas[0]);
+        let (gpu, rows, [m, r]) = (gpu::of(&[dy]), self.rows(&shape.shape), [&ctx.saved[0], &ctx.saved[1]]);
+        let dx = ctx.needs[0].then(|| {
+            let g = gpu::map(&gpu, "a * b", &[dy, w], &[], shape);
+            let sums = norm::gradient_sums(&gpu, rows, x, &g, m);
+            norm::backward(&gpu, rows, [x, &g], [m, r], None, &sums)
+        });
+        let over_samples =
+            |t: &Tensor| fold(&gpu, t, [1, rows.channels, rows.inner], SUM).reshape(&self.normalized);
+        let dw = ctx.needs[1].then(|| {
+            let [mean, scale] = [m, r].map(|s| self.beside(s, &shape.shape));
+            over_samples(&gpu::map(&gpu, "(a - b) * c * d", &[x, &mean, &scale, dy], &[], shape))
+        });
+        smallvec![dx, dw, ctx.needs[2].then(|| over_samples(dy))]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["input", "weight", "bias"]
+    }
 }
 
 impl Tensor {
@@ -134,7 +172,7 @@ impl Tensor {
         eps: f64,
     ) -> Tensor {
         let normalized = normalized.into();
-        let constant = |v: f64| Tensor::full_of(&normalized, v, self.dtype());
+        let constant = |v: f64| self.new_full(&Meta::new(normalized.clone(), self.dtype()), v);
         let (w, b) = (
             weight.cloned().unwrap_or_else(|| constant(1.0)),
             bias.cloned().unwrap_or_else(|| constant(0.0)),
@@ -157,7 +195,8 @@ pub(crate) fn samples() -> Vec<Sample> {
             .on(&[&[0, 3], &[3], &[3]])
             .on(&[&[6], &[6], &[6]])
             .on(&[&[1, 2], &[2], &[2]])
-            .large(&[&[700, 64], &[64], &[64]]),
+            .large(&[&[700, 64], &[64], &[64]])
+            .large(&[&[3, 5000], &[5000], &[5000]]),
         Sample::new("layer_norm over two dims", affine(2)).on(&[&[3, 2, 3], &[2, 3], &[2, 3]]),
         Sample::new("layer_norm without affine", |x| x[0].layer_norm([5], None, None, 1e-5)).on(&[&[3, 5]]),
     ]

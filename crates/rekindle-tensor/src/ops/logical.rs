@@ -2,6 +2,7 @@
 
 use super::elementwise::{binary, broadcasting, no_grads};
 use crate::dtype::DType;
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -31,6 +32,14 @@ impl Op for Logical {
             Logical::Xor => binary(x[0], x[1], &out.shape, |a: bool, b: bool| a ^ b),
         }
         .into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let wgsl = match self {
+            Logical::And => "a && b",
+            Logical::Or => "a || b",
+            Logical::Xor => "a != b",
+        };
+        gpu::map(&gpu::of(x), wgsl, x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         no_grads(ctx.metas.len())

@@ -5,7 +5,8 @@
 
 use super::elementwise::{sum_to, zip};
 use super::reduction::Over;
-use crate::dtype::{Element, match_dtype, match_float};
+use crate::dtype::{DType, Element, match_dtype, match_float};
+use crate::gpu::{self, fold::Fold};
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::shape::Ints;
 use crate::tensor::Tensor;
@@ -84,6 +85,26 @@ impl Op for Extreme {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(split_among_ties(&self.over, ctx.input(0), ctx.output(), ctx.grad))]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let (identity, combine) = match (out.dtype, self.max) {
+            (DType::F32, true) => ("-infinity()", "maximum(a, b)"),
+            (DType::F32, false) => ("infinity()", "minimum(a, b)"),
+            (DType::I64, true) => ("-2147483648", "max(a, b)"),
+            (DType::I64, false) => ("2147483647", "min(a, b)"),
+            (_, true) => ("0", "max(a, b)"),
+            (_, false) => ("1", "min(a, b)"),
+        };
+        self.over.fold(x[0], Fold { name: self.name(), identity, combine }).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let shape = &ctx.metas[0].shape;
+        let [y, g] = [ctx.output(), ctx.grad].map(|t| self.over.widened(t, shape));
+        let operands = [ctx.input(0), &y];
+        let wgsl = "select(0.0, 1.0, a == b || (is_nan(a) && is_nan(b)))";
+        let chosen = gpu::map(&gpu::of(&operands), wgsl, &operands, &[], &ctx.metas[0]);
+        let count = sum_to(chosen.clone(), &self.over.kept(shape));
+        smallvec![Some(&chosen * (g / count))]
     }
     fn keeps(&self) -> Keeps {
         Keeps::Both

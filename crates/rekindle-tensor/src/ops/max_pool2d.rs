@@ -1,8 +1,9 @@
 //! Maximum over windows of images and sequences. A sequence is an image of height 1.
 
-use super::elementwise::filled;
-use crate::dtype::match_float;
-use crate::op::{Context, Grads, Meta, Op, Output, apply};
+use super::elementwise::{filled, no_grads};
+use crate::dtype::{DType, match_float};
+use crate::gpu::{self, pool::Windows};
+use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::plan::{Stage, plain};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -111,6 +112,11 @@ impl Pooling {
         Some(move |n| Pool2dShape { planes: planes * n, ..whole })
     }
 
+    /// The windows on a GPU.
+    pub fn windows(&self, x: &[usize]) -> Windows {
+        Windows::of(&self.geometry(x).expect("the shape rule accepted it"), self.options.count_include_pad)
+    }
+
     /// The shape rule.
     pub fn infer(&self, x: &Meta) -> Result<Meta, String> {
         let out = self.geometry(&x.shape)?.out_size();
@@ -139,7 +145,7 @@ pub(crate) fn resized(x: &Shape, (h, w): (usize, usize), dims: usize) -> Shape {
     if dims == 2 { last.with(x.len() - 2, h) } else { last }
 }
 
-/// The backward pass looks for the maxima again.
+/// The backward pass looks for the maxima again; on a GPU their places are saved.
 #[derive(Debug)]
 struct MaxPool(Pooling);
 
@@ -163,12 +169,52 @@ impl Op for MaxPool {
             filled::<T>(&ctx.metas[0].shape, |dx| max_backward(&shape, &x, &dy, dx))
         }))]
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let [value, places] = self.0.windows(x[0].shape()).max(&gpu::of(x), x[0], out);
+        Output { value, saved: vec![places] }
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (gpu, input) = (gpu::of(&[ctx.grad]), &ctx.metas[0]);
+        smallvec![Some(self.0.windows(&input.shape).max_backward(&gpu, ctx.grad, &ctx.saved[0], input))]
+    }
     fn stage(&self, m: &[Meta], _: &Meta) -> Option<Box<dyn Stage>> {
         let of = self.0.geometry_of_rows(&m[0].shape)?;
         Some(plain(
             move |n, x, y| max_forward(&of(n), x, y, None),
             move |n, x, dy, dx| max_backward(&of(n), x, dy, dx),
         ))
+    }
+}
+
+/// Where the maxima are in their planes.
+#[derive(Debug)]
+struct MaxPlaces(Pooling);
+
+impl Op for MaxPlaces {
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+    fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        Ok(Meta { dtype: DType::I64, ..self.0.infer(&x[0])? })
+    }
+    fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let shape = self.0.geometry(x[0].shape()).expect("the shape rule accepted it");
+        let mut places = vec![0; out.shape.numel()];
+        match_float!(self.name(), x[0].dtype(), T => {
+            max_forward(&shape, &x[0].data::<T>(), &mut vec![0.0 as T; places.len()], Some(&mut places));
+        });
+        Tensor::from_vec(places, &out.shape).into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let values = Meta::new(out.shape.clone(), x[0].dtype());
+        let [_, places] = self.0.windows(x[0].shape()).max(&gpu::of(x), x[0], &values);
+        places.into()
+    }
+    fn backward(&self, ctx: &Context<'_>) -> Grads {
+        no_grads(ctx.metas.len())
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
     }
 }
 
@@ -202,16 +248,8 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn max_pool2d_with_indices(&self, options: PoolOptions<2>) -> (Tensor, Tensor) {
-        let values = self.max_pool2d(options);
         let pooling = Pooling { name: "max_pool2d", dims: 2, options };
-        let shape = pooling.geometry(self.shape()).expect("it has been pooled");
-        let mut indices = vec![0; values.numel()];
-        match_float!("max_pool2d", self.dtype(), T => {
-            let mut again = vec![0.0 as T; indices.len()];
-            max_forward(&shape, &self.detach().data::<T>(), &mut again, Some(&mut indices));
-        });
-        let indices = Tensor::from_vec(indices, values.shape());
-        (values, indices)
+        (self.max_pool2d(options), apply(MaxPlaces(pooling), &[self]))
     }
 
     /// The maximum of every window of `[N, C, L]` or `[C, L]`: PyTorch's `F.max_pool1d`.

@@ -2,7 +2,8 @@
 
 use super::elementwise::{binary, broadcasting, sum_to, zip3};
 use super::max::Ordered;
-use crate::dtype::{match_dtype, match_float};
+use crate::dtype::{DType, match_dtype, match_float};
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::tensor::Tensor;
@@ -41,6 +42,32 @@ impl Op for Of {
                 let sign: T = if self.max { 1.0 } else { -1.0 };
                 zip3(ctx.grad, &own, &other, #[inline(always)] move |g: T, own: T, other: T| share(g, sign * own, sign * other))
             })
+        };
+        smallvec![
+            ctx.needs[0].then(|| sum_to(grad(0, 1), &ctx.metas[0].shape)),
+            ctx.needs[1].then(|| sum_to(grad(1, 0), &ctx.metas[1].shape)),
+        ]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let wgsl = match (out.dtype, self.max) {
+            (DType::Bool, true) => "a || b",
+            (DType::Bool, false) => "a && b",
+            (DType::I64, true) => "max(a, b)",
+            (DType::I64, false) => "min(a, b)",
+            (_, true) => "maximum(a, b)",
+            (_, false) => "minimum(a, b)",
+        };
+        gpu::map(&gpu::of(x), wgsl, x, &[], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        // As `share`: of a gradient a, the operand b beside the other, c.
+        let lost = if self.max { "b < c" } else { "c < b" };
+        let wgsl = format!(
+            "select(select(select(a, 0.0, {lost}), a / 2.0, b == c), a, is_nan(b) || is_nan(c))"
+        );
+        let grad = |own: usize, other: usize| {
+            let operands = [ctx.grad, ctx.input(own), ctx.input(other)];
+            gpu::map(&gpu::of(&operands), &wgsl, &operands, &[], &Meta::of(ctx.grad))
         };
         smallvec![
             ctx.needs[0].then(|| sum_to(grad(0, 1), &ctx.metas[0].shape)),

@@ -1,6 +1,5 @@
 //! Parts of a tensor as views: narrow, select, slice.
 
-use crate::dtype::match_dtype;
 use crate::layout::Layout;
 use crate::op::mistake;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
@@ -50,9 +49,8 @@ impl Op for Narrow {
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         let meta = &ctx.metas[0];
-        let whole = Tensor::full_of(&meta.shape, 0.0, meta.dtype);
-        let part = self.view_of(&whole, &Meta { shape: ctx.grad.shape_owned(), dtype: meta.dtype });
-        match_dtype!(meta.dtype, T => part.with_data_mut::<T, _>(|to| to.copy_from_slice(&ctx.grad.data::<T>())));
+        let whole = ctx.grad.new_full(meta, 0.0);
+        self.view_of(&whole, &Meta::of(ctx.grad)).copy_(ctx.grad);
         smallvec![Some(whole)]
     }
     fn keeps(&self) -> Keeps {

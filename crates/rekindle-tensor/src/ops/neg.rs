@@ -2,6 +2,7 @@
 
 use super::elementwise::{same_number, unary};
 use crate::dtype::{Number, match_number};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -19,6 +20,9 @@ impl Op for NegOp {
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         match_number!("neg", out.dtype, T => unary(x[0], <T as Number>::negated).into())
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), "-a", x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(ctx.grad.neg())]

@@ -2,11 +2,13 @@
 
 use super::index_select::check_index;
 use crate::dtype::DType;
+use crate::op::Meta;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 
 impl Tensor {
     /// For each class number a row of `classes` integers, 1 at that class and 0 elsewhere: PyTorch's `F.one_hot`.
+    /// On a GPU, the row of a number that is no class has only zeros, instead of a panic.
     ///
     /// # Panics
     /// If the tensor is not i64 or a number is not in `0..classes`.
@@ -19,7 +21,7 @@ impl Tensor {
     pub fn one_hot(&self, classes: usize) -> Tensor {
         check_index("one_hot", self, 0, &[classes]);
         let shape = [self.shape(), &[classes]].concat();
-        Tensor::full_of(shape, 0, DType::I64).scatter(-1, &self.unsqueeze(-1), 1)
+        self.new_full(&Meta::new(shape, DType::I64), 0).scatter(-1, &self.unsqueeze(-1), 1)
     }
 
     /// The matrix (or matrices, in the last two dimensions) with zeros above diagonal `diagonal`, 0 being the main one.
@@ -54,8 +56,8 @@ impl Tensor {
 /// Where the column exceeds the row by more than `diagonal`.
 #[track_caller]
 fn above(x: &Tensor, diagonal: i64) -> Tensor {
-    let (rows, columns) = (x.size(-2) as i64, x.size(-1) as i64);
-    Tensor::arange(0, columns, 1).gt(Tensor::arange(0, rows, 1).unsqueeze(-1) + diagonal)
+    let [rows, columns] = [x.size(-2), x.size(-1)].map(|n| x.new_arange(0, 1, n));
+    columns.gt(rows.unsqueeze(-1) + diagonal)
 }
 
 pub(crate) fn samples() -> Vec<Sample> {

@@ -1,7 +1,8 @@
 //! Powers: of a tensor to a number or a tensor, and of a number to a tensor.
 
-use super::elementwise::{binary, broadcasting, same, sum_to, unary, zip3};
+use super::elementwise::{binary, broadcasting, same, same_float, sum_to, unary, zip3};
 use crate::dtype::{DType, match_float};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::operand::{Operand, promoted};
 use crate::tensor::Tensor;
@@ -28,6 +29,21 @@ fn power(x: &Tensor, exponent: f64) -> Tensor {
     })
 }
 
+/// [`power`] in WGSL, of `a`; an exponent without a formula of its own is `p.n0`.
+fn formula(exponent: f64) -> &'static str {
+    match exponent {
+        0.0 => "1.0",
+        0.5 => "sqrt(a)",
+        1.0 => "a",
+        2.0 => "a * a",
+        3.0 => "a * a * a",
+        -0.5 => "1.0 / sqrt(a)",
+        -1.0 => "1.0 / a",
+        -2.0 => "1.0 / (a * a)",
+        _ => "power(a, p.n0)",
+    }
+}
+
 impl Op for PowNumber {
     fn name(&self) -> &'static str {
         "pow"
@@ -43,6 +59,17 @@ impl Op for PowNumber {
             return smallvec![Some(Tensor::zeros_like(ctx.grad))];
         }
         smallvec![Some(ctx.grad * (power(ctx.input(0), self.0 - 1.0) * self.0))]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), formula(self.0), x, &[self.0], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        if self.0 == 0.0 {
+            return smallvec![Some(Tensor::zeros_like(ctx.grad))];
+        }
+        let (operands, e) = ([ctx.input(0), ctx.grad], self.0 - 1.0);
+        let wgsl = format!("b * ({} * p.n1)", formula(e));
+        smallvec![Some(gpu::map(&gpu::of(&operands), &wgsl, &operands, &[e, self.0], &ctx.metas[0]))]
     }
 }
 
@@ -61,6 +88,10 @@ impl Op for PowInteger {
         let n = self.0;
         unary(x[0], move |x: i64| x.wrapping_pow(n)).into()
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let n = Tensor::scalar(i64::from(self.0).into(), DType::I64);
+        gpu::map(&gpu::of(x), "integer_power(a, u32(b))", &[x[0], &n], &[], out).into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         super::elementwise::no_grads(ctx.metas.len())
     }
@@ -78,6 +109,7 @@ impl Op for Pow {
         "pow"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
+        same_float("pow", x)?;
         broadcasting("pow", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
@@ -100,6 +132,19 @@ impl Op for Pow {
                 ctx.needs[1].then(|| sum_to(exponent(), &ctx.metas[1].shape)),
             ]
         })
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), "power(a, b)", x, &[], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let operands = [ctx.grad, ctx.input(0), ctx.input(1)];
+        let grad = |wgsl: &str| gpu::map(&gpu::of(&operands), wgsl, &operands, &[], &Meta::of(ctx.grad));
+        let base = "select(a * (c * power(b, c - 1.0)), 0.0, c == 0.0)";
+        let exponent = "select(a * (power(b, c) * log(b)), 0.0, b == 0.0 && c >= 0.0)";
+        smallvec![
+            ctx.needs[0].then(|| sum_to(grad(base), &ctx.metas[0].shape)),
+            ctx.needs[1].then(|| sum_to(grad(exponent), &ctx.metas[1].shape)),
+        ]
     }
 }
 

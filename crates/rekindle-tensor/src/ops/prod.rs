@@ -3,12 +3,16 @@
 use super::elementwise::filled;
 use super::reduction::Over;
 use crate::dtype::{DType, match_float, match_number};
+use crate::gpu::{self, fold::Fold, scan::Scan, scan::scan};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::real::Real;
 use rekindle_kernels::reduce;
 use smallvec::smallvec;
+
+/// Products on a GPU.
+const PRODUCT: Fold = Fold { name: "product", identity: "1", combine: "a * b" };
 
 #[derive(Debug)]
 struct Prod(Over);
@@ -37,6 +41,18 @@ impl Op for Prod {
         smallvec![Some(match_float!("prod", x.dtype(), T => filled(&shape, |dx| {
             others(&x.data::<T>(), &ctx.grad.data::<T>(), len, inner, dx);
         })))]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        self.0.fold(x[0], PRODUCT).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let (x, shape) = (ctx.input(0), &ctx.metas[0].shape);
+        let (outer, len, inner) = self.0.dims.first().map_or((1, 1, 1), |&dim| shape.split_at(dim));
+        let gpu = gpu::of(&[x]);
+        let [before, after] = [false, true]
+            .map(|reverse| scan(&gpu, x, [outer, len, inner], PRODUCT, Scan { reverse, exclusive: true }));
+        let operands = [&self.0.widened(ctx.grad, shape), &before, &after];
+        smallvec![Some(gpu::map(&gpu, "a * b * c", &operands, &[], &ctx.metas[0]))]
     }
 }
 

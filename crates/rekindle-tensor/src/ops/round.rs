@@ -1,7 +1,8 @@
 //! Rounding to integers: round, floor, ceil and trunc. Their gradients are 0.
 
-use super::elementwise::{same, unary};
+use super::elementwise::{same_number, unary};
 use crate::dtype::{DType, match_float};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -25,7 +26,7 @@ impl Op for Round {
         }
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        same(x)
+        same_number(self.name(), x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         if out.dtype == DType::I64 {
@@ -38,6 +39,17 @@ impl Op for Round {
             Round::Trunc => unary(x[0], |x: T| x.trunc()),
         })
         .into()
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let wgsl = match self {
+            _ if out.dtype == DType::I64 => "a",
+            // WGSL's takes halves to the even one, too.
+            Round::HalfEven => "round(a)",
+            Round::Floor => "floor(a)",
+            Round::Ceil => "ceil(a)",
+            Round::Trunc => "trunc(a)",
+        };
+        gpu::map(&gpu::of(x), wgsl, x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(Tensor::zeros_like(ctx.grad))]

@@ -1,7 +1,8 @@
 //! Sign.
 
-use super::elementwise::{same, unary};
+use super::elementwise::{same_number, unary};
 use crate::dtype::{DType, match_number};
+use crate::gpu;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -15,7 +16,7 @@ impl Op for Sign {
         "sign"
     }
     fn infer(&self, x: &[Meta]) -> Result<Meta, String> {
-        same(x)
+        same_number("sign", x)
     }
     fn forward(&self, x: &[&Tensor], out: &Meta) -> Output {
         if out.dtype == DType::I64 {
@@ -25,6 +26,13 @@ impl Op for Sign {
             let zero = T::default();
             unary(x[0], move |x: T| (x > zero) as u8 as T - (x < zero) as u8 as T).into()
         })
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let wgsl = match out.dtype {
+            DType::F32 => "f32(a > 0.0) - f32(a < 0.0)",
+            _ => "sign(a)",
+        };
+        gpu::map(&gpu::of(x), wgsl, x, &[], out).into()
     }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         smallvec![Some(Tensor::zeros_like(ctx.grad))]

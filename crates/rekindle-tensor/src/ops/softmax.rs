@@ -5,12 +5,15 @@
 
 use super::elementwise::filled;
 use crate::dtype::match_float;
+use crate::gpu::{self, Text, rows};
+use crate::numbers;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
 use crate::testing::Sample;
 use rekindle_kernels::softmax as kernel;
 use smallvec::smallvec;
+use std::sync::LazyLock;
 
 #[derive(Debug)]
 struct Softmax {
@@ -22,6 +25,18 @@ impl Softmax {
     /// Sizes before, at and after the dimension; a scalar counts as one element.
     fn split(&self, x: &Tensor) -> (usize, usize, usize) {
         if x.dim() == 0 { (1, 1, 1) } else { x.shape_owned().split_at(self.dim) }
+    }
+
+    /// Runs a kernel over rows along the dimension.
+    #[track_caller]
+    fn launch(&self, text: &Text, inputs: &[&Tensor]) -> Tensor {
+        let (gpu, (outer, len, inner)) = (gpu::of(inputs), self.split(inputs[0]));
+        let y = gpu::empty(&gpu, &Meta::of(inputs[0]));
+        let count = outer * inner;
+        let width = rows::width(count, len, inner);
+        let numbers = numbers![width, count, len, inner, f64::NEG_INFINITY, usize::from(self.log)];
+        gpu::launch(&gpu, text, inputs, &[&y], &numbers, gpu::groups(count.div_ceil(width)));
+        y
     }
 }
 
@@ -48,10 +63,72 @@ impl Op for Softmax {
             run(&y.data::<T>(), &ctx.grad.data::<T>(), dx, outer, len, inner);
         })))]
     }
+    fn forward_gpu(&self, x: &[&Tensor], _: &Meta) -> Output {
+        self.launch(&FORWARD, x).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        smallvec![Some(self.launch(&BACKWARD, &[ctx.output(), ctx.grad]))]
+    }
     fn keeps(&self) -> Keeps {
         Keeps::Output
     }
 }
+
+const NUMBERS: &str = "width, rows, len, inner, least: f32, log";
+
+static FORWARD: LazyLock<Text> = LazyLock::new(|| {
+    rows::text(
+        "softmax",
+        "x: f32 -> y: f32",
+        NUMBERS,
+        "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let row = (w.y * g.x + w.x) * p.width + l % p.width;
+    let first = row / p.inner * p.len * p.inner + row % p.inner;
+    let end = select(0u, p.len, row < p.rows);
+    let step = 256u / p.width;
+    var m = p.least;
+    for (var i = l / p.width; i < end; i += step) { m = maximum(m, x[first + i * p.inner]); }
+    m = greatest(l, m);
+    var sum = 0.0;
+    for (var i = l / p.width; i < end; i += step) { sum += exp(x[first + i * p.inner] - m); }
+    sum = total(l, sum);
+    for (var i = l / p.width; i < end; i += step) {
+        let centred = x[first + i * p.inner] - m;
+        if (p.log != 0u) { y[first + i * p.inner] = centred - log(sum); } else { y[first + i * p.inner] = exp(centred) / sum; }
+    }
+}
+",
+    )
+});
+
+static BACKWARD: LazyLock<Text> = LazyLock::new(|| {
+    rows::text(
+        "softmax backward",
+        "y: f32, dy: f32 -> dx: f32",
+        NUMBERS,
+        "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let row = (w.y * g.x + w.x) * p.width + l % p.width;
+    let first = row / p.inner * p.len * p.inner + row % p.inner;
+    let end = select(0u, p.len, row < p.rows);
+    let step = 256u / p.width;
+    var sum = 0.0;
+    for (var i = l / p.width; i < end; i += step) {
+        let at = first + i * p.inner;
+        if (p.log != 0u) { sum += dy[at]; } else { sum = fma(y[at], dy[at], sum); }
+    }
+    sum = total(l, sum);
+    for (var i = l / p.width; i < end; i += step) {
+        let at = first + i * p.inner;
+        if (p.log != 0u) { dx[at] = dy[at] - exp(y[at]) * sum; } else { dx[at] = y[at] * (dy[at] - sum); }
+    }
+}
+",
+    )
+});
 
 impl Tensor {
     /// Exponentials divided by their sum along `dim`, so that they are positive and sum to 1.
@@ -93,7 +170,11 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::unary("softmax", |x| x.softmax(-1)).large(&[&[4000, 10]]),
         Sample::unary("log_softmax", |x| x.log_softmax(-1)).large(&[&[4000, 10]]),
-        Sample::new("softmax over an inner dim", |x| x[0].softmax(1)).on(&[&[2, 3, 4]]).on(&[&[2, 1, 1]]),
+        Sample::new("softmax over an inner dim", |x| x[0].softmax(1))
+            .on(&[&[2, 3, 4]])
+            .on(&[&[2, 1, 1]])
+            .large(&[&[5, 700]])
+            .large(&[&[3, 90, 50]]),
         Sample::new("log_softmax over columns", |x| x[0].log_softmax(0)).on(&[&[3, 4]]).large(&[&[30, 2000]]),
     ]
 }

@@ -3,6 +3,8 @@
 use super::elementwise::{filled, no_grads};
 use super::max::Ordered;
 use crate::dtype::{DType, match_dtype};
+use crate::gpu::{self, Gpu, Text};
+use crate::numbers;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::shape::dim_index;
 use crate::tensor::Tensor;
@@ -52,6 +54,12 @@ impl Op for Argsort {
         })
         .into()
     }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        let key = if x[0].dtype().is_float() { "sort_key(a)" } else { "i32(a)" };
+        let wgsl = if self.descending { format!("~{key}") } else { key.into() };
+        let gpu = gpu::of(x);
+        sorted(&gpu, &gpu::map(&gpu, &wgsl, x, &[], out)).1.into()
+    }
     fn backward(&self, ctx: &Context<'_>) -> Grads {
         no_grads(ctx.metas.len())
     }
@@ -59,6 +67,114 @@ impl Op for Argsort {
         Keeps::Nothing
     }
 }
+
+/// Elements that one workgroup of a GPU sorts.
+const BLOCK: usize = 1024;
+
+/// The integers of each row in ascending order, and where they were; equals stay in order.
+///
+/// Rows of any length: blocks are sorted in shared memory, then pairs of sorted runs are merged, twice as long each time.
+pub(super) fn sorted(gpu: &Gpu, keys: &Tensor) -> (Tensor, Tensor) {
+    let len = keys.shape().last().copied().unwrap_or(1);
+    let (n, span) = (keys.numel(), len.next_power_of_two().min(BLOCK));
+    let (rows, blocks) = (n / len.max(1), len.div_ceil(span));
+    let pair = || [(); 2].map(|()| gpu::empty(gpu, &Meta::of(keys)));
+    let mut sorted = pair();
+    let numbers = numbers![rows, len, span, blocks];
+    let groups = gpu::groups((rows * blocks * span).div_ceil(BLOCK));
+    gpu::launch(gpu, &BLOCKS, &[keys], &sorted.each_ref(), &numbers, groups);
+    let mut run = span;
+    while run < len {
+        let merged = pair();
+        let numbers = numbers![n, len, run];
+        gpu::launch(gpu, &MERGE, &sorted.each_ref(), &merged.each_ref(), &numbers, gpu::threads(n));
+        (sorted, run) = (merged, 2 * run);
+    }
+    let [keys, order] = sorted;
+    (keys, order)
+}
+
+/// K. Batcher's bitonic sort of keys with their places, all of which differ; short rows lie side by side in a block.
+const BLOCKS: Text = Text::new(
+    "sort blocks",
+    "x: i32 -> sorted: i32, y: u32",
+    "rows, len, span, blocks",
+    "
+const BLOCK = 1024u;
+var<workgroup> keys: array<i32, BLOCK>;
+var<workgroup> order: array<u32, BLOCK>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let first = (w.y * g.x + w.x) * BLOCK;
+    for (var s = l; s < BLOCK; s += 256u) {
+        let segment = (first + s) / p.span;
+        let row = segment / p.blocks;
+        let column = (segment % p.blocks) * p.span + s % p.span;
+        // Behind the end all is last.
+        keys[s] = 0x7fffffff;
+        order[s] = column;
+        if (row < p.rows && column < p.len) { keys[s] = x[row * p.len + column]; }
+    }
+    for (var size = 2u; size <= p.span; size *= 2u) {
+        for (var step = size / 2u; step > 0u; step /= 2u) {
+            workgroupBarrier();
+            for (var pair = l; pair < BLOCK / 2u; pair += 256u) {
+                let i = 2u * pair - (pair & (step - 1u));
+                let j = i + step;
+                // Up and down by turns, at last up.
+                let up = size == p.span || (i & size) == 0u;
+                let later = keys[i] > keys[j] || (keys[i] == keys[j] && order[i] > order[j]);
+                if (later == up) {
+                    let k = keys[i]; keys[i] = keys[j]; keys[j] = k;
+                    let o = order[i]; order[i] = order[j]; order[j] = o;
+                }
+            }
+        }
+    }
+    workgroupBarrier();
+    for (var s = l; s < BLOCK; s += 256u) {
+        let segment = (first + s) / p.span;
+        let row = segment / p.blocks;
+        let column = (segment % p.blocks) * p.span + s % p.span;
+        if (row < p.rows && column < p.len) {
+            sorted[row * p.len + column] = keys[s];
+            y[row * p.len + column] = order[s];
+        }
+    }
+}
+",
+);
+
+/// Each element of two sorted runs goes as far behind its place as the other run has elements before it, which is found by bisection.
+const MERGE: Text = Text::new(
+    "merge sorted runs",
+    "x: i32, order: u32 -> sorted: i32, y: u32",
+    "n, len, run",
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = (w.y * g.x + w.x) * 256u + l;
+    if (i >= p.n) { return; }
+    let row = i - i % p.len;
+    let column = i % p.len;
+    let own = column / p.run;
+    let start = min(p.len, (own ^ 1u) * p.run);
+    var low = start;
+    var high = min(p.len, start + p.run);
+    let key = x[i];
+    let place = order[i];
+    while (low < high) {
+        let middle = (low + high) / 2u;
+        let other = x[row + middle];
+        if (other < key || (other == key && order[row + middle] < place)) { low = middle + 1u; } else { high = middle; }
+    }
+    let to = row + (own & ~1u) * p.run + column % p.run + low - start;
+    sorted[to] = key;
+    y[to] = place;
+}
+",
+);
 
 impl Tensor {
     /// The indices that sort the elements along `dim`. Equal elements stay in order; NaN counts as greatest.
@@ -161,6 +277,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::unary("sort", |x| x.sort(-1, false).0),
         Sample::new("sort columns", |x| x[0].sort(0, true).0).on(&[&[3, 4]]).large(&[&[100, 400]]),
+        Sample::new("sort long rows", |x| x[0].sort(-1, true).0).on(&[&[2, 3]]).large(&[&[3, 4500]]),
         Sample::new("topk", |x| x[0].topk(2, 1, true).0).on(&[&[3, 4]]).on(&[&[0, 2]]),
         Sample::new("median", |x| x[0].median()).on(&[&[3, 4]]).on(&[&[1]]),
         Sample::new("median over a dim", |x| x[0].median_dim(1, true).0).on(&[&[3, 4]]).on(&[&[2, 5, 3]]),

@@ -1,6 +1,7 @@
 //! Variance and standard deviation over all or some dimensions.
 
 use super::reduction::Over;
+use crate::device::Device;
 use crate::op::mistake;
 use crate::shape::Ints;
 use crate::tensor::Tensor;
@@ -44,14 +45,14 @@ impl Tensor {
         self.wide_var("var", dims.into(), correction, keepdim).to(self.dtype())
     }
 
-    /// The variance in double precision, in which PyTorch computes it.
+    /// The variance in double precision, in which PyTorch computes it; a GPU has only f32.
     #[track_caller]
     fn wide_var(&self, op: &str, dims: Ints, correction: usize, keepdim: bool) -> Tensor {
         if !self.dtype().is_float() {
             mistake!("{op}: needs a floating tensor, got {}; convert with .float()", self.dtype());
         }
         let n = Over::new(op, self, dims.clone(), keepdim).count(self.shape());
-        let x = self.double();
+        let x = if self.device() == Device::Cpu { self.double() } else { self.clone() };
         let centred = &x - x.mean_dim(dims.clone(), true);
         centred.square().sum_dim(dims, keepdim) / n.saturating_sub(correction) as f64
     }

@@ -3,6 +3,7 @@
 use super::elementwise::{sum_to, zip, zip3};
 use crate::create::tensor;
 use crate::dtype::{DType, match_dtype, match_float};
+use crate::gpu;
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::operand::{Operand, promoted};
 use crate::shape::broadcast;
@@ -44,6 +45,21 @@ impl Op for Where {
             ctx.needs[1].then(|| sum_to(part(true), &ctx.metas[1].shape)),
             ctx.needs[2].then(|| sum_to(part(false), &ctx.metas[2].shape)),
         ]
+    }
+    fn forward_gpu(&self, x: &[&Tensor], out: &Meta) -> Output {
+        gpu::map(&gpu::of(x), "select(c, b, a)", x, &[], out).into()
+    }
+    fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
+        let operands = [ctx.input(0), ctx.grad];
+        let part = |wgsl: &str| gpu::map(&gpu::of(&operands), wgsl, &operands, &[], &Meta::of(ctx.grad));
+        smallvec![
+            None,
+            ctx.needs[1].then(|| sum_to(part("select(0.0, b, a)"), &ctx.metas[1].shape)),
+            ctx.needs[2].then(|| sum_to(part("select(b, 0.0, a)"), &ctx.metas[2].shape)),
+        ]
+    }
+    fn input_names(&self) -> &'static [&'static str] {
+        &["condition", "input", "other"]
     }
 }
 
@@ -92,7 +108,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::unary("where with numbers", |x| Tensor::where_(&x.gt(0.3), x, 1.5)).large(&[&[300, 400]]),
         Sample::unary("masked_fill", |x| x.masked_fill(&x.gt(0.3), -1.0)),
         Sample::new("where with a broadcast condition", |x| {
-            Tensor::where_(&tensor([true, false, true]), &x[0], &x[1])
+            Tensor::where_(&tensor([true, false, true]).to(x[0].device()), &x[0], &x[1])
         })
         .on(&[&[2, 3], &[1]])
         .on(&[&[3, 1], &[]]),

@@ -14,11 +14,13 @@
 
 mod block;
 mod chain;
+mod device;
 mod forward;
 mod plain;
 mod step;
 mod tape;
 
+pub use device::{DevicePlan, DeviceTape, DeviceTrace, record_on_device};
 pub use forward::ForwardPlan;
 pub(crate) use plain::plain;
 pub use step::StepPlan;

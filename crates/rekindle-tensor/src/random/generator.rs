@@ -1,5 +1,6 @@
 //! The generator object: seeding, state, and the two loops every distribution is written with.
 
+use super::cuda::CudaState;
 use rekindle_kernels::mt19937::{Mt19937, N};
 use std::hash::{BuildHasher, RandomState};
 
@@ -29,7 +30,8 @@ seeds!(i32, i64, u32, u64, usize);
 /// A source of random numbers that gives PyTorch's CPU numbers bit for bit.
 ///
 /// The engine is MT19937; the distributions are methods that fill slices in memory order. Two generators with
-/// the same seed give the same numbers on every machine and for every number of threads.
+/// the same seed give the same numbers on every machine and for every number of threads. Beside it, and seeded with it, is the
+/// place of PyTorch's CUDA generator, which [`cuda_draw`](Self::cuda_draw) moves on.
 ///
 /// ```
 /// use rekindle_tensor::random::Generator;
@@ -45,6 +47,7 @@ pub struct Generator {
     pub(super) engine: Mt19937,
     /// The second value of the last serial normal pair, standardised.
     pub(super) cached_normal: Option<f64>,
+    pub(super) cuda: CudaState,
 }
 
 impl Default for Generator {
@@ -79,7 +82,8 @@ impl Generator {
     pub fn seeded(seed: impl Seed) -> Self {
         let seed = seed.to_u64();
         // Only the low word seeds the engine; PyTorch merely remembers the high one.
-        Self { seed, engine: Mt19937::new(seed as u32), cached_normal: None }
+        let cuda = CudaState::seeded(seed);
+        Self { seed, engine: Mt19937::new(seed as u32), cached_normal: None, cuda }
     }
 
     /// Starts the stream of `seed` from its beginning.
@@ -114,7 +118,7 @@ impl Generator {
         seed
     }
 
-    /// The whole state as bytes, in PyTorch's layout (`torch.get_rng_state()`).
+    /// The state of the CPU generator as bytes, in PyTorch's layout (`torch.get_rng_state()`).
     ///
     /// ```
     /// use rekindle_tensor::random::Generator;
@@ -140,7 +144,8 @@ impl Generator {
         bytes
     }
 
-    /// Continues from a state saved by [`get_state`](Self::get_state), here or in PyTorch on the CPU.
+    /// Continues from a state saved by [`get_state`](Self::get_state), here or in PyTorch on the CPU. The CUDA generator stays
+    /// where it is.
     ///
     /// ```
     /// # use rekindle_tensor::random::Generator;
@@ -161,7 +166,7 @@ impl Generator {
         let after = 24 + 8 * N;
         let cached = f64::from_bits(u64_at(after + 8));
         let cached_normal = (i32_at(after + 24) != 0).then_some(cached);
-        *self = Self { seed: u64_at(0), engine, cached_normal };
+        *self = Self { seed: u64_at(0), engine, cached_normal, cuda: self.cuda };
         Ok(())
     }
 
@@ -225,6 +230,10 @@ pub enum StateError {
         /// Index of the next word.
         next: u64,
     },
+    /// The number of bytes of a CUDA state is not 16.
+    CudaLength(usize),
+    /// No kernel leaves the CUDA generator at this offset.
+    CudaOffset(i64),
 }
 
 impl std::fmt::Display for StateError {
@@ -233,6 +242,10 @@ impl std::fmt::Display for StateError {
             Self::Length(n) => write!(f, "set_state: expected {STATE_BYTES} bytes, got {n}"),
             Self::Position { left, next } => {
                 write!(f, "set_state: impossible position (left {left}, next {next}); is this a CPU state?")
+            }
+            Self::CudaLength(n) => write!(f, "set_cuda_state: expected 16 bytes, got {n}"),
+            Self::CudaOffset(offset) => {
+                write!(f, "set_cuda_state: impossible offset {offset}; is this a CUDA state?")
             }
         }
     }
@@ -266,6 +279,7 @@ mod tests {
             (0..words).for_each(|_| _ = g.next_u32());
             let mut copy = Generator::new();
             copy.set_state(&g.get_state()).unwrap();
+            copy.set_cuda_state(&g.cuda_state()).unwrap();
             assert!(copy == g, "after {words} words");
             let (mut a, mut b) = ([0f32; 9], [0f32; 9]);
             g.normal(&mut a, 0.0, 1.0);

@@ -1,4 +1,4 @@
-//! Random numbers: PyTorch's CPU streams and NumPy's legacy stream, bit for bit.
+//! Random numbers: PyTorch's streams and NumPy's legacy stream, bit for bit.
 //!
 //! [`Generator`] is the source; its methods fill slices in memory order ([`uniform`](Generator::uniform),
 //! [`normal`](Generator::normal), [`randint`](Generator::randint), [`randperm`](Generator::randperm), ..).
@@ -8,6 +8,7 @@
 //! Nothing here runs on more than one thread, so no number depends on how many there are.
 
 mod continuous;
+mod cuda;
 mod default;
 mod discrete;
 pub mod dropout;
@@ -16,7 +17,10 @@ mod generator;
 pub mod init;
 pub mod numpy;
 mod perm;
+mod philox;
 
+pub use cuda::{CUDA_THREADS, CudaDraw, CudaLayout};
 pub use default::{initial_seed, manual_seed, with_default, with_generator};
 pub use element::{Float, Number};
 pub use generator::{Generator, Seed, StateError};
+pub use philox::philox4x32_10;

@@ -4,7 +4,7 @@ use rekindle_tensor::ops::samples;
 use rekindle_tensor::{Device, Tensor, check, no_grad, tensor};
 
 /// The first device, if there is one.
-fn device() -> Option<Device> {
+pub fn device() -> Option<Device> {
     let device = Device::gpu(0);
     let there = device.check();
     if let Err(e) = &there {
@@ -112,4 +112,62 @@ fn reruns_give_the_same_bits() {
     let x = (Tensor::arange(0.0, 300_000.0, 1.0) * 0.37).sin().to(gpu).reshape([300, 1000]);
     let run = || [x.sum(), x.sum_dim(0, false).sum(), x.matmul(&x.t()).sum()].map(|t| t.item::<f32>());
     assert_eq!(run().map(f32::to_bits), run().map(f32::to_bits));
+}
+
+#[test]
+fn dropout_draws_the_masks_of_the_cuda_stream_in_every_layout() {
+    use rekindle_tensor::random::dropout::{DropoutStream, with_dropout_stream};
+    use rekindle_tensor::random::{Generator, with_generator};
+    let Some(gpu) = device() else { return };
+    // In fours, in twos and apart; one and several draws a thread.
+    for n in [8, 6, 7, 1_000_000, 1_000_002, 1_000_001] {
+        let draw = |x: Tensor| {
+            let mut g = Generator::seeded(7);
+            let twice = || [x.dropout(0.3), x.dropout(0.9)].map(|y| y.cpu());
+            let masks = with_dropout_stream(DropoutStream::Cuda, || with_generator(&mut g, twice));
+            (masks, g.cuda_state())
+        };
+        let ((here, at), (there, then)) = (draw(Tensor::ones([n])), draw(Tensor::ones([n]).to(gpu)));
+        assert!(here.iter().zip(&there).all(|(a, b)| a.bitwise_eq(b)) && at == then, "{n}");
+    }
+}
+
+#[test]
+fn a_chain_of_element_wise_operations_gives_what_each_gives() {
+    let Some(gpu) = device() else { return };
+    let x = Tensor::linspace(-2.0, 2.0, 1000);
+    let chain = |x: &Tensor| {
+        let y = (x * 2.0 + 1.0).relu();
+        // `kept` is read after the chain has ended, what is between is not.
+        let kept = &y * x;
+        let z = (&kept + &y).sigmoid() - x.narrow(0, 3, 1);
+        x.detach().copy().add_(1.0);
+        (z.sum(), kept, y.narrow(0, 0, 500) + y.narrow(0, 500, 500))
+    };
+    let ((a, b, c), (d, e, f)) = (chain(&x), chain(&x.to(gpu)));
+    let close = |a: &Tensor, b: &Tensor| (a - b.cpu()).abs().max().item::<f32>() < 1e-3;
+    assert!(close(&a, &d) && close(&b, &e) && close(&c, &f));
+}
+
+#[test]
+fn losses_and_what_is_not_finite_are_read_many_steps_at_a_time() {
+    use rekindle_tensor::gpu::Ledger;
+    let Some(gpu) = device() else { return };
+    let ledger = Ledger::new(0, 4, 2);
+    let on = |v: f64| tensor([v, 1.0]).to(gpu);
+    for step in 0..3 {
+        ledger.put(0, &on(step as f64).narrow(0, 0, 1));
+        ledger.put(1, &tensor(0.5).to(gpu));
+        ledger.look(0, &[&on(1.0), &on(2.0)]);
+        // The second of seven tensors, in the second step; a later one is no news.
+        let odd = if step >= 1 { f64::NAN } else { 1.0 };
+        ledger.look(2, &[&on(1.0), &on(odd), &on(1.0), &on(1.0), &on(1.0), &on(1.0), &on(odd)]);
+        assert!(!ledger.next());
+    }
+    let page = ledger.read();
+    assert_eq!(page.rows, [[0.0, 0.5], [1.0, 0.5], [2.0, 0.5]]);
+    assert_eq!(page.not_finite, Some((1, 3)));
+    ledger.look(0, &[&on(1.0)]);
+    ledger.next();
+    assert_eq!(ledger.read().not_finite, None);
 }

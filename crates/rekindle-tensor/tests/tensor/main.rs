@@ -3,6 +3,8 @@
 mod autograd;
 mod errors;
 mod gpu;
+mod gpu_layers;
+mod gpu_values;
 mod laws;
 mod ops;
 mod values;

@@ -1,6 +1,6 @@
 //! What can be known before anything is trained: whether net, loss and data fit each other.
 
-use super::{Parts, Trainer};
+use super::{PIECE, Parts, Trainer, device_of};
 use crate::error::{Error, guarded};
 use crate::fit;
 use crate::history::{EpochRow, Figures};
@@ -8,7 +8,7 @@ use crate::observer::Observer;
 use crate::part::Part;
 use rekindle_nn::Module;
 use rekindle_nn::loss::Decision;
-use rekindle_tensor::{Tensor, enable_grad};
+use rekindle_tensor::{Device, Tensor, enable_grad, no_grad};
 
 /// Samples that are tried.
 const FEW: usize = 8;
@@ -24,9 +24,13 @@ impl<N: Module> Trainer<N> {
             }
             self.net.eval();
             let few = part.first(FEW);
+            let device = device_of(&self.net);
             let outputs = guarded(|| {
-                let outputs = enable_grad(|| self.net.forward(&few.x()));
-                self.objective.loss.forward(&outputs, &few.y);
+                let outputs = enable_grad(|| self.net.forward(&few.x().to(device)));
+                self.objective.loss.forward(&outputs, &few.y.to(device));
+                if device != Device::Cpu {
+                    self.targets(&outputs, part);
+                }
                 Ok(outputs)
             });
             let named = |e: Error| e.at(format_args!("the {name} data"));
@@ -34,14 +38,24 @@ impl<N: Module> Trainer<N> {
             self.last_operation(&outputs)?;
             self.outputs_for_classes(&outputs, part)?;
             if outputs.dim() > 0 {
-                fit::targets(&self.objective, &outputs.detach(), part)
+                fit::targets(&self.objective, &outputs.detach().cpu(), part)
                     .map_err(|e| named(Error::Recipe(e)))?;
             }
-            guarded(|| Ok(self.measure(parts, &outputs.detach(), &few)))
+            guarded(|| Ok(self.measure(parts, &outputs.detach().cpu(), &few)))
                 .map_err(|e| e.at(format_args!("the metrics on the {name} data")))?;
         }
         let row = self.row_to_come(parts);
         observers.iter_mut().try_for_each(|observer| observer.begin(&row))
+    }
+
+    /// Holds all targets against the loss on the CPU, where it says what is wrong with one: on a GPU it gives NaN.
+    #[track_caller]
+    fn targets(&self, outputs: &Tensor, part: &Part) {
+        for start in (0..part.len()).step_by(PIECE) {
+            let n = PIECE.min(part.len() - start);
+            let shape: Vec<usize> = std::iter::once(n).chain(outputs.shape()[1..].iter().copied()).collect();
+            no_grad(|| self.objective.loss.forward(&Tensor::zeros(&shape[..]), &part.y.narrow(0, start, n)));
+        }
     }
 
     /// Whether the net ends with what the loss does itself, or lacks what it does not.

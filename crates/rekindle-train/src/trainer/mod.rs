@@ -2,6 +2,7 @@
 //! hand, and nothing else. What happens beside it is an [`Observer`]'s business.
 
 mod check;
+mod device;
 mod lr_finder;
 mod pass;
 mod scheduler;
@@ -14,7 +15,7 @@ pub(crate) use trial::{Little, Trial};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::error::{Error, guarded};
-use crate::finite::{Watch, finite};
+use crate::finite::{Look, Watch};
 use crate::history::{EpochRow, Figures};
 use crate::judge::{Answers, Judged, judge_part};
 use crate::metrics::Metric;
@@ -23,12 +24,13 @@ use crate::observer::{Monitor, Observer};
 use crate::part::Part;
 use crate::recipe::{Measured, Report};
 use crate::signature::Units;
+use device::OnDevice;
 use pass::Place;
 use rekindle_nn::loss::{Decision, Loss};
 use rekindle_nn::optim::Optimizer;
 use rekindle_nn::optim::lr_scheduler::{LRScheduler, ReduceLROnPlateau};
-use rekindle_nn::{Captured, Module, Sequential};
-use rekindle_tensor::{Tensor, no_grad};
+use rekindle_nn::{Captured, Module, Parameters, Sequential};
+use rekindle_tensor::{Device, Tensor, no_grad};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -83,6 +85,8 @@ pub struct Trainer<N> {
     captured: Captured,
     /// Forward passes of the net in evaluation.
     passes: Captured,
+    /// What steps on a GPU left there.
+    on_device: Option<OnDevice>,
     checkpoints: Option<Checkpoints>,
     resume: Option<Checkpoint>,
     /// Of the training data, while checkpoints are written; see [`Part::fingerprint`].
@@ -90,7 +94,7 @@ pub struct Trainer<N> {
 }
 
 /// A forward pass whose output is finite, or the name of what is not.
-pub(crate) type Forward<N> = fn(&N, &Tensor) -> Result<Tensor, String>;
+pub(crate) type Forward<N> = fn(&N, &Tensor, Look) -> Result<Tensor, String>;
 
 struct Options {
     epochs: usize,
@@ -122,9 +126,9 @@ impl<N: Module> Trainer<N> {
     /// A trainer for a net, with the optimiser of its parameters. It trains for ten epochs on full batches until it is told
     /// otherwise.
     pub fn new(net: N, loss: impl Loss + 'static, optimizer: impl Optimizer + 'static) -> Trainer<N> {
-        let forward = |net: &N, x: &Tensor| {
+        let forward = |net: &N, x: &Tensor, look: Look| {
             let y = net.forward(x);
-            finite(|| "the output of the net".into(), &y)?;
+            look(&|| "the output of the net".into(), &y)?;
             Ok(y)
         };
         Trainer::of(net, Objective::new(loss), Box::new(optimizer), forward)
@@ -166,6 +170,7 @@ impl<N: Module> Trainer<N> {
             steps,
             captured: Captured::new(),
             passes: Captured::new(),
+            on_device: None,
             checkpoints,
             resume,
             fingerprint,
@@ -406,7 +411,7 @@ impl<N: Module> Trainer<N> {
     pub fn evaluate(&self, part: &Part) -> Result<Judged, Error> {
         self.net.eval();
         guarded(|| {
-            let outputs = outputs_by(self.passes_of_one(part.len()).as_mut(), &self.net, part);
+            let outputs = outputs_by(self.passes_of_one(part.len()).as_mut(), &self.net, part).cpu();
             judge_part(&self.objective, &outputs, "test", part, self.names_and_units())
         })
     }
@@ -439,6 +444,7 @@ impl<N: Module> Trainer<N> {
         in_pieces(self.passes_of_one(x.size(0)).as_mut(), &self.net, x.size(0), |start, n| {
             x.narrow(0, start, n)
         })
+        .cpu()
     }
 }
 
@@ -503,19 +509,24 @@ pub fn evaluate(net: &dyn Module, objective: &Objective, part: &Part) -> Figures
     figures(objective, &outputs_by(None, net, part), part)
 }
 
-/// The outputs of a net of a recipe for all samples, in pieces.
+/// The outputs of a net of a recipe for all samples, in pieces, on the CPU.
 pub(crate) fn outputs(net: &Sequential, part: &Part) -> Tensor {
-    outputs_by(passes_of_one(part.len()).as_mut(), net, part)
+    outputs_by(passes_of_one(part.len()).as_mut(), net, part).cpu()
 }
 
-/// [`outputs`], by passes that are captured if there is something to capture them.
+/// [`outputs`] on the net's device, by passes that are captured if there is something to capture them.
 fn outputs_by(passes: Option<&mut Captured>, net: &dyn Module, part: &Part) -> Tensor {
     in_pieces(passes, net, part.len(), |start, n| part.inputs(start, n))
 }
 
 /// The outputs of a net of a recipe for some inputs, in pieces.
 pub(crate) fn outputs_of(net: &Sequential, x: &Tensor) -> Tensor {
-    in_pieces(passes_of_one(x.size(0)).as_mut(), net, x.size(0), |start, n| x.narrow(0, start, n))
+    in_pieces(passes_of_one(x.size(0)).as_mut(), net, x.size(0), |start, n| x.narrow(0, start, n)).cpu()
+}
+
+/// Where a net is.
+pub(crate) fn device_of(net: &dyn Parameters) -> Device {
+    net.parameters().first().map_or(Device::Cpu, Tensor::device)
 }
 
 /// Pieces from which on it is worth recording what one pass over `n` samples does: of fewer, none would be replayed.
@@ -535,8 +546,9 @@ fn in_pieces(
 ) -> Tensor {
     let pieces = n.div_ceil(PIECE);
     let start = |i: usize| n * i / pieces;
+    let device = device_of(net);
     let piece = |i: usize| {
-        let x = inputs(start(i), start(i + 1) - start(i));
+        let x = inputs(start(i), start(i + 1) - start(i)).to(device);
         match &mut passes {
             Some(passes) => passes.forward(net, &x),
             None => no_grad(|| net.forward(&x)),
@@ -546,7 +558,8 @@ fn in_pieces(
 }
 
 pub(crate) fn figures(objective: &Objective, outputs: &Tensor, part: &Part) -> Figures {
-    let loss = no_grad(|| objective.loss.forward(outputs, &part.y)).item();
-    let correct = objective.correct(outputs, &part.y);
+    let y = part.y.to(outputs.device());
+    let loss = no_grad(|| objective.loss.forward(outputs, &y)).item();
+    let correct = objective.correct(outputs, &y);
     Figures { loss, accuracy: correct.map(|n| n as f64 / part.len() as f64) }
 }

@@ -1,9 +1,10 @@
 //! The loop itself: epochs, batches, updates, and the figures of each epoch.
 
-use super::{PIECE, Parts, Trainer, figures, outputs_by};
+use super::device::{Moved, OnDevice};
+use super::{PIECE, Parts, Trainer, device_of, figures, outputs_by};
 use crate::error::{Error, guarded};
-use crate::finite::finite;
-use crate::history::{EpochRow, Figures, Sums};
+use crate::finite::{Look, at_once, finite};
+use crate::history::{Batch, EpochRow, Figures, Sums};
 use crate::observer::{Flow, Observer, Step};
 use crate::part::Part;
 use crate::recipe::Measured;
@@ -11,7 +12,7 @@ use rekindle_data::DataLoader;
 use rekindle_nn::optim::clip_grad_norm_;
 use rekindle_nn::{Module, StateDict};
 use rekindle_tensor::random::with_default;
-use rekindle_tensor::{Tensor, no_grad};
+use rekindle_tensor::{Device, Tensor, no_grad};
 use std::time::{Duration, Instant};
 
 /// The training data, cut into the batches of a step.
@@ -108,6 +109,9 @@ impl<N: Module> Trainer<N> {
         observers: Observers,
     ) -> Result<Vec<EpochRow>, Error> {
         self.inputs(parts)?;
+        let moved = Moved::new(parts, device_of(&self.net));
+        let parts = moved.parts();
+        self.on_device = OnDevice::new(device_of(&self.net));
         let batches = Batches::new(self, parts.train);
         let mut rows = Vec::new();
         if place.done >= self.options.epochs || place.flow == Flow::Stop {
@@ -181,20 +185,24 @@ impl<N: Module> Trainer<N> {
                 place.batch
             )));
         }
-        for (x, y) in remaining {
-            let last = place.batch + 1 == n;
-            let update = last || (place.batch + 1).is_multiple_of(self.options.accumulate);
-            let done = self.batch(&x, &y, update, count);
-            let (loss, outputs) = done.map_err(|tensor| self.stop(epoch, place.batch + 1, tensor))?;
-            if let Some(outputs) = outputs {
-                place.sums.add(&self.objective, loss, &outputs, &y);
+        let first = place.batch;
+        for (i, (x, y)) in remaining.enumerate() {
+            let done = first + i + 1;
+            let last = done == n;
+            let update = last || done.is_multiple_of(self.options.accumulate);
+            let known = self.stepped(&x, &y, update, count, last);
+            let known = known.map_err(|(ahead, tensor)| self.stop(epoch, place.batch + 1 + ahead, tensor))?;
+            for batch in known {
+                place.batch += 1;
+                let step = Step { epoch, epochs, batch: place.batch, batches: n, loss: batch.loss };
+                if count {
+                    place.sums.add(batch);
+                }
+                for observer in observers.iter_mut() {
+                    place.flow = place.flow.max(observer.step(&step)?);
+                }
             }
-            place.batch += 1;
-            let step = Step { epoch, epochs, batch: place.batch, batches: n, loss };
-            for observer in observers.iter_mut() {
-                place.flow = place.flow.max(observer.step(&step)?);
-            }
-            if !last {
+            if place.batch == done && !last {
                 if place.flow == Flow::Stop {
                     break;
                 }
@@ -202,6 +210,28 @@ impl<N: Module> Trainer<N> {
             }
         }
         Ok(())
+    }
+
+    /// Trains on a batch and says what is known of it, and of those before of which nothing was known: on a GPU that comes many steps at a
+    /// time, at the latest with the `last` batch. An error is how many batches after the last known one something was not finite, and what.
+    fn stepped(
+        &mut self,
+        x: &Tensor,
+        y: &Tensor,
+        update: bool,
+        count: bool,
+        last: bool,
+    ) -> Result<Vec<Batch>, (usize, String)> {
+        if let Some(mut on) = self.on_device.take() {
+            let left = self.leave(&mut on, x, y, update, count);
+            let known = self.read(&mut on, last || left.is_err());
+            self.on_device = Some(on);
+            // What the device found came first.
+            return known.and_then(|known| left.map(|_| known).map_err(|e| (0, e)));
+        }
+        let (loss, outputs) = self.batch(x, y, update, count).map_err(|tensor| (0, tensor))?;
+        let correct = outputs.and_then(|outputs| self.objective.correct(&outputs, y));
+        Ok(vec![Batch { loss, correct, samples: y.size(0) }])
     }
 
     /// Forward, loss, backward and, when enough gradients are added up, the update. What is not finite is found before it is
@@ -213,6 +243,11 @@ impl<N: Module> Trainer<N> {
         update: bool,
         wanted: bool,
     ) -> Result<(f64, Option<Tensor>), String> {
+        if let Some(mut on) = OnDevice::new(device_of(&self.net)) {
+            let outputs = self.leave(&mut on, x, y, update, wanted)?;
+            let known = self.read(&mut on, true).map_err(|(_, tensor)| tensor)?;
+            return Ok((known.first().map_or(f64::NAN, |batch| batch.loss), wanted.then_some(outputs)));
+        }
         let (loss, outputs) = self.gradients(x, y, wanted)?;
         self.watch.gradients()?;
         if update {
@@ -246,7 +281,7 @@ impl<N: Module> Trainer<N> {
             let Some((x, y)) = batches.from(0).next() else { return Ok(()) };
             // What two steps did alike is captured.
             for _ in 0..2 {
-                self.gradients(&x, &y, false).map_err(|tensor| self.stop(1, 1, tensor))?;
+                self.batch(&x, &y, false, false).map_err(|tensor| self.stop(1, 1, tensor))?;
                 self.net.zero_grad();
             }
             Ok(())
@@ -266,7 +301,7 @@ impl<N: Module> Trainer<N> {
     fn gradients(&mut self, x: &Tensor, y: &Tensor, wanted: bool) -> Result<(f64, Option<Tensor>), String> {
         let Trainer { net, objective, forward, captured, .. } = self;
         let step = || {
-            let outputs = forward(net, x)?;
+            let outputs = forward(net, x, &mut at_once)?;
             let loss = objective.loss.forward(&outputs, y);
             finite(|| "the loss".into(), &loss)?;
             Ok((loss, outputs))
@@ -304,13 +339,19 @@ impl<N: Module> Trainer<N> {
                 train.accuracy = self.judge(place, "training", parts.train)?.0.accuracy
             }
             (Measured::After, Some(loader)) => {
-                let mut after = Sums::default();
+                let (mut right, mut samples) = (None, 0);
+                let mut nobody = |_: &dyn Fn() -> String, _: &Tensor| Ok(());
+                let look: Look = if self.on_device.is_some() { &mut nobody } else { &mut at_once };
                 for (x, y) in loader {
-                    let outputs = no_grad(|| (self.forward)(&self.net, &x));
+                    let (x, y) = (x.to(device_of(&self.net)), y.to(device_of(&self.net)));
+                    let outputs = no_grad(|| (self.forward)(&self.net, &x, look));
                     let outputs = outputs.map_err(|tensor| self.stop(epoch, place.batch, tensor))?;
-                    after.add(&self.objective, 0.0, &outputs, &y);
+                    samples += y.size(0);
+                    // They are added where they are: on a GPU nobody waits for each batch.
+                    let more = self.objective.right(&outputs, &y);
+                    right = right.zip(more.clone()).map(|(a, b): (Tensor, Tensor)| a + b).or(more);
                 }
-                train.accuracy = after.figures().accuracy;
+                train.accuracy = right.map(|n| n.item::<i64>() as f64 / samples as f64);
             }
         }
         if let Some(before) = before {
@@ -322,7 +363,9 @@ impl<N: Module> Trainer<N> {
         let test = watched.map(|part| self.judge(place, "test", part)).transpose()?;
         let measured = validation.as_ref().zip(parts.validation).or(test.as_ref().zip(watched));
         let metrics = match measured {
-            Some(((_, outputs), part)) if !self.metrics.is_empty() => self.measure(parts, outputs, part),
+            Some(((_, outputs), part)) if !self.metrics.is_empty() => {
+                self.measure(parts, &outputs.cpu(), &part.on(Device::Cpu))
+            }
             _ => Vec::new(),
         };
         let [validation, test] = [validation, test].map(|judged| judged.map(|(figures, _)| figures));

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// What [`Part::fingerprint`](crate::Part) of the training data is called.
 const FINGERPRINT: &str = "data.fingerprint";
 
+/// What the place of the CUDA generator is called.
+const CUDA: &str = "generator.cuda";
+
 impl Checkpoint {
     /// That it is of a training on this data, as far as can be told.
     pub(crate) fn must_be_of(&self, train: &Part) -> Result<(), Error> {
@@ -40,7 +43,7 @@ impl<N: Module> Trainer<N> {
         }
         for (name, parameter) in self.net.named_parameters() {
             if let Some(gradient) = parameter.grad() {
-                all.insert(format!("gradient.{name}"), gradient);
+                all.insert(format!("gradient.{name}"), gradient.cpu());
             }
         }
         for (i, observer) in observers.iter().enumerate() {
@@ -61,6 +64,7 @@ impl<N: Module> Trainer<N> {
             all.insert(FINGERPRINT, words(fingerprint));
         }
         all.insert("generator.now", words(&with_default(|g| g.get_state())));
+        all.insert(CUDA, words(&with_default(|g| g.cuda_state())));
         all.insert("generator.dawn", words(if place.batch > 0 { &place.dawn } else { &[] }));
         Checkpoint::new(all)
     }
@@ -82,7 +86,8 @@ impl<N: Module> Trainer<N> {
             }
         }
         for (name, parameter) in self.net.named_parameters() {
-            parameter.set_grad(all.get(&format!("gradient.{name}")).cloned());
+            let gradient = all.get(&format!("gradient.{name}"));
+            parameter.set_grad(gradient.map(|g| g.to(parameter.device())));
         }
         let incomplete = || Error::Recipe("the checkpoint does not say where training was".into());
         let of = |name: &str, dtype, shape: &[usize]| {
@@ -101,7 +106,13 @@ impl<N: Module> Trainer<N> {
         let bytes =
             |name| all.get(name).filter(|t| t.dtype() == DType::I64).map(bytes).ok_or_else(incomplete);
         let now = bytes("generator.now")?;
-        with_default(|g| g.set_state(&now)).map_err(|e| Error::Recipe(format!("the checkpoint: {e}")))?;
+        let cuda = all.get(CUDA).map(|_| bytes(CUDA)).transpose()?;
+        with_default(|g| {
+            g.set_state(&now)?;
+            // Checkpoints of before have none; nothing was drawn from it then.
+            cuda.map_or(Ok(()), |cuda| g.set_cuda_state(&cuda))
+        })
+        .map_err(|e| Error::Recipe(format!("the checkpoint: {e}")))?;
         self.steps = steps;
         Ok(Place {
             done,
@@ -146,4 +157,36 @@ fn words(bytes: &[u8]) -> Tensor {
 
 fn bytes(words: &Tensor) -> Vec<u8> {
     words.to_vec::<i64>().into_iter().flat_map(i64::to_le_bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rekindle_nn::loss::MSELoss;
+    use rekindle_nn::optim::SGD;
+    use rekindle_nn::{Linear, Parameters};
+    use rekindle_tensor::random::{Generator, with_generator};
+
+    fn trainer() -> Trainer<Linear> {
+        let net = Linear::new(2, 1);
+        let optimizer = SGD::new(net.parameters(), 0.1);
+        Trainer::new(net, MSELoss::new(), optimizer)
+    }
+
+    #[test]
+    fn a_checkpoint_without_the_cuda_generator_still_loads_and_leaves_it_alone() {
+        let mut g = Generator::seeded(1);
+        with_generator(&mut g, || {
+            let whole = trainer().state(&Place::new(), &mut []);
+            with_default(|g| g.cuda_draw(9));
+            let drawn = with_default(|g| g.cuda_state());
+            let mut before = StateDict::new();
+            let kept = whole.state().iter().filter(|(name, _)| *name != CUDA);
+            kept.for_each(|(name, tensor)| before.insert(name, tensor.clone()));
+            trainer().restore(&Checkpoint::new(before), &mut []).unwrap();
+            assert_eq!(with_default(|g| g.cuda_state()), drawn);
+            trainer().restore(&whole, &mut []).unwrap();
+            assert_eq!(with_default(|g| g.cuda_state()), Generator::seeded(1).cuda_state());
+        });
+    }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod corpus;
+mod gpu;
 mod learns;
 mod metrics;
 mod resume;

@@ -47,7 +47,9 @@ const STOPPING: u32 = 16;
 const BATCH_NORM: u32 = 32;
 /// Every second epoch is measured only, and training accuracy by a walk over the loader, which draws.
 const SPARSE: u32 = 64;
-const ALL: u32 = 127;
+/// Dropout draws what PyTorch draws on a GPU.
+const CUDA: u32 = 128;
+const ALL: u32 = 255;
 
 fn recipe(optimizer: &str, scheduler: &str, options: u32) -> Recipe {
     let with = |bit: u32, text: &'static str| if options & bit != 0 { text } else { "" };
@@ -58,11 +60,12 @@ fn recipe(optimizer: &str, scheduler: &str, options: u32) -> Recipe {
     let text = format!(
         "name = \"cut\"\nseed = 3\nepochs = {EPOCHS}\nbatch_size = 10\ncheckpoint_seconds = 1e6\n\
          net = [\"Linear(2, 6)\", {}{}\"ReLU\", \"Linear(6, 1)\"]\nloss = \"BCEWithLogitsLoss\"\n\
-         optimizer = \"{optimizer}\"\n{}{}{}{}{}\
+         optimizer = \"{optimizer}\"\n{}{}{}{}{}{}\
          [data]\nsource = \"moons\"\nsamples = 60\nnoise = 0.3\ntest_size = 0.2\nvalidation = 12\n\
          [report]\n{}",
         with(BATCH_NORM, "\"BatchNorm1d(6)\", "),
         with(DROPOUT, "\"Dropout(0.3)\", "),
+        with(CUDA, "stream = \"cuda\"\n"),
         with(SHUFFLE, "shuffle = true\n"),
         with(ACCUMULATE, "accumulate = 2\n"),
         with(CLIP, "clip_grad_norm = 0.2\n"),
@@ -207,7 +210,7 @@ fn every_optimizer_with_every_schedule_ends_with_the_same_bytes_however_it_is_cu
             };
             // Everything at once but what ends training, and a choice.
             for options in [ALL & !STOPPING & !SPARSE, numbers.below(ALL as usize + 1) as u32] {
-                let case = format!("{optimizer}, {scheduler}, options {options:07b}");
+                let case = format!("{optimizer}, {scheduler}, options {options:08b}");
                 let recipe = recipe(optimizer, &scheduler, options);
                 let rows = is_the_same_however_it_is_cut(&recipe, &case, &mut numbers);
                 early += usize::from(options & STOPPING != 0 && rows < 4);
@@ -231,9 +234,9 @@ fn no_optimizer_is_left_out() {
 fn every_option_alone_and_without_another_ends_with_the_same_bytes_however_it_is_cut() {
     let mut numbers = Numbers(2);
     for scheduler in ["", "ReduceLROnPlateau(factor=0.5, patience=0)"] {
-        for bit in 0..7 {
+        for bit in 0..8 {
             for options in [1 << bit, ALL & !(1 << bit), (1 << bit) | STOPPING, (1 << bit) | SPARSE] {
-                let case = format!("{scheduler}, options {options:07b}");
+                let case = format!("{scheduler}, options {options:08b}");
                 let recipe = recipe("Adam(lr=0.05)", scheduler, options);
                 is_the_same_however_it_is_cut(&recipe, &case, &mut numbers);
             }
@@ -299,7 +302,7 @@ fn files(folder: &Path) -> (Vec<u8>, Vec<String>) {
 
 #[test]
 fn best_weights_and_log_of_a_run_are_those_of_a_run_that_was_not_cut() {
-    for options in [SHUFFLE | DROPOUT, SHUFFLE | SPARSE, STOPPING | SPARSE] {
+    for options in [SHUFFLE | DROPOUT, SHUFFLE | DROPOUT | CUDA, SHUFFLE | SPARSE, STOPPING | SPARSE] {
         let recipe = recipe("Adam(lr=0.3)", "ReduceLROnPlateau(patience=0)", options);
         let whole = Folder::new("run-whole");
         alone(|| in_a_run(&whole.0, &recipe, EPOCHS, usize::MAX));
@@ -307,7 +310,7 @@ fn best_weights_and_log_of_a_run_are_those_of_a_run_that_was_not_cut() {
             let parts = Folder::new("run-parts");
             alone(|| in_a_run(&parts.0, &recipe, first, cut));
             alone(|| in_a_run(&parts.0, &recipe, EPOCHS, usize::MAX));
-            let case = format!("options {options:07b}: {first} epochs, {cut} batches");
+            let case = format!("options {options:08b}: {first} epochs, {cut} batches");
             assert_eq!(files(&parts.0).1, files(&whole.0).1, "{case}");
             assert!(files(&parts.0).0 == files(&whole.0).0, "{case}: the best weights differ");
         }
