@@ -211,9 +211,9 @@ impl<R: Rule> Optimizer for R {
     }
 
     fn state_is_finite(&self) -> bool {
-        let tensors = self.core().states.iter().flat_map(|state| &state.tensors).map(|(_, t)| t);
-        let (here, there): (Vec<&Tensor>, Vec<&Tensor>) = tensors.partition(|t| t.device() == Device::Cpu);
-        here.into_iter().all(Tensor::all_finite)
+        let tensors = || self.core().states.iter().flat_map(|state| &state.tensors).map(|(_, t)| t);
+        let there = tensors().filter(|t| t.device() != Device::Cpu).collect();
+        tensors().filter(|t| t.device() == Device::Cpu).all(Tensor::all_finite)
             // One number from each device is enough.
             && norms_on_gpus(there, f64::INFINITY).into_iter().all(f64::is_finite)
             && self.core().groups.iter().all(|group| group.lr.is_finite())
