@@ -79,8 +79,8 @@ fn run(options: &Options) -> Result<usize, String> {
     let data = options.data.display().to_string();
     let device = options.device.to_string();
     let measure = |more: &[&str]| {
-        let args = ["--device", &device, "--data", &data].iter().chain(more);
-        bench::main(args.map(|arg| arg.to_string()).collect())
+        let all = [&["--device", &device, "--data", &data], more].concat();
+        bench::main(all.into_iter().map(String::from).collect())
     };
     match &options.torch {
         None => _ = measure(&[]),

@@ -15,7 +15,7 @@ pub fn limits(device: Device) -> Machine {
         matches!(device, Device::Gpu(i) if Device::gpus()[i].kind == rekindle::gpu::Kind::Software);
     let (side, many) = if software { (SIDE / 16, MANY / 16) } else { (SIDE, MANY) };
     let (a, x) = (Tensor::ones([side, side]).to(device), Tensor::ones([many]).to(device));
-    let mut seconds = |f: &mut dyn FnMut()| {
+    let seconds = |f: &mut dyn FnMut()| {
         time_steps(f, 1, device);
         time_steps(f, ROUNDS, device)[0] / 1e3
     };

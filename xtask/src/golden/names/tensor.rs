@@ -76,7 +76,7 @@ pub const TABLE: &[Entry] = &[
     }),
     ("Tensor.to", |a| {
         let x: Tensor = a.need(0, "input")?;
-        Ok(x.to(a.need(1, "dtype")?).into())
+        Ok(x.to(a.need::<DType>(1, "dtype")?).into())
     }),
     ("Tensor.requires_grad_", |a| {
         let x: Tensor = a.need(0, "input")?;
