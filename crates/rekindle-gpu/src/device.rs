@@ -193,8 +193,8 @@ impl Inner {
             return Ok(pipeline.clone());
         }
         let pipeline = kernel().compile(self)?;
-        lock(&self.pipelines).insert(name.to_string(), pipeline.clone());
-        Ok(pipeline)
+        // Of two threads that compiled it, both take the first's: recordings compare pipelines.
+        Ok(lock(&self.pipelines).entry(name.to_string()).or_insert(pipeline).clone())
     }
 
     /// Waits for everything that was submitted.

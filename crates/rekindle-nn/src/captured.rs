@@ -45,6 +45,8 @@ pub struct Captured {
     passes: Plans<ForwardPlan>,
     /// Steps on a GPU.
     on_device: Plans<DevicePlan>,
+    /// Whether a step on a GPU has moved there what it needs.
+    prepared: bool,
 }
 
 /// What a plan is made from, and can be compared by.

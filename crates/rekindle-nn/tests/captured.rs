@@ -1,8 +1,8 @@
 //! Captured steps and eager ones: the same losses, gradients and weights, to the bit.
 
 use rekindle_nn::loss::{
-    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, Reduction,
-    SmoothL1Loss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, MultiMarginLoss, NLLLoss,
+    Reduction, SmoothL1Loss,
 };
 use rekindle_nn::optim::{Adam, Optimizer, SGD};
 use rekindle_nn::{
@@ -13,7 +13,7 @@ use rekindle_nn::{
 };
 use rekindle_tensor::random::dropout::{DropoutStream, with_dropout_stream};
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
-use rekindle_tensor::{Tensor, no_grad, set_num_threads, tensor};
+use rekindle_tensor::{Device, Tensor, no_grad, set_num_threads, tensor};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Losses and final weights of some steps on batches of `sizes`, one after another.
@@ -540,4 +540,36 @@ fn gradients_are_added_to_those_that_are_there_and_those_that_are_held_stay() {
     no_grad(|| _ = weight.fill_(0.5));
     step();
     assert_eq!(once.to_vec::<f32>(), bits, "what is held is not written");
+}
+
+#[test]
+fn a_step_on_a_gpu_with_weights_from_the_cpu_is_replayed() {
+    let gpu = Device::gpu(0);
+    if let Err(e) = gpu.check() {
+        return eprintln!("NO GPU: nothing was tested: {e}");
+    }
+    let w = tensor([1.0, 0.5, 2.0]);
+    let x = (Tensor::arange(0.0, 63.0, 1.0) * 0.37).sin().reshape([9, 7]).to(gpu);
+    let soft = (Tensor::arange(0.0, 27.0, 1.0) * 0.37).sin().sigmoid().reshape([9, 3]).to(gpu);
+    let classes = tensor([0, 1, 2, 0, 1, 2, 0, 1, 2]).to(gpu);
+    let cross_entropy = || CrossEntropyLoss::new().weight(w.clone()).label_smoothing(0.1);
+    let cases: [(Box<dyn Loss>, &Tensor); 5] = [
+        (Box::new(BCEWithLogitsLoss::new().weight(w.clone())), &soft),
+        (Box::new(BCEWithLogitsLoss::new().pos_weight(w.clone())), &soft),
+        (Box::new(cross_entropy()), &soft),
+        (Box::new(cross_entropy()), &classes),
+        (Box::new(MultiMarginLoss::new().weight(w.clone())), &classes),
+    ];
+    for (i, (loss, y)) in cases.into_iter().enumerate() {
+        let net = sequential![Linear::new(7, 19), Tanh, Linear::new(19, 3)];
+        net.to(gpu);
+        let mut step = Captured::new();
+        let first = step.backward(&net, &*loss, &x, y);
+        for _ in 0..6 {
+            net.zero_grad();
+            assert_eq!(step.backward(&net, &*loss, &x, y), first, "case {i}");
+        }
+        assert!(step.is_planned(), "case {i}: {:?}", step.refusal());
+        assert_eq!(loss.forward(&net.forward(&x), y).item::<f64>(), first, "case {i}");
+    }
 }

@@ -29,6 +29,10 @@ impl Captured {
             return step(x, y);
         }
         let (result, tape) = record_on_device(x, y, step);
+        // The first step with a loss moves the loss's weights to the device.
+        if !std::mem::replace(&mut self.prepared, true) && tape.is_refused() {
+            return result;
+        }
         if let Some(results) = result.tensors() {
             let trace = tape.trace();
             let make = || DevicePlan::new(tape, parameters, &results);

@@ -3,7 +3,7 @@
 //!
 //! The common cases run as one operation that computes the value and, in the backward pass, the gradient formula of
 //! that file; elementwise weights are multiplied on by ordinary tensor operations. The form composed from tensor
-//! operations is each file's test.
+//! operations is each file's test. Weights that a loss was given are moved to the device of the predictions by the first step there.
 
 mod bce;
 mod class_indices;

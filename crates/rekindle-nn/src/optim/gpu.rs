@@ -45,8 +45,8 @@ pub fn update_elements(
     let (mut before, mut after) = (String::new(), String::new());
     for (name, _) in state {
         _ = write!(io, ", {name}_: f32");
-        _ = write!(before, "    var {name} = {name}_[i];\n");
-        _ = write!(after, "    {name}_[i] = {name};\n");
+        _ = writeln!(before, "    var {name} = {name}_[i];");
+        _ = writeln!(after, "    {name}_[i] = {name};");
     }
     numbers.iter().for_each(|(name, _)| _ = write!(params, ", {name}: f32"));
     let body = format!(

@@ -2,7 +2,8 @@
 //! f32 parameters (gradient norms of orders other than 1, 2 and infinity excepted).
 //!
 //! Hyper-parameters are `f64`; every expression of them is evaluated in double precision and rounded once to the
-//! parameter's type. Each step is one pass over the memory of a parameter, its gradient and its state.
+//! parameter's type. Each step is one pass over the memory of a parameter, its gradient and its state; on a GPU one kernel, with the
+//! device's roundings. The state lies where the parameter is and moves with it; a saved state is on the CPU.
 
 mod adadelta;
 mod adagrad;

@@ -330,7 +330,7 @@ fn gradients_are_clipped_where_they_are() {
     clip_grad_value_(std::slice::from_ref(&p), 0.5);
     let limited = p.grad().unwrap().to_vec::<f32>();
     assert!(limited[0].is_nan() && limited[1] == 0.5);
-    assert!(clip_grad_norm_(&[p.clone()], 1.0).is_nan());
+    assert!(clip_grad_norm_(std::slice::from_ref(&p), 1.0).is_nan());
     assert!(p.grad().unwrap().to_vec::<f32>().iter().all(|v| v.is_nan()));
 }
 
@@ -360,7 +360,7 @@ fn a_net_moves_with_its_gradients_and_buffers() {
         all
     };
     let weight = net.body.parameters()[0].clone();
-    assert!(devices(net.to(&gpu)).into_iter().all(|d| d == gpu));
+    assert!(devices(net.to(gpu)).into_iter().all(|d| d == gpu));
     assert!(weight.device() == gpu && weight.is_same(&net.body.parameters()[0]) && weight.is_leaf());
     assert_eq!(net.scale.grad().unwrap().device(), gpu);
     let same =

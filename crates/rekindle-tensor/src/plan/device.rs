@@ -45,6 +45,11 @@ pub fn record_on_device<R>(
 }
 
 impl DeviceTape {
+    /// Whether the step did something that no record holds: it read numbers from the device or wrote some to it.
+    pub fn is_refused(&self) -> bool {
+        self.recording.as_ref().is_some_and(|recording| recording.refusal().is_some())
+    }
+
     /// What was recorded.
     pub fn trace(&self) -> DeviceTrace {
         let inputs: Vec<gpu::Memory> = self.inputs.iter().map(gpu::memory).collect();
