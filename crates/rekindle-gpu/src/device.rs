@@ -100,7 +100,7 @@ impl Gpu {
     /// Overwrites the first words of a memory.
     pub fn write(&self, memory: &Memory, words: &[u32]) {
         let mut pending = lock(&self.0.pending);
-        self.0.settle(&mut pending);
+        self.0.settle(&mut pending, &[memory]);
         pending.refuse("numbers are copied to the device between operations");
         if pending.uses(memory) {
             // Writes come before the commands that are submitted after them.
@@ -134,7 +134,9 @@ impl Gpu {
 
     /// Submits what was launched, without waiting for it.
     pub fn submit(&self) {
-        self.0.submit(&mut lock(&self.0.pending));
+        let mut pending = lock(&self.0.pending);
+        self.0.settle_all(&mut pending);
+        self.0.submit(&mut pending);
     }
 
     /// Waits until everything that was launched is done.
@@ -211,6 +213,7 @@ impl Inner {
 
     fn download(&self, memory: &Memory, range: Range<usize>) -> Result<Vec<u32>, Error> {
         let mut pending = lock(&self.pending);
+        self.settle(&mut pending, &[memory]);
         pending.refuse("numbers are read from the device between operations");
         self.submit(&mut pending);
         drop(pending);

@@ -10,6 +10,7 @@ use crate::memory::Memory;
 use crate::queue::{Command, Launch, Pending};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::thread::{ThreadId, current};
 
 /// Buffers of a kernel: what every device binds.
 const BUFFERS: usize = 8;
@@ -55,6 +56,8 @@ const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// Statements that become one kernel.
 pub(crate) struct Chain {
+    /// Whose they are: what threads do is not mixed.
+    thread: ThreadId,
     n: usize,
     prelude: String,
     params: String,
@@ -73,6 +76,7 @@ struct Written {
 impl Chain {
     fn new(statement: &Statement<'_>) -> Chain {
         Chain {
+            thread: current().id(),
             n: statement.n,
             prelude: statement.prelude.into(),
             params: "count".into(),
@@ -81,6 +85,16 @@ impl Chain {
             reads: Vec::new(),
             writes: Vec::new(),
         }
+    }
+
+    /// Whether it must run before something that this thread does with some memories.
+    fn comes_before(&self, memories: &[&Memory]) -> bool {
+        let has = |memory: &&Memory| {
+            let mut all =
+                self.reads.iter().map(|(read, _)| read).chain(self.writes.iter().map(|w| &w.memory));
+            all.any(|own| own.id() == memory.id())
+        };
+        self.thread == current().id() || memories.iter().any(has)
     }
 
     /// Whether a statement can follow: it must not write what is read or written before, nor read what is written except element by
@@ -186,18 +200,41 @@ impl Chain {
 }
 
 impl Inner {
-    /// Ends the chain that is held back, if there is one.
-    pub fn settle(&self, pending: &mut Pending) {
-        let Some((kernel, memories, numbers)) = pending.chain.take().and_then(Chain::finish) else { return };
+    /// Ends this thread's chain, and those of others that touch some memories.
+    pub fn settle(&self, pending: &mut Pending, memories: &[&Memory]) {
+        let mut i = 0;
+        while i < pending.chains.len() {
+            if pending.chains[i].comes_before(memories) {
+                let chain = pending.chains.remove(i);
+                self.end(pending, chain);
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    fn settle_others(&self, pending: &mut Pending, memories: &[&Memory]) {
+        let own = pending.chains.iter().position(|chain| chain.thread == current().id());
+        let own = own.map(|i| pending.chains.remove(i));
+        self.settle(pending, memories);
+        pending.chains.extend(own);
+    }
+
+    /// Ends all chains.
+    pub fn settle_all(&self, pending: &mut Pending) {
+        std::mem::take(&mut pending.chains).into_iter().for_each(|chain| self.end(pending, chain));
+    }
+
+    fn end(&self, pending: &mut Pending, chain: Chain) {
+        let thread = chain.thread;
+        let Some((kernel, memories, numbers)) = chain.finish() else { return };
         let groups = grid(numbers[0] as usize);
         match self.pipeline(&kernel.name.clone(), || kernel) {
-            Ok(pipeline) => pending.push(Command::Launch(Launch {
-                pipeline,
-                buffers: memories.into_iter().collect(),
-                params: numbers.into_iter().collect(),
-                groups,
-                live: None,
-            })),
+            Ok(pipeline) => {
+                let (buffers, params) = (memories.into_iter().collect(), numbers.into_iter().collect());
+                pending
+                    .push(Command::Launch(Launch { pipeline, buffers, params, groups, live: None }), thread);
+            }
             Err(e) => _ = lock(&self.failed).get_or_insert(e),
         }
     }
@@ -220,10 +257,30 @@ impl Gpu {
         }
         let inner = &self.0;
         let mut pending = lock(&inner.pending);
-        if pending.chain.as_ref().is_some_and(|chain| !chain.takes(&statement)) {
-            inner.settle(&mut pending);
-            inner.submit_if_many(&mut pending);
+        let mine = |chain: &Chain| chain.thread == current().id();
+        let fits = pending.chains.iter().any(|chain| mine(chain) && chain.takes(&statement));
+        let mut touched: Vec<&Memory> = statement.operands.iter().filter_map(Operand::memory).collect();
+        touched.push(&statement.output);
+        match fits {
+            // This thread's goes on.
+            true => inner.settle_others(&mut pending, &touched),
+            false => inner.settle(&mut pending, &touched),
         }
-        pending.chain.get_or_insert_with(|| Chain::new(&statement)).push(statement);
+        inner.submit_if_many(&mut pending);
+        if !fits {
+            pending.chains.push(Chain::new(&statement));
+        }
+        if let Some(chain) = pending.chains.iter_mut().find(|chain| mine(chain)) {
+            chain.push(statement);
+        }
+    }
+}
+
+impl Operand {
+    fn memory(&self) -> Option<&Memory> {
+        match self {
+            Operand::Constant(..) => None,
+            Operand::Elements { memory, .. } => Some(memory),
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::recording::{Live, Recorder};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::{ThreadId, current};
 
 /// So many launches are collected before they are submitted without being asked to: enough that a submission's cost is shared, few
 /// enough that the device begins early.
@@ -38,11 +39,12 @@ pub(crate) struct Launch {
 #[derive(Default)]
 pub(crate) struct Pending {
     commands: Vec<Command>,
-    /// Element-wise work that may still grow.
-    pub chain: Option<Chain>,
+    /// Element-wise work that may still grow, one chain a thread.
+    pub chains: Vec<Chain>,
     /// How many submissions there were.
     submissions: u64,
-    pub recorder: Option<Recorder>,
+    /// What threads record now, one recording each.
+    pub recorders: Vec<Recorder>,
 }
 
 impl Pending {
@@ -51,29 +53,34 @@ impl Pending {
         !self.commands.is_empty() && memory.0.used.load(Ordering::Relaxed) > self.submissions
     }
 
-    pub fn push(&mut self, command: Command) {
+    /// Something that a thread asked for.
+    pub fn push(&mut self, command: Command, thread: ThreadId) {
         let next = self.submissions + 1;
         let touch = |memory: &Memory| memory.0.used.store(next, Ordering::Relaxed);
         match &command {
             Command::Launch(launch) => launch.buffers.iter().for_each(touch),
             Command::Copy { from, to, .. } => [from, to].into_iter().for_each(touch),
         }
-        if let Some(recorder) = &mut self.recorder {
+        if let Some(recorder) = self.recorder(thread) {
             recorder.push(&command);
         }
         self.commands.push(command);
     }
 
+    fn recorder(&mut self, thread: ThreadId) -> Option<&mut Recorder> {
+        self.recorders.iter_mut().find(|recorder| recorder.thread == thread)
+    }
+
     /// A recording must know which memory is its own.
     pub fn taken(&mut self, memory: &Memory) {
-        if let Some(recorder) = &mut self.recorder {
+        if let Some(recorder) = self.recorder(current().id()) {
             recorder.taken(memory);
         }
     }
 
     /// Says that something was done which a recording does not hold.
     pub fn refuse(&mut self, why: &'static str) {
-        if let Some(recorder) = &mut self.recorder {
+        if let Some(recorder) = self.recorder(current().id()) {
             recorder.refuse(why);
         }
     }
@@ -134,8 +141,8 @@ impl Inner {
 
     pub fn launch(&self, launch: Launch) {
         let mut pending = lock(&self.pending);
-        self.settle(&mut pending);
-        pending.push(Command::Launch(launch));
+        self.settle(&mut pending, &launch.buffers.iter().collect::<SmallVec<[&Memory; 8]>>());
+        pending.push(Command::Launch(launch), current().id());
         self.submit_if_many(&mut pending);
     }
 
@@ -151,8 +158,8 @@ impl Inner {
         }
         let (from, to) = (from.clone(), to.clone());
         let mut pending = lock(&self.pending);
-        self.settle(&mut pending);
-        pending.push(Command::Copy { from, at, to, to_at, words });
+        self.settle(&mut pending, &[&from, &to]);
+        pending.push(Command::Copy { from, at, to, to_at, words }, current().id());
     }
 
     /// Submits what waits.
@@ -165,7 +172,6 @@ impl Inner {
 
     /// What waits, as the beginning of a submission; none if nothing waits.
     pub fn encode(&self, pending: &mut Pending) -> Option<wgpu::CommandEncoder> {
-        self.settle(pending);
         if pending.commands.is_empty() {
             return None;
         }

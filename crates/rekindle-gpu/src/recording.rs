@@ -6,41 +6,30 @@ use crate::memory::Memory;
 use crate::queue::{Command, Run, arena, push_params};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::thread::ThreadId;
+use std::thread::{ThreadId, current};
 
 /// Makes the numbers of a launch anew: random draws that go on, rates that change.
 pub type Live = Arc<dyn Fn(&mut [u32]) + Send + Sync>;
 
-/// What is recorded now.
+/// What a thread records now.
 pub(crate) struct Recorder {
-    thread: ThreadId,
+    pub thread: ThreadId,
     commands: Vec<Command>,
     own: HashSet<u64>,
     refusal: Option<&'static str>,
 }
 
 impl Recorder {
-    /// Other threads' work is not the recorded one's.
-    fn is_mine(&self) -> bool {
-        self.thread == std::thread::current().id()
-    }
-
     pub fn push(&mut self, command: &Command) {
-        if self.is_mine() {
-            self.commands.push(command.clone());
-        }
+        self.commands.push(command.clone());
     }
 
     pub fn taken(&mut self, memory: &Memory) {
-        if self.is_mine() {
-            self.own.insert(memory.id());
-        }
+        self.own.insert(memory.id());
     }
 
     pub fn refuse(&mut self, why: &'static str) {
-        if self.is_mine() {
-            self.refusal.get_or_insert(why);
-        }
+        self.refusal.get_or_insert(why);
     }
 }
 
@@ -56,36 +45,45 @@ pub struct Recording {
 pub struct Trace(Vec<u64>);
 
 impl Gpu {
-    /// Runs `f` and records what this thread has the device do meanwhile. None if another recording is being made.
+    /// Runs `f` and records what this thread has the device do meanwhile. None inside of another recording of this thread.
     pub fn record<R>(&self, f: impl FnOnce() -> R) -> (R, Option<Recording>) {
         /// Ends the record also when `f` panics.
         struct End<'a>(&'a Gpu);
         impl Drop for End<'_> {
             fn drop(&mut self) {
-                lock(&self.0.0.pending).recorder = None;
+                self.0.recorded();
             }
         }
+        let thread = current().id();
         {
             let mut pending = lock(&self.0.pending);
-            self.0.settle(&mut pending);
-            if pending.recorder.is_some() {
+            self.0.settle(&mut pending, &[]);
+            if pending.recorders.iter().any(|recorder| recorder.thread == thread) {
                 drop(pending);
                 return (f(), None);
             }
-            let thread = std::thread::current().id();
-            pending.recorder =
-                Some(Recorder { thread, commands: Vec::new(), own: HashSet::new(), refusal: None });
+            pending.recorders.push(Recorder {
+                thread,
+                commands: Vec::new(),
+                own: HashSet::new(),
+                refusal: None,
+            });
         }
         let end = End(self);
         let result = f();
-        let mut pending = lock(&self.0.pending);
-        self.0.settle(&mut pending);
-        let recorder = pending.recorder.take();
-        drop(pending);
+        let recorder = self.recorded();
         drop(end);
         let recording =
             recorder.map(|Recorder { commands, own, refusal, .. }| Recording { commands, own, refusal });
         (result, recording)
+    }
+
+    /// Ends this thread's record.
+    fn recorded(&self) -> Option<Recorder> {
+        let mut pending = lock(&self.0.pending);
+        self.0.settle(&mut pending, &[]);
+        let place = pending.recorders.iter().position(|recorder| recorder.thread == current().id())?;
+        Some(pending.recorders.swap_remove(place))
     }
 }
 
@@ -198,6 +196,7 @@ impl Replay {
     pub fn run(&self) {
         let inner = &self.gpu.0;
         let mut pending = lock(&inner.pending);
+        inner.settle(&mut pending, &[]);
         let encoder = inner.encode(&mut pending);
         let mut encoder = encoder.unwrap_or_else(|| inner.device.create_command_encoder(&Default::default()));
         let mut numbers = lock(&self.numbers);

@@ -1,6 +1,6 @@
 //! A device does what it is told. Without one these tests say so and pass: the tests of CI have Mesa's software Vulkan.
 
-use rekindle_gpu::{Error, Gpu, Kernel, devices};
+use rekindle_gpu::{Error, Gpu, Kernel, Memory, Operand, Statement, devices};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -113,4 +113,61 @@ fn dropped_memory_is_used_again() {
     let id = first.id();
     drop(first);
     assert_eq!(gpu.alloc(77_777).unwrap().id(), id);
+}
+
+/// `to = from + by`, element by element.
+fn plus(gpu: &Gpu, from: &Memory, by: f32, to: &Memory) {
+    let operand = Operand::Elements { memory: from.clone(), at: 0, one: false, of: "f32" };
+    gpu.element_wise(Statement {
+        n: 64,
+        operands: vec![operand],
+        numbers: &[by],
+        expression: "a + p.n0",
+        output: to.clone(),
+        at: 0,
+        result: "f32",
+        prelude: "",
+    });
+}
+
+#[test]
+fn chains_of_threads_are_not_mixed_and_each_sees_what_the_other_did() {
+    let Some(gpu) = gpu() else { return };
+    let words = |v: f32| vec![v.to_bits(); 64];
+    let (x, y, z) = (gpu.upload(&words(1.0)).unwrap(), gpu.alloc(64).unwrap(), gpu.alloc(64).unwrap());
+    let (_, recording) = gpu.record(|| {
+        plus(&gpu, &x, 1.0, &y);
+        // Another thread has work of its own, and reads what waits here.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let own = gpu.alloc(64).unwrap();
+                plus(&gpu, &x, 5.0, &own);
+                plus(&gpu, &y, 10.0, &z);
+                assert_eq!(gpu.download(&own, 0..1).unwrap(), [6f32.to_bits()]);
+            });
+        });
+        let end = gpu.alloc(64).unwrap();
+        plus(&gpu, &y, 1.0, &end);
+        end
+    });
+    assert_eq!(gpu.download(&z, 3..4).unwrap(), [12f32.to_bits()]);
+    let recording = recording.unwrap();
+    assert_eq!((recording.len(), recording.refusal()), (2, None), "only this thread's");
+}
+
+#[test]
+fn what_nobody_reads_is_not_written() {
+    let Some(gpu) = gpu() else { return };
+    let x = gpu.upload(&[1f32.to_bits(); 64]).unwrap();
+    let (end, recording) = gpu.record(|| {
+        let (between, end) = (gpu.alloc(64).unwrap(), gpu.alloc(64).unwrap());
+        plus(&gpu, &x, 1.0, &between);
+        plus(&gpu, &between, 2.0, &end);
+        plus(&gpu, &end, 4.0, &gpu.alloc(64).unwrap());
+        end
+    });
+    assert_eq!(recording.unwrap().len(), 1);
+    assert_eq!(gpu.download(&end, 63..64).unwrap(), [4f32.to_bits()]);
+    let (_, nothing) = gpu.record(|| plus(&gpu, &x, 1.0, &gpu.alloc(64).unwrap()));
+    assert!(nothing.unwrap().is_empty());
 }

@@ -61,11 +61,13 @@ fn run(recipe: &Recipe, device: Device) -> (Vec<EpochRow>, Vec<u8>) {
 #[test]
 fn a_recipe_has_the_figures_of_the_cpu() {
     let Some(gpu) = device() else { return };
+    // Adam makes whole steps of the roundings of a bias before batch normalisation, whose gradient is 0: so it comes without.
+    let plain = "net=[\"Linear(2, 16)\", \"Dropout(0.2)\", \"ReLU\", \"Linear(16, 1)\"]";
     for changes in [
-        &[][..],
-        &["accumulate=2", "clip_grad_norm=0.5", "report.train=step"],
+        &[plain][..],
+        &[plain, "accumulate=2", "clip_grad_norm=0.5", "report.train=step"],
         &["optimizer=SGD(lr=0.1, momentum=0.9)", "loss=MSELoss", "report.every=2"],
-        &["metrics=[\"f1_macro\"]", "report.test=true"],
+        &["optimizer=SGD(lr=0.1)", "metrics=[\"f1_macro\"]", "report.test=true"],
     ] {
         let recipe = recipe(changes);
         let ((here, _), (there, _)) = (run(&recipe, Device::Cpu), run(&recipe, gpu));
