@@ -37,7 +37,7 @@ mod summary;
 mod text;
 mod visit;
 
-pub use captured::Captured;
+pub use captured::{Captured, FromTensors};
 pub use file::{FileError, Replacement, replace_file, sync_directory};
 pub use layers::*;
 pub use loss::*;

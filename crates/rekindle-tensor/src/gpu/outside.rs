@@ -8,9 +8,11 @@ use std::sync::{Arc, Weak};
 /// A storage and the number of the memory that it had.
 pub(crate) type Place = (Arc<Storage>, u64);
 
+/// Weak, because what a step drops is not worth being written.
+type Seen = Vec<(Weak<Storage>, u64)>;
+
 thread_local! {
-    /// Weak, because what a step drops is not worth being written.
-    static SEEN: RefCell<Option<Vec<(Weak<Storage>, u64)>>> = const { RefCell::new(None) };
+    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
 
 /// Runs `f` and notes every storage that a kernel of this thread touches meanwhile.
