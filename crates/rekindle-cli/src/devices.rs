@@ -12,8 +12,8 @@ use rekindle::gpu::{Info, Kind};
   rekindle devices --json            one JSON object, with limits
   rekindle train mnist --device gpu  on the first GPU of the list
 
-GPUs are reached through Vulkan, Metal or Direct3D 12, whichever driver is there. `--device auto` takes the first GPU that is
-real; a software driver, which plays a GPU on the processor, is for tests and is taken only by its number.")]
+GPUs are reached through Vulkan, Metal or Direct3D 12, whichever driver is there. `--device auto` takes the
+first real GPU; a software driver, which plays one on the processor, is taken only by its number.")]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]
@@ -23,8 +23,8 @@ pub struct Args {
 /// The flag of the commands that compute.
 #[derive(clap::Args)]
 pub struct Choice {
-    /// Where to compute: the same numbers as PyTorch's come from the cpu; auto is the best there is (see `rekindle devices`)
-    #[arg(long = "device", default_value = "cpu", value_name = "cpu|gpu|gpu:N|auto")]
+    /// Where to compute: cpu, gpu, gpu:1, .. or auto, the best of `rekindle devices`
+    #[arg(long = "device", default_value = "cpu", value_name = "DEVICE")]
     device: Device,
 }
 

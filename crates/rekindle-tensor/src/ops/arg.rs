@@ -196,7 +196,10 @@ impl Tensor {
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
         Sample::new("argmax", |x| x[0].argmax()).on(&[&[3, 4]]).on(&[&[1]]).on(&[&[]]),
-        Sample::new("argmin over a dim", |x| x[0].argmin_dim(0, true)).on(&[&[3, 4]]).on(&[&[2, 0]]).large(&[&[600, 40]]),
+        Sample::new("argmin over a dim", |x| x[0].argmin_dim(0, true))
+            .on(&[&[3, 4]])
+            .on(&[&[2, 0]])
+            .large(&[&[600, 40]]),
         Sample::new("argmax over the last dim", |x| x[0].argmax_dim(-1, false))
             .on(&[&[3, 4]])
             .large(&[&[5000, 10]])

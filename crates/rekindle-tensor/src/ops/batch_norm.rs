@@ -312,7 +312,9 @@ impl Op for BatchNorm {
         let sum = |i: isize| sums.as_ref().expect("they are made where they are needed").select(0, i);
         let is_bias = [self.affine[0], false].into_iter().map(|w| !w);
         let affine = ctx.needs[1..].iter().zip(is_bias).map(|(needed, is_bias)| {
-            needed.then(|| if is_bias { sum(0) } else { gpu::map(&gpu, "a * b", &[&sum(1), r], &[], &Meta::of(r)) })
+            needed.then(|| {
+                if is_bias { sum(0) } else { gpu::map(&gpu, "a * b", &[&sum(1), r], &[], &Meta::of(r)) }
+            })
         });
         let dx = ctx.needs[0].then(|| self.input_gradient_on(&gpu, ctx, sums.as_ref()));
         [dx].into_iter().chain(affine).collect()

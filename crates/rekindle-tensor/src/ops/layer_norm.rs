@@ -7,8 +7,8 @@
 
 use super::elementwise::filled;
 use crate::dtype::{Element, match_float};
-use crate::gpu::{self, norm};
 use crate::gpu::fold::{SUM, fold};
+use crate::gpu::{self, norm};
 use crate::op::{Context, Grads, Meta, Op, Output, apply};
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -62,9 +62,8 @@ impl Op for Of {
     fn backward_gpu(&self, ctx: &Context<'_>) -> Grads {
         // As `share`: of a gradient a, the operand b beside the other, c.
         let lost = if self.max { "b < c" } else { "c < b" };
-        let wgsl = format!(
-            "select(select(select(a, 0.0, {lost}), a / 2.0, b == c), a, is_nan(b) || is_nan(c))"
-        );
+        let wgsl =
+            format!("select(select(select(a, 0.0, {lost}), a / 2.0, b == c), a, is_nan(b) || is_nan(c))");
         let grad = |own: usize, other: usize| {
             let operands = [ctx.grad, ctx.input(own), ctx.input(other)];
             gpu::map(&gpu::of(&operands), &wgsl, &operands, &[], &Meta::of(ctx.grad))
