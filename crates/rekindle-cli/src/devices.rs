@@ -23,7 +23,7 @@ pub struct Args {
 /// The flag of the commands that compute.
 #[derive(clap::Args)]
 pub struct Choice {
-    /// Where to compute: cpu, gpu, gpu:1, .. or auto, the best of `rekindle devices`
+    /// cpu, gpu, gpu:1, .. or auto, the best of `rekindle devices`
     #[arg(long = "device", default_value = "cpu", value_name = "DEVICE")]
     device: Device,
 }
