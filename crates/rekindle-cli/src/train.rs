@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::devices;
 use crate::output::{Stdout, note, say, terminal};
 use crate::signals::Signals;
+use rekindle::Device;
 use rekindle::nn::Parameters;
 use rekindle::train::{
     EpochRow, Error, Flow, Observer, Progress, Recipe, RunDir, Table, Training, judge, pictures,
@@ -110,7 +111,11 @@ fn train(args: &Args, Begun { run, training, done }: Begun) -> Result<(), Failur
     run.save_model(&trained)?;
     let complete = rows.last().is_some_and(|row| row.epoch == trained.recipe.epochs);
     if let Some(code) = signals.exit_code().filter(|_| !complete) {
-        let resume = format!("rekindle train --resume {}", run.path().display());
+        let device = match args.place.device()? {
+            Device::Cpu => String::new(),
+            device => format!(" --device {device}"),
+        };
+        let resume = format!("rekindle train --resume {}{device}", run.path().display());
         let message = match kept {
             true => format!("stopped by a signal; everything is kept; go on with `{resume}`"),
             false => "stopped by a signal".into(),

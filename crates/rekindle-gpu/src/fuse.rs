@@ -232,8 +232,9 @@ impl Inner {
         match self.pipeline(&kernel.name.clone(), || kernel) {
             Ok(pipeline) => {
                 let (buffers, params) = (memories.into_iter().collect(), numbers.into_iter().collect());
-                pending
-                    .push(Command::Launch(Launch { pipeline, buffers, params, groups, live: None }), thread);
+                let launch = Launch { pipeline, buffers, params, groups, live: None };
+                pending.push(Command::Launch(launch), thread);
+                self.submit_if_many(pending);
             }
             Err(e) => _ = lock(&self.failed).get_or_insert(e),
         }

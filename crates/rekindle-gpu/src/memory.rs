@@ -58,7 +58,7 @@ pub(crate) struct Pool {
     held: u64,
 }
 
-/// Sizes are rounded up, so that blocks of nearly the same size serve one another: a quarter of a power of two at most is lost.
+/// Sizes are rounded up, so that blocks of nearly the same size serve one another: an eighth of a power of two at most is lost.
 fn rounded(words: usize) -> u64 {
     let bytes = (words.max(1) * 4) as u64;
     if bytes <= 256 {
@@ -75,10 +75,11 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Inner {
     pub(crate) fn take(self: &Arc<Inner>, words: usize) -> Result<Memory, Error> {
         static IDS: AtomicU64 = AtomicU64::new(1);
-        let bytes = rounded(words);
-        if bytes > self.max_tensor {
-            return Err(Error::TooLarge { index: self.index, bytes, most: self.max_tensor });
+        let asked = words as u64 * 4;
+        if asked > self.max_tensor {
+            return Err(Error::TooLarge { index: self.index, bytes: asked, most: self.max_tensor });
         }
+        let bytes = rounded(words).min(self.max_tensor & !3);
         let recycled = {
             let mut pool = lock(&self.pool);
             let found = pool.free.get_mut(&bytes).and_then(Vec::pop);
@@ -115,7 +116,12 @@ impl Inner {
         if let Some(raw) = attempt() {
             return Ok(raw);
         }
-        // What waits for reuse has other sizes: give it back and try again.
+        // What waits for reuse has other sizes: give it back and try again. Commands that wait hold memory, too.
+        {
+            let mut pending = lock(&self.pending);
+            self.settle_all(&mut pending);
+            self.submit(&mut pending);
+        }
         *lock(&self.bind_groups) = HashMap::new();
         let mut pool = lock(&self.pool);
         (pool.free, pool.waiting) = (HashMap::new(), 0);

@@ -195,14 +195,15 @@ impl Replay {
     /// Has the device do it again, after what waits.
     pub fn run(&self) {
         let inner = &self.gpu.0;
-        let mut pending = lock(&inner.pending);
-        inner.settle(&mut pending, &[]);
-        let encoder = inner.encode(&mut pending);
-        let mut encoder = encoder.unwrap_or_else(|| inner.device.create_command_encoder(&Default::default()));
+        // They are others' code, which may wait or panic: before anything is locked that a device needs.
         let mut numbers = lock(&self.numbers);
         for (range, live) in &self.lives {
             live(&mut numbers.words[range.clone()]);
         }
+        let mut pending = lock(&inner.pending);
+        inner.settle(&mut pending, &[]);
+        let encoder = inner.encode(&mut pending);
+        let mut encoder = encoder.unwrap_or_else(|| inner.device.create_command_encoder(&Default::default()));
         if !numbers.written || !self.lives.is_empty() {
             inner.queue.write_buffer(&self.arena, 0, bytes(&numbers.words));
             numbers.written = true;

@@ -192,11 +192,12 @@ impl Storage {
         *guard = contents;
     }
 
-    /// The number of the memory on a GPU.
+    /// The number of the memory on a GPU; none while somebody holds a snapshot of it, so that a change in place would move it.
     pub(crate) fn memory_id(&self) -> Option<u64> {
-        match &**self.lock() {
-            Contents::Gpu(memory) => Some(memory.id()),
-            Contents::Cpu(_) => None,
+        let contents = self.lock();
+        match &**contents {
+            Contents::Gpu(memory) if Arc::strong_count(&contents) == 1 => Some(memory.id()),
+            _ => None,
         }
     }
 

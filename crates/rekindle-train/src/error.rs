@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// The numbers stopped being finite.
     #[error(
-        "epoch {epoch}, step {step}: {tensor} is not finite, and nothing was updated after that; lower the learning rate ({lr}) or check the data"
+        "epoch {epoch}, step {step}: {tensor} is not finite; lower the learning rate ({lr}) or check the data"
     )]
     NotFinite {
         /// The epoch, counted from 1.

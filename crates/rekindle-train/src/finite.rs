@@ -39,7 +39,6 @@ impl Watch {
         Watch { parameters: net.named_parameters(), buffers: net.named_buffers() }
     }
 
-    /// Checks every gradient, before it is used.
     /// The gradients that there are, with their names.
     pub(crate) fn all_gradients(&self) -> Vec<(String, Tensor)> {
         let named = |(name, p): &(String, Tensor)| Some((format!("the gradient of {name}"), p.grad()?));
@@ -52,6 +51,7 @@ impl Watch {
         all.map(|(name, t)| (format!("the weight {name}"), t.clone())).collect()
     }
 
+    /// Checks every gradient, before it is used.
     pub(crate) fn gradients(&self) -> Result<(), String> {
         self.parameters.iter().try_for_each(|(name, p)| match p.grad() {
             Some(grad) => finite(|| format!("the gradient of {name}"), &grad),

@@ -127,6 +127,11 @@ impl Part {
         Part { x: Inputs::Memory(x.to(device)), y: self.y.to(device), places: self.places.clone() }
     }
 
+    /// The same samples with their targets elsewhere.
+    pub(crate) fn with_targets(&self, y: Tensor) -> Part {
+        Part { y, ..self.clone() }
+    }
+
     /// Whether the inputs are read from the disk when they are needed.
     pub(crate) fn is_on_disk(&self) -> bool {
         matches!(self.x, Inputs::Disk(..))
@@ -208,7 +213,7 @@ impl Part {
         const MOST: usize = 10_000;
         let some = self.pick(&spaced(self.len(), MOST));
         let mut bytes = Vec::new();
-        for t in [&self.y, &some.x()] {
+        for t in [self.y.cpu(), some.x().cpu()] {
             bytes.extend(t.shape().iter().flat_map(|n| n.to_le_bytes()));
             match t.dtype() {
                 DType::F32 => bytes.extend(t.data::<f32>().iter().flat_map(|v| v.to_le_bytes())),

@@ -8,7 +8,8 @@ impl Captured {
     /// A step of training on a GPU: replayed if it is known, else run by `step`, which gives the parameters their gradients, and recorded if
     /// that is worth it. `tensors` names those of its result that a replay gives again; none if the step failed.
     ///
-    /// Nothing is read from the device, so that a loop of such steps does not wait for it.
+    /// Nothing is read from the device, so that a loop of such steps does not wait for it. What it gives, gradients too, may have
+    /// the numbers of the next step when that was taken: copy what is to last.
     ///
     /// # Panics
     /// As `step`.
@@ -20,10 +21,13 @@ impl Captured {
         y: &Tensor,
         step: impl FnOnce(&Tensor, &Tensor) -> R,
     ) -> R {
-        if let Some(plan) = self.on_device.find(|plan| plan.fits(x, y))
-            && let Some(results) = plan.run(x, y)
-        {
-            return R::of(results);
+        // What adds to gradients, or wants one for the batch, is another step.
+        let other = x.requires_grad() || y.requires_grad() || parameters.iter().any(|p| p.grad().is_some());
+        if other {
+            return step(x, y);
+        }
+        if let Some(plan) = self.on_device.find(|plan| plan.fits(x, y)) {
+            return R::of(plan.run(x, y));
         }
         if !self.on_device.wants(|plan| plan.fits(x, y)) {
             return step(x, y);

@@ -78,6 +78,36 @@ fn clip<T: Real>(grads: &[Tensor], max_norm: f64, order: f64) -> f64 {
     total.to_f64()
 }
 
+/// [`clip_grad_norm_`] of gradients on one GPU, whose norm stays there as a tensor with one element: for loops that do not wait for the device.
+/// None if there are no gradients.
+///
+/// # Panics
+/// If a gradient is on the CPU, or the device fails.
+#[track_caller]
+pub fn clip_grad_norm_on_device_(params: &[Tensor], max_norm: f64) -> Option<Tensor> {
+    let grads: Vec<Tensor> = params.iter().filter_map(Tensor::grad).collect();
+    grads.first()?;
+    let powers = powers_on_gpu(&grads.iter().collect::<Vec<_>>(), 2.0);
+    let norm = powers.sqrt();
+    grads.iter().for_each(|g| in_place(&CLIP, &[&norm], &[g], &numbers![max_norm]));
+    Some(norm)
+}
+
+const CLIP: Text = Text::new(
+    "clip_grad_norm_ on the device",
+    "norm: f32 -> g: f32",
+    "n, most: f32",
+    "
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = (at.y * groups.x + at.x) * 256u + l;
+    if (i >= p.n) { return; }
+    let scale = 1.0 / (norm[0] + 1e-6) * p.most;
+    if (!(scale >= 1.0)) { g[i] *= scale; }
+}
+",
+);
+
 /// Limits every element of all gradients to ±`clip_value`.
 ///
 /// ```
@@ -146,6 +176,12 @@ pub(super) fn norms_on_gpus(grads: Vec<&Tensor>, order: f64) -> Vec<f64> {
 
 /// Every workgroup adds up the powers of a part of a gradient, then the parts are added; one number comes back.
 fn norm_on_gpu(grads: &[&Tensor], order: f64) -> f64 {
+    let total: f64 = powers_on_gpu(grads, order).item();
+    if order == f64::INFINITY { total } else { total.powf(order.recip()) }
+}
+
+/// The sum of the powers of all elements, or their greatest magnitude, on the device.
+fn powers_on_gpu(grads: &[&Tensor], order: f64) -> Tensor {
     let (gpu, count) = (gpu::of(grads), |g: &Tensor| g.numel().div_ceil(PART).max(1));
     let n = grads.iter().map(|g| count(g)).sum();
     let (parts, mut first) = (gpu::empty(&gpu, &Meta::new([n], DType::F32)), 0);
@@ -155,8 +191,7 @@ fn norm_on_gpu(grads: &[&Tensor], order: f64) -> f64 {
         gpu::launch(&gpu, &POWERS, &[g], &[&parts], &numbers, gpu::groups(count(g)));
         first += count(g);
     }
-    let total: f64 = fold(&gpu, &parts, [1, n, 1], if greatest { GREATEST } else { SUM }).item();
-    if greatest { total } else { total.powf(order.recip()) }
+    fold(&gpu, &parts, [1, n, 1], if greatest { GREATEST } else { SUM })
 }
 
 const GREATEST: Fold = Fold { name: "greatest magnitude", identity: "0.0", combine: "maximum(a, b)" };

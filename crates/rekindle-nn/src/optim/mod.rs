@@ -21,7 +21,7 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
-pub use clip::{clip_grad_norm_, clip_grad_norm_of_, clip_grad_value_};
+pub use clip::{clip_grad_norm_, clip_grad_norm_of_, clip_grad_norm_on_device_, clip_grad_value_};
 pub use gpu::update_elements;
 pub use group::{Groups, ParamGroup};
 pub use rekindle_kernels::real::Real;

@@ -2,10 +2,10 @@
 
 use super::fold::{SUM, fold};
 use super::tiles::{self, Cut, Parts};
-use super::{Gpu, Text, dense, empty, launch_on, map, memory, written};
+use super::{Gpu, Text, dense, empty, groups, launch_on, map, memory, written};
 use crate::dtype::DType;
 use crate::numbers;
-use crate::op::Meta;
+use crate::op::{Meta, fail};
 use crate::tensor::Tensor;
 use std::sync::LazyLock;
 
@@ -62,7 +62,12 @@ pub(crate) fn gemm(
     ];
     let (left, right) = (memory(a.x), memory(b.x));
     let last = added.as_ref().map_or(left.clone(), memory);
-    let groups = [columns as u32, rows as u32, (parts * count) as u32];
+    // Tiles are numbered, because a dimension of a grid has an end.
+    let [x, y_groups, _] = groups(rows * columns);
+    let groups = match u16::try_from(parts * count) {
+        Ok(z) => [x, y_groups, z.into()],
+        Err(_) => fail(format!("matmul: {count} products at once are more than a GPU takes; use fewer")),
+    };
     launch_on(gpu, text, &[left, right, last], &[written(&y)], &numbers, groups, None);
     if parts == 1 {
         return y.reshape([count, m, n]);
@@ -91,8 +96,10 @@ fn text(name: &'static str, side: usize) -> Text {
 const PARTS: Parts<'_> = Parts {
     declarations: "",
     before: "
-    let row = w.y * TILE;
-    let column = w.x * TILE;
+    let tile = w.y * g.x + w.x;
+    let columns = (p.n + TILE - 1u) / TILE;
+    let row = tile / columns * TILE;
+    let column = tile % columns * TILE;
     let a_first = p.a_at + matrix * p.a_matrix;
     let b_first = p.b_at + matrix * p.b_matrix;
     let y_first = w.z * p.m * p.n;",

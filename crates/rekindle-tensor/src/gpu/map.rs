@@ -84,10 +84,14 @@ fn in_a_row(gpu: &Gpu, expression: &str, operands: &[Operand], numbers: &[f64], 
 }
 
 /// A number from the CPU: its type in WGSL, and its word.
+#[track_caller]
 fn constant(value: Scalar, dtype: DType) -> (&'static str, Number) {
     match dtype {
         DType::F32 | DType::F64 => ("f32", Number::Float(value.as_f64() as f32)),
-        DType::I64 => ("i32", Number::Signed(value.as_i64() as i32)),
+        DType::I64 => match i32::try_from(value.as_i64()) {
+            Ok(v) => ("i32", Number::Signed(v)),
+            Err(_) => fail(format!("a GPU holds integers in 32 bits and {} does not fit", value.as_i64())),
+        },
         DType::Bool => ("u32", Number::Unsigned(u32::from(value.as_bool()))),
     }
 }

@@ -73,9 +73,13 @@ impl Op for Clamp {
 }
 
 impl Clamp {
-    /// The limits that there are, as operands.
+    /// The limits that there are, as operands. What no integer of a GPU reaches limits none.
     fn bounds(&self, dtype: DType) -> Vec<Tensor> {
-        [self.min, self.max].into_iter().flatten().map(|v| Tensor::scalar(v, dtype)).collect()
+        let within = |v: Scalar| match dtype {
+            DType::I64 => Scalar::Int(v.as_i64().clamp(i32::MIN.into(), i32::MAX.into())),
+            _ => v,
+        };
+        [self.min, self.max].into_iter().flatten().map(|v| Tensor::scalar(within(v), dtype)).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::numbers;
 use crate::op::{Context, Grads, Keeps, Meta, Op, Output, apply, mistake};
 use crate::plan::{Rows, Stage};
 use crate::random::dropout::{alpha_factors, dropout_stream};
-use crate::random::{CudaLayout, with_default};
+use crate::random::{CudaDraw, CudaLayout, with_default};
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 use crate::testing::Sample;
@@ -76,7 +76,8 @@ fn mask_on_gpu(gpu: &Gpu, shape: &Shape, p: f64, layout: CudaLayout) -> Tensor {
     };
     let first = draw();
     let mut numbers = first.map(gpu::Number::Unsigned).to_vec();
-    numbers.extend(numbers![n, width, (1.0 - p) as f32]);
+    numbers.extend(numbers![n, width]);
+    numbers.push(gpu::Number::Unsigned(kept_below((1.0 - p) as f32)));
     let live: gpu::Live = Arc::new(move |words: &mut [u32]| words[..5].copy_from_slice(&draw()));
     // One thread for each of PyTorch's in each of its calls.
     let per_call = if width == 1 { 4 } else { width } * first[4] as usize;
@@ -85,11 +86,21 @@ fn mask_on_gpu(gpu: &Gpu, shape: &Shape, p: f64, layout: CudaLayout) -> Tensor {
     mask
 }
 
+/// The least word whose number is not below `q`: a device compares words, because how it rounds them to floats is its own affair.
+fn kept_below(q: f32) -> u32 {
+    let (mut low, mut high) = (0, u32::MAX);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if CudaDraw::uniform(middle) < q { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
 /// The same numbers as [`CudaDraw::fill`](crate::random::CudaDraw::fill).
 const MASK: gpu::Text = gpu::Text::new(
     "dropout mask",
     "-> mask: u32",
-    "k0, k1, c0, c1, threads, n, width, keep: f32",
+    "k0, k1, c0, c1, threads, n, width, keep",
     include_str!("dropout.wgsl"),
 );
 

@@ -1,4 +1,5 @@
-// Masks of PyTorch's CUDA generator: Philox4x32-10 at the counter (offset / 4 + call, thread), a word w as w / 2^32 + 1 / 2^33.
+// Masks of PyTorch's CUDA generator: Philox4x32-10 at the counter (offset / 4 + call, thread). A word w is the number
+// w / 2^32 + 1 / 2^33; `keep` is the first whose number is too large.
 
 // The low and the high word of a product.
 fn wide(a: u32, b: u32) -> vec2<u32> {
@@ -36,7 +37,6 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u3
     let words = philox(vec4(low, p.c1 + select(0u, 1u, low < p.c0), thread, 0u), vec2(p.k0, p.k1));
     for (var i = 0u; i < numbers; i++) {
         let at = first + i * apart;
-        let u = f32(words[i]) * 2.3283064e-10 + 1.1641532e-10;
-        if (at < p.n) { mask[at] = select(0u, 1u, u < p.keep); }
+        if (at < p.n) { mask[at] = select(0u, 1u, words[i] < p.keep); }
     }
 }

@@ -64,20 +64,24 @@ pub struct DevicePlan {
     outside: Vec<outside::Place>,
     inputs: [Input; 2],
     results: Vec<Tensor>,
-    /// Parameters and the gradients that the step gives them.
-    gradients: Vec<(Tensor, Tensor)>,
+    /// Parameters and the gradients that the step gives them, and whether they wanted one.
+    parameters: Vec<(Tensor, Option<Tensor>, bool)>,
 }
 
 /// The plan's own memory for a part of the batch.
 struct Input {
     own: Tensor,
+    /// The number of its memory, which a snapshot by somebody else would change.
+    id: Option<u64>,
     /// What was copied into it last. While it is held nobody changes it, so that it need not be copied again.
     last: Option<(Arc<Contents>, usize)>,
 }
 
 impl Input {
     fn fits(&self, t: &Tensor) -> bool {
-        t.device() == self.own.device() && Meta::of(t) == Meta::of(&self.own)
+        t.device() == self.own.device()
+            && Meta::of(t) == Meta::of(&self.own)
+            && self.own.0.storage.memory_id() == self.id
     }
 
     fn load(&mut self, t: &Tensor) {
@@ -104,37 +108,38 @@ impl DevicePlan {
         }
         let gpu = gpu::of(&[&inputs[0]]);
         let outside = outside.into_iter().filter(|(_, id)| !recording.owns(*id)).collect();
-        let gradients = parameters.iter().filter_map(|p| Some((p.clone(), p.grad()?))).collect();
+        let parameters = parameters.iter().map(|p| (p.clone(), p.grad(), p.requires_grad())).collect();
         Ok(DevicePlan {
             replay: recording.prepare(&gpu),
             outside,
-            inputs: inputs.map(|own| Input { own, last: None }),
+            inputs: inputs.map(|own| Input { id: own.0.storage.memory_id(), own, last: None }),
             results: results.iter().map(|t| t.detach()).collect(),
-            gradients,
+            parameters,
         })
     }
 
-    /// Whether a batch can be replayed now: it has the shape of the recorded one, parameters and constants are where they were, and no
-    /// gradient waits to be added to.
+    /// Whether a batch can be replayed now: it has the shape of the recorded one; parameters and constants are where they were and nobody
+    /// holds a snapshot of them; the same parameters want gradients.
     pub fn fits(&self, x: &Tensor, y: &Tensor) -> bool {
         let [first, second] = &self.inputs;
         let there = |(storage, id): &outside::Place| storage.memory_id() == Some(*id);
-        first.fits(x) && second.fits(y) && self.outside.iter().all(there)
+        first.fits(x)
+            && second.fits(y)
+            && self.outside.iter().all(there)
+            && self.parameters.iter().all(|(p, _, learns)| p.requires_grad() == *learns)
     }
 
-    /// Has the device do the step with another batch; the parameters have their gradients then. None if a parameter has one already.
-    pub fn run(&mut self, x: &Tensor, y: &Tensor) -> Option<&[Tensor]> {
-        if self.gradients.iter().any(|(p, _)| p.grad().is_some()) {
-            return None;
-        }
+    /// Has the device do the step with another batch; the parameters have their gradients then. Gradients and results are the plan's: they
+    /// have the next step's numbers when it was run, so copy what is to last. The parameters must have no gradients.
+    pub fn run(&mut self, x: &Tensor, y: &Tensor) -> &[Tensor] {
         let [first, second] = &mut self.inputs;
         first.load(x);
         second.load(y);
         self.replay.run();
-        for (parameter, gradient) in &self.gradients {
-            parameter.set_grad(Some(gradient.clone()));
+        for (parameter, gradient, _) in &self.parameters {
+            parameter.set_grad(gradient.clone());
         }
-        Some(&self.results)
+        &self.results
     }
 
     /// One line about it.

@@ -86,10 +86,16 @@ impl CudaDraw {
     /// ```
     #[inline]
     pub fn uniform4(&self, thread: usize, call: usize) -> [f32; 4] {
-        const UNIT: f32 = 1.0 / (1u64 << 32) as f32;
         let ((c0, c1), (c2, c3)) = (halves(self.offset / 4 + call as u64), halves(thread as u64));
         let (k0, k1) = halves(self.seed);
-        philox4x32_10([c0, c1, c2, c3], [k0, k1]).map(|word| word as f32 * UNIT + UNIT / 2.0)
+        philox4x32_10([c0, c1, c2, c3], [k0, k1]).map(CudaDraw::uniform)
+    }
+
+    /// The number of (0, 1] that a word is.
+    #[inline]
+    pub(crate) fn uniform(word: u32) -> f32 {
+        const UNIT: f32 = 1.0 / (1u64 << 32) as f32;
+        word as f32 * UNIT + UNIT / 2.0
     }
 
     /// Fills `x`, the elements of the draw in the order of memory, with what `f` makes of their numbers.

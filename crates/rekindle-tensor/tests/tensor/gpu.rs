@@ -98,6 +98,8 @@ fn what_a_gpu_cannot_hold_is_refused() {
         "to: a GPU holds integers in 32 bits and 1099511627776 does not fit; keep this tensor on the cpu"
     );
     assert!(say(&|| tensor([1.0]).to(gpu).double()).contains("no f64"));
+    assert!(say(&|| tensor([1]).to(gpu) + (1i64 << 40)).contains("1099511627776 does not fit"));
+    assert_eq!(tensor([7, -7]).to(gpu).clamp(0, i64::MAX).to_vec::<i64>(), [7, 0]);
     let e = say(&|| {
         tensor([1.0]).to(gpu).with_data_mut::<f32, _>(|_| ());
         tensor([1.0])

@@ -18,6 +18,8 @@ impl<N: Module> Trainer<N> {
     pub(super) fn check(&mut self, parts: Parts, observers: &mut [&mut dyn Observer]) -> Result<(), Error> {
         let named = [("training", Some(parts.train)), ("validation", parts.validation), ("test", parts.test)];
         for (name, part) in named.into_iter().filter_map(|(name, part)| Some((name, part?))) {
+            // Targets are looked at on the CPU, wherever the data is.
+            let part = &part.with_targets(part.y.cpu());
             let (n, targets) = (part.len(), part.y.shape().first().copied().unwrap_or(0));
             if n == 0 || n != targets {
                 return Err(Error::Recipe(format!("the {name} data: {n} samples with {targets} targets")));
@@ -28,7 +30,7 @@ impl<N: Module> Trainer<N> {
             let outputs = guarded(|| {
                 let outputs = enable_grad(|| self.net.forward(&few.x().to(device)));
                 self.objective.loss.forward(&outputs, &few.y.to(device));
-                if device != Device::Cpu {
+                if device != Device::Cpu && outputs.dim() > 0 {
                     self.targets(&outputs, part);
                 }
                 Ok(outputs)

@@ -5,7 +5,7 @@ use super::{Parts, Trainer, device_of};
 use crate::history::Batch;
 use crate::part::Part;
 use rekindle_nn::Module;
-use rekindle_nn::optim::clip_grad_norm_;
+use rekindle_nn::optim::clip_grad_norm_on_device_;
 use rekindle_tensor::gpu::Ledger;
 use rekindle_tensor::{Device, Tensor};
 use std::time::{Duration, Instant};
@@ -36,11 +36,14 @@ impl OnDevice {
     }
 
     /// Has the device look whether some tensors are finite.
-    fn look(&mut self, tensors: Vec<(String, Tensor)>) {
+    pub(super) fn look(&mut self, tensors: Vec<(String, Tensor)>) {
         let floats = |(_, t): &(String, Tensor)| t.dtype().is_float() && t.numel() > 0;
         let tensors: Vec<(String, Tensor)> = tensors.into_iter().filter(floats).collect();
-        let Some((first, _)) = tensors.first() else { return };
-        let known = self.names.iter().position(|name| name == first);
+        if tensors.is_empty() {
+            return;
+        }
+        let same = |names: &[String]| names.iter().zip(&tensors).all(|(name, (other, _))| name == other);
+        let known = self.names.windows(tensors.len()).position(same);
         let number = known.unwrap_or_else(|| {
             self.names.extend(tensors.iter().map(|(name, _)| name.clone()));
             self.names.len() - tensors.len()
@@ -71,7 +74,7 @@ impl<N: Module> Trainer<N> {
         }
         on.steps.push((y.size(0), right.is_some()));
         if update {
-            self.update_on(on)?;
+            self.update_on(on);
         }
         Ok(outputs)
     }
@@ -104,13 +107,11 @@ impl<N: Module> Trainer<N> {
         captured.on_device(&net.parameters(), x, y, step)
     }
 
-    fn update_on(&mut self, on: &mut OnDevice) -> Result<(), String> {
+    fn update_on(&mut self, on: &mut OnDevice) {
         if let Some(norm) = self.options.clip_grad_norm {
-            let before = clip_grad_norm_(&self.net.parameters(), norm);
-            if !before.is_finite() {
-                // It would clip every gradient to nothing.
-                return Err("the norm of the gradients".into());
-            }
+            // One that is not finite clips every gradient to nothing.
+            let before = clip_grad_norm_on_device_(&self.net.parameters(), norm);
+            on.look(before.into_iter().map(|norm| ("the norm of the gradients".into(), norm)).collect());
         }
         self.optimizer.step();
         self.optimizer.zero_grad();
@@ -120,7 +121,6 @@ impl<N: Module> Trainer<N> {
             scheduler.after_step(&mut *self.optimizer);
         }
         self.steps += 1;
-        Ok(())
     }
 
     /// Ends a step: what is known of batches now, which is nothing as long as nobody needs it. An error is how many batches later than the last

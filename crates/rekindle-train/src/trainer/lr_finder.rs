@@ -74,6 +74,7 @@ impl<N: Module> Trainer<N> {
 
     fn sweep(&mut self, train: &Part) -> Result<LrFinder, Error> {
         self.net.train();
+        (self.captured, self.on_device) = Default::default();
         let batches = Batches::new(self, train);
         let passes = std::iter::repeat_with(|| batches.from(0)).flatten();
         let (mut rates, mut losses): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());

@@ -388,12 +388,15 @@ impl<N: Module> Trainer<N> {
             self.fingerprint = guarded(|| Ok(parts.train.fingerprint())).ok();
         }
         let result = checked.and_then(|()| match self.resume.take() {
-            Some(checkpoint) => guarded(|| checkpoint.must_be_of(parts.train))
-                .and_then(|()| self.restore(&checkpoint, &mut all)),
+            Some(checkpoint) => guarded(|| {
+                checkpoint.must_be_of(parts.train)?;
+                self.restore(&checkpoint, &mut all)
+            }),
             None => Ok(Place::new()),
         });
         let begun = result.is_ok();
-        let result = result.and_then(|mut place| self.run(parts, &mut place, &mut all));
+        // A device that fails or has no room left is no panic.
+        let result = result.and_then(|mut place| guarded(|| self.run(parts, &mut place, &mut all)));
         let ended = match begun {
             true => all.iter_mut().try_for_each(|o| o.end(&self.net)),
             false => Ok(()), // Nothing has begun.

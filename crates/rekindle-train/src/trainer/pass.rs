@@ -3,7 +3,7 @@
 use super::device::{Moved, OnDevice};
 use super::{PIECE, Parts, Trainer, device_of, figures, outputs_by};
 use crate::error::{Error, guarded};
-use crate::finite::{Look, at_once, finite};
+use crate::finite::{at_once, finite};
 use crate::history::{Batch, EpochRow, Figures, Sums};
 use crate::observer::{Flow, Observer, Step};
 use crate::part::Part;
@@ -12,7 +12,7 @@ use rekindle_data::DataLoader;
 use rekindle_nn::optim::clip_grad_norm_;
 use rekindle_nn::{Module, StateDict};
 use rekindle_tensor::random::with_default;
-use rekindle_tensor::{Device, Tensor, no_grad};
+use rekindle_tensor::{Tensor, no_grad};
 use std::time::{Duration, Instant};
 
 /// The training data, cut into the batches of a step.
@@ -224,10 +224,14 @@ impl<N: Module> Trainer<N> {
     ) -> Result<Vec<Batch>, (usize, String)> {
         if let Some(mut on) = self.on_device.take() {
             let left = self.leave(&mut on, x, y, update, count);
-            let known = self.read(&mut on, last || left.is_err());
+            let due = self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.due());
+            let known = self.read(&mut on, last || due || left.is_err());
             self.on_device = Some(on);
             // What the device found came first.
-            return known.and_then(|known| left.map(|_| known).map_err(|e| (0, e)));
+            return known.and_then(|known| match left {
+                Ok(_) => Ok(known),
+                Err(e) => Err((known.len().saturating_sub(1), e)),
+            });
         }
         let (loss, outputs) = self.batch(x, y, update, count).map_err(|tensor| (0, tensor))?;
         let correct = outputs.and_then(|outputs| self.objective.correct(&outputs, y));
@@ -243,9 +247,11 @@ impl<N: Module> Trainer<N> {
         update: bool,
         wanted: bool,
     ) -> Result<(f64, Option<Tensor>), String> {
-        if let Some(mut on) = OnDevice::new(device_of(&self.net)) {
-            let outputs = self.leave(&mut on, x, y, update, wanted)?;
-            let known = self.read(&mut on, true).map_err(|(_, tensor)| tensor)?;
+        if let Some(mut on) = self.on_device.take().or_else(|| OnDevice::new(device_of(&self.net))) {
+            let left = self.leave(&mut on, x, y, update, wanted);
+            let known = self.read(&mut on, true).map_err(|(_, tensor)| tensor);
+            self.on_device = Some(on);
+            let (outputs, known) = (left?, known?);
             return Ok((known.first().map_or(f64::NAN, |batch| batch.loss), wanted.then_some(outputs)));
         }
         let (loss, outputs) = self.gradients(x, y, wanted)?;
@@ -272,7 +278,7 @@ impl<N: Module> Trainer<N> {
     /// How the first batch is run: what is replayed, or why it runs eagerly. Weights, buffers and the generator are afterwards as before.
     pub(crate) fn plan(&mut self, train: &Part) -> Result<Result<Vec<String>, String>, Error> {
         self.net.train();
-        self.captured.reset();
+        (self.captured, self.on_device) = Default::default();
         let before: Vec<(Tensor, Tensor)> =
             self.net.named_buffers().into_iter().map(|(_, b)| (b.clone(), b.copy())).collect();
         let generator = with_default(|g| g.clone());
@@ -340,17 +346,26 @@ impl<N: Module> Trainer<N> {
             }
             (Measured::After, Some(loader)) => {
                 let (mut right, mut samples) = (None, 0);
-                let mut nobody = |_: &dyn Fn() -> String, _: &Tensor| Ok(());
-                let look: Look = if self.on_device.is_some() { &mut nobody } else { &mut at_once };
+                let mut on = self.on_device.take();
                 for (x, y) in loader {
                     let (x, y) = (x.to(device_of(&self.net)), y.to(device_of(&self.net)));
-                    let outputs = no_grad(|| (self.forward)(&self.net, &x, look));
+                    let mut look = |name: &dyn Fn() -> String, t: &Tensor| match &mut on {
+                        None => at_once(name, t),
+                        Some(on) => {
+                            on.look(vec![(name(), t.clone())]);
+                            Ok(())
+                        }
+                    };
+                    let outputs = no_grad(|| (self.forward)(&self.net, &x, &mut look));
                     let outputs = outputs.map_err(|tensor| self.stop(epoch, place.batch, tensor))?;
                     samples += y.size(0);
                     // They are added where they are: on a GPU nobody waits for each batch.
                     let more = self.objective.right(&outputs, &y);
                     right = right.zip(more.clone()).map(|(a, b): (Tensor, Tensor)| a + b).or(more);
                 }
+                let read = on.as_mut().map_or(Ok(Vec::new()), |on| self.read(on, true));
+                self.on_device = on;
+                read.map_err(|(_, tensor)| self.stop(epoch, place.batch, tensor))?;
                 train.accuracy = right.map(|n| n.item::<i64>() as f64 / samples as f64);
             }
         }
@@ -364,7 +379,7 @@ impl<N: Module> Trainer<N> {
         let measured = validation.as_ref().zip(parts.validation).or(test.as_ref().zip(watched));
         let metrics = match measured {
             Some(((_, outputs), part)) if !self.metrics.is_empty() => {
-                self.measure(parts, &outputs.cpu(), &part.on(Device::Cpu))
+                self.measure(parts, &outputs.cpu(), &part.with_targets(part.y.cpu()))
             }
             _ => Vec::new(),
         };

@@ -205,6 +205,49 @@ fn targets_that_the_loss_does_not_take_are_named_before_training() {
 }
 
 #[test]
+fn data_may_be_on_the_gpu_already_and_the_rate_is_found_there() {
+    let Some(gpu) = device() else { return };
+    let (x, y) = make_moons(60, 0.1, 1).tensors();
+    let part = Part::new(x.float().to(gpu), y.float().unsqueeze(1).to(gpu));
+    let net = sequential![Linear::new(2, 8), ReLU, Linear::new(8, 1)];
+    net.to(gpu);
+    let optimizer = SGD::new(net.parameters(), 0.1);
+    let mut trainer = Trainer::new(net, BCEWithLogitsLoss::new(), optimizer).epochs(2).batch_size(16);
+    let found = trainer.find_lr(&part).unwrap();
+    assert!(found.suggestion.is_some() && found.losses.iter().all(|loss| loss.is_finite()));
+    assert_eq!(trainer.fit(&part, Some(&part)).unwrap().len(), 2);
+}
+
+#[test]
+fn a_layer_that_is_frozen_between_steps_stays() {
+    let Some(gpu) = device() else { return };
+    struct Freeze(Tensor);
+    impl Observer for Freeze {
+        fn epoch(&mut self, row: &EpochRow, _: &dyn Parameters) -> Result<Flow, Error> {
+            if row.epoch == 3 {
+                self.0.requires_grad_(false);
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let (x, y) = make_moons(64, 0.1, 1).tensors();
+    let part = Part::new(x.float(), y.float().unsqueeze(1));
+    let weights = |epochs: usize| {
+        alone(|| {
+            manual_seed(7);
+            let net = sequential![Linear::new(2, 8), ReLU, Linear::new(8, 1)];
+            net.to(gpu);
+            let first = net.parameters()[0].clone();
+            let optimizer = SGD::new(net.parameters(), 0.1);
+            let trainer = Trainer::new(net, BCEWithLogitsLoss::new(), optimizer).epochs(epochs);
+            trainer.observer(Freeze(first.clone())).fit(&part, None).unwrap();
+            first.to_vec::<f32>()
+        })
+    };
+    assert!(weights(3) == weights(9) && weights(2) != weights(3));
+}
+
+#[test]
 fn a_trainer_asks_and_judges_on_the_nets_device() {
     let Some(gpu) = device() else { return };
     let (x, y) = make_moons(60, 0.1, 1).tensors();
