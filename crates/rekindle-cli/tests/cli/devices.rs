@@ -61,3 +61,21 @@ fn a_run_on_a_gpu_is_judged_asked_and_gone_on_with_anywhere() {
     assert_eq!(asked("gpu"), asked("cpu"));
     succeeds(&folder.rekindle(&["train", "--resume", "run", "--epochs", "8", "--quiet"]));
 }
+
+#[test]
+fn a_net_that_has_no_room_is_an_error_and_not_a_panic() {
+    if !there_is_a_gpu() {
+        return;
+    }
+    // The smallest square of weights that the device cannot bind; recipes have a limit of their own.
+    let side = (Device::gpus()[0].max_tensor as f64 / 4.0).sqrt() as usize + 1;
+    if side > 12_000 {
+        eprintln!("NOT TESTED: a net too large for this device takes too much memory here");
+        return;
+    }
+    let folder = folder();
+    let net = format!("net=[\"Linear(2, {side})\", \"Linear({side}, {side})\", \"Linear({side}, 1)\"]");
+    let train = ["train", "r.toml", "--device", "gpu", "--output", "run", "--set", &net];
+    fails_with(&folder.rekindle(&train), 1, "does not fit into one buffer of the device");
+    assert!(!folder.0.join("run").exists());
+}
