@@ -13,7 +13,7 @@ use rekindle::gpu::{Info, Kind};
   rekindle train mnist --device gpu  on the first GPU of the list
 
 GPUs are reached through Vulkan, Metal or Direct3D 12, whichever driver is there. `--device auto` takes the
-first real GPU; a software driver, which plays one on the processor, is taken only by its number.")]
+first real GPU; a software driver, which plays one on the processor, is taken only where it is named.")]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]
@@ -33,6 +33,14 @@ impl Choice {
     pub fn device(&self) -> Result<Device, Failure> {
         self.device.check().map_err(Failure::failed)?;
         Ok(self.device)
+    }
+}
+
+/// A device with its name.
+pub fn described(device: Device) -> String {
+    match device {
+        Device::Gpu(i) if i < Device::gpus().len() => format!("{device}, {}", Device::gpus()[i].name),
+        _ => device.to_string(),
     }
 }
 
@@ -74,10 +82,10 @@ fn kind(kind: Kind) -> &'static str {
 }
 
 fn size(bytes: u64) -> String {
-    if bytes < 1 << 30 {
-        format!("{} MB", bytes >> 20)
+    if bytes < 1_000_000_000 {
+        format!("{} MB", bytes / 1_000_000)
     } else {
-        format!("{:.1} GB", bytes as f64 / (1u64 << 30) as f64)
+        format!("{:.1} GB", bytes as f64 / 1e9)
     }
 }
 

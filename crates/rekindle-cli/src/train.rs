@@ -178,7 +178,7 @@ fn begin(args: &Args) -> Result<Begun, Failure> {
             note(format_args!("warning: {warning}; going on from the checkpoint before it"));
         }
         if !args.json && !args.quiet {
-            print_head(training.recipe());
+            print_head(training.recipe(), device);
             let batches =
                 if resumed.batch > 0 { format!(" and {} batches", resumed.batch) } else { String::new() };
             say!("going on after {} epochs{batches}\n", resumed.epoch);
@@ -195,7 +195,7 @@ fn begin(args: &Args) -> Result<Begun, Failure> {
     let run = RunDir::create(output.as_deref(), &name)?;
     run.save_recipe(training.recipe())?;
     if !args.json && !args.quiet {
-        print_head(training.recipe());
+        print_head(training.recipe(), device);
         training.data().remarks.iter().for_each(|remark| say!("remark: {remark}"));
         say!("");
     }
@@ -233,7 +233,7 @@ fn recipe(args: &Args) -> Result<(Recipe, String), Failure> {
     Ok((args.changes.apply(recipe)?, name))
 }
 
-fn print_head(recipe: &Recipe) {
+fn print_head(recipe: &Recipe, device: Device) {
     say!("{}", recipe.name);
     say!("net        {}", recipe.net.join(", "));
     say!("loss       {}", recipe.loss);
@@ -244,4 +244,7 @@ fn print_head(recipe: &Recipe) {
         (Some(n), true) => format!("batches of {n}, shuffled"),
     };
     say!("seed       {}, {} epochs, {batches}", recipe.seed, recipe.epochs);
+    if device != Device::Cpu {
+        say!("device     {}", devices::described(device));
+    }
 }

@@ -75,7 +75,7 @@ impl fmt::Display for Error {
             ),
             Error::TooLarge { index, bytes, most } => write!(
                 f,
-                "gpu:{index}: a tensor of {} does not fit into one buffer of the device, which holds {}; use smaller batches",
+                "gpu:{index}: a tensor of {} does not fit into one buffer of the device, which holds {}; use smaller batches or layers",
                 size(*bytes),
                 size(*most)
             ),

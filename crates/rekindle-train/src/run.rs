@@ -11,7 +11,7 @@ use crate::objective::Objective;
 use crate::observer::{EarlyStopping, Flow, Monitor, Observer};
 use crate::optimizers::build_optimizer;
 use crate::part::Data;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Stream};
 use crate::schedulers::{Length, build_scheduler};
 use crate::source::load;
 use crate::trainer::{Little, LrFinder, Parts, Scheduler, Trainer, Trial};
@@ -121,12 +121,16 @@ impl Training {
     }
 
     /// Trains on a device. The net is made on the CPU, with its stream, and moves there; the numbers are the CPU's but for roundings, and
-    /// for dropout, which draws from PyTorch's CUDA stream on a GPU.
+    /// for dropout, which draws from PyTorch's CUDA stream on a GPU: the recipe says so from then on, so that the run draws the same
+    /// masks wherever it goes on.
     ///
     /// # Errors
     /// If the device is not there, or has no room for the net.
-    pub fn on(self, device: Device) -> Result<Training, Error> {
+    pub fn on(mut self, device: Device) -> Result<Training, Error> {
         move_to(&self.trainer.net, device)?;
+        if device != Device::Cpu {
+            self.recipe.stream = Stream::Cuda;
+        }
         Ok(self)
     }
 
