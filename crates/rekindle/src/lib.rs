@@ -36,6 +36,8 @@
 //! | `x.item()`, `x.tolist()` | `x.item::<f32>()`, `x.to_vec::<f32>()` |
 //! | `x.clone()` | `x.copy()`; Rust's `x.clone()` is a second handle on the same tensor |
 //! | `x += 1` under `no_grad()` | `no_grad(\|\| x.add_(1))` |
+//! | `"cuda" if torch.cuda.is_available() else "cpu"` | `Device::auto()`, with the feature `gpu` |
+//! | `net.to(device)`, `x.to(device)`, `x.cpu()` | `net.to(device)`, `x.to(device)`, `x.cpu()` |
 //! | `DataLoader(ds, 32, shuffle=True)` | `DataLoader::new(ds).batch_size(32).shuffle(true)` |
 //! | `torch.save(net.state_dict(), path)` | `net.state_dict().save(path)?`, in safetensors |
 //! | `net.load_state_dict(torch.load(path))` | `net.load_state_dict(&StateDict::load(path)?)?` |
@@ -99,5 +101,10 @@ pub mod prelude {
     pub use crate::plot;
     pub use crate::random::{self, Generator};
     pub use crate::train::{EarlyStopping, Observer, Part, Trainer};
-    pub use crate::{DType, Tensor, manual_seed, no_grad, tensor};
+    pub use crate::{DType, Device, Tensor, manual_seed, no_grad, tensor};
 }
+
+/// The example of `docs/gpu.md`, run as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/gpu.md")]
+struct GpuPage;
