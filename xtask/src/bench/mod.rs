@@ -112,7 +112,7 @@ fn measure(
     machine: &Machine,
 ) -> Result<Figures, String> {
     let device = options.device;
-    let mut step = (workload.make)(&options.data, Way { mode: Mode::Captured, device })?;
+    let mut step = workload.step(&options.data, Way { mode: Mode::Captured, device })?;
     let theirs =
         options.against.as_ref().map(|against| Side::new(against, program, workload, &options.data, device));
     let mut theirs = theirs.transpose()?;

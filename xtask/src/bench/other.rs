@@ -73,7 +73,7 @@ impl<'a> Side<'a> {
         data: &Path,
         device: Device,
     ) -> Result<Side<'a>, String> {
-        let make = |mode| (workload.make)(data, Way { mode, device });
+        let make = |mode| workload.step(data, Way { mode, device });
         Ok(match (against, program) {
             (_, Some(program)) => Side::Program(program, workload.name),
             (Against::OneThread, _) => Side::OneThread(make(Mode::Captured)?),

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 DATA, THREADS = sys.argv[1], int(sys.argv[2])
-DEVICE, MODE = (sys.argv[3:] + ["cpu", "eager"])[:2] if len(sys.argv) > 4 else ("cpu", "eager")
+DEVICE = sys.argv[3] if len(sys.argv) > 3 else "cpu"
+MODE = sys.argv[4] if len(sys.argv) > 4 else "eager"
 torch.set_num_threads(THREADS)
 
 
@@ -67,7 +68,8 @@ def peak_memory_mb():
 
 
 def training(net, loss, optimizer, source):
-    net.train()
+    # In place: the optimiser's parameters move with it.
+    net.to(DEVICE).train()
 
     def forward(x, y):
         out = net(x)
@@ -84,7 +86,7 @@ def training(net, loss, optimizer, source):
 
 
 def inference(net, x):
-    net.eval()
+    net.to(DEVICE).eval()
     if MODE == "compile":
         net = torch.compile(net, mode="reduce-overhead")
 
@@ -109,7 +111,6 @@ def tiny():
 
 def make(name):
     torch.manual_seed(1)
-    torch.set_default_device(DEVICE)
     if name in ("W1", "W1d5", "W1d9", "W2", "W2dl"):
         x, y = zeros_and_ones()
         p = {"W1": 0.0, "W1d5": 0.5, "W1d9": 0.9, "W2": 0.5, "W2dl": 0.5}[name]

@@ -6,7 +6,7 @@ use rekindle::nn::optim::{Adam, Optimizer, SGD};
 use rekindle::nn::{
     Captured, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, Parameters, ReLU, Sequential, sequential,
 };
-use rekindle::{Device, Tensor, manual_seed, no_grad};
+use rekindle::{Device, Tensor, check, manual_seed, no_grad};
 use std::path::Path;
 
 /// One call is one step.
@@ -22,6 +22,13 @@ pub struct Workload {
     /// Bytes of inputs, weights and an optimiser's state that a step must read or write at least once.
     pub bytes: f64,
     pub make: fn(&Path, Way) -> Result<Step, String>,
+}
+
+impl Workload {
+    /// Its step. A device without room for the data is an error.
+    pub fn step(&self, data: &Path, way: Way) -> Result<Step, String> {
+        check(|| (self.make)(data, way))?
+    }
 }
 
 /// How and where steps are executed.

@@ -162,9 +162,8 @@ impl Probabilities {
 const VALUE: &str = concat!(
     include_str!("scores.wgsl"),
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = ((w.y * g.x + w.x) * 256u + l) / p.lanes;
+fn together(number: u32, l: u32) {
+    let i = (number * 256u + l) / p.lanes;
     let count = select(0u, p.classes, i < p.n);
     let first = (i / p.inner) * p.classes * p.inner + i % p.inner;
     let by = shift(l, first, count);
@@ -185,9 +184,8 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u3
 
 /// One thread for each score.
 const SLOPE: &str = "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let at = (w.y * g.x + w.x) * 256u + l;
+fn together(number: u32, l: u32) {
+    let at = number * 256u + l;
     if (at >= p.n * p.classes) { return; }
     let k = at / p.inner % p.classes;
     let i = at / p.inner / p.classes * p.inner + at % p.inner;

@@ -98,10 +98,7 @@ const CLIP: Text = Text::new(
     "norm: f32 -> g: f32",
     "n, most: f32",
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (at.y * groups.x + at.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let scale = 1.0 / (norm[0] + 1e-6) * p.most;
     if (!(scale >= 1.0)) { g[i] *= scale; }
 }
@@ -216,9 +213,8 @@ fn term(v: f32) -> f32 {
     return power(abs(v), p.order);
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = at.y * groups.x + at.x;
+fn together(number: u32, l: u32) {
+    let i = number;
     var sum = 0.0;
     for (var j = i * p.part + l; j < min(p.n, (i + 1u) * p.part); j += 256u) { sum = combine(sum, term(g[j])); }
     sums[l] = sum;
@@ -236,11 +232,7 @@ const SCALE: Text = Text::new(
     "-> g: f32",
     "n, by: f32",
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (at.y * groups.x + at.x) * 256u + l;
-    if (i < p.n) { g[i] *= p.by; }
-}
+fn each(i: u32) { g[i] *= p.by; }
 ",
 );
 
@@ -249,10 +241,7 @@ const LIMIT: Text = Text::new(
     "-> g: f32",
     "n, to: f32",
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (at.y * groups.x + at.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     // Not clamp, which may take NaN for a number.
     if (g[i] > p.to) { g[i] = p.to; }
     if (g[i] < -p.to) { g[i] = -p.to; }

@@ -41,6 +41,13 @@ pub fn update_elements(
     gradient: &Tensor,
     numbers: &[(&str, f64)],
 ) {
+    let changed: Vec<&Tensor> = std::iter::once(parameter).chain(state.iter().map(|(_, t)| *t)).collect();
+    let values: Vec<Number> = numbers.iter().map(|&(_, v)| v.into()).collect();
+    in_place_made(name, || element_text(name, wgsl, state, numbers), &[gradient], &changed, &values);
+}
+
+/// The kernel of [`update_elements`].
+fn element_text(name: &str, wgsl: &str, state: &[(&str, &Tensor)], numbers: &[(&str, f64)]) -> Text {
     let (mut io, mut params) = ("gradient: f32 -> parameter: f32".to_string(), "n".to_string());
     let (mut before, mut after) = (String::new(), String::new());
     for (name, _) in state {
@@ -51,30 +58,35 @@ pub fn update_elements(
     numbers.iter().for_each(|(name, _)| _ = write!(params, ", {name}: f32"));
     let body = format!(
         "{FUNCTIONS}
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) l: u32) {{
-    let i = (at.y * groups.x + at.x) * 256u + l;
-    if (i >= p.n) {{ return; }}
+fn each(i: u32) {{
     let g = gradient[i];
     var w = parameter[i];
 {before}{wgsl}
     parameter[i] = w;
 {after}}}"
     );
-    let text =
-        Text { name: name.to_string().into(), io: io.into(), params: params.into(), body: body.into() };
-    let changed: Vec<&Tensor> = std::iter::once(parameter).chain(state.iter().map(|(_, t)| *t)).collect();
-    let numbers: Vec<Number> = numbers.iter().map(|&(_, v)| v.into()).collect();
-    in_place(&text, &[gradient], &changed, &numbers);
+    Text { name: name.to_string().into(), io: io.into(), params: params.into(), body: body.into() }
 }
 
 /// Launches a kernel with one thread for each element of what it changes; their number `n` comes before its other numbers.
 #[track_caller]
 pub(super) fn in_place(text: &Text, reads: &[&Tensor], changed: &[&Tensor], numbers: &[Number]) {
+    in_place_made(&text.name, || text.clone(), reads, changed, numbers);
+}
+
+/// [`in_place`], with a text that is made only when its name is not known yet.
+#[track_caller]
+fn in_place_made(
+    name: &str,
+    text: impl FnOnce() -> Text,
+    reads: &[&Tensor],
+    changed: &[&Tensor],
+    numbers: &[Number],
+) {
     let (gpu, n) = (gpu::of(changed), changed[0].numel());
     let dense: Vec<Tensor> = changed.iter().map(|x| gpu::dense(&gpu, x)).collect();
     let numbers = [&numbers![n][..], numbers].concat();
-    gpu::launch(&gpu, text, reads, &dense.iter().collect::<Vec<_>>(), &numbers, gpu::threads(n));
+    gpu::launch_made(&gpu, name, text, reads, &dense.iter().collect::<Vec<_>>(), &numbers, gpu::threads(n));
     // A view of other memory was changed in a copy.
     for (x, dense) in changed.iter().zip(&dense).filter(|(x, dense)| !dense.shares_memory(x)) {
         x.copy_(dense);

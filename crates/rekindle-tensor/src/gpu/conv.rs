@@ -294,9 +294,8 @@ const STORE_WEIGHT: &str = "
 
 /// A thread makes an element of `y` or `dx`.
 const PIXEL_ALONE: &str = "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
+fn together(number: u32, l: u32) {
+    let i = number * 256u + l;
     if (i >= p.count * p.m * p.n) { return; }
     let channel = i / p.plane % (p.count * p.m);
     let matrix = channel / p.m;
@@ -313,9 +312,8 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u3
 const WEIGHT_ALONE: &str = "
 var<workgroup> sums: array<f32, 256>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = w.y * g.x + w.x;
+fn together(number: u32, l: u32) {
+    let i = number;
     let results = p.count * p.m * p.n;
     let part = i / results;
     let row = i % results / p.n;

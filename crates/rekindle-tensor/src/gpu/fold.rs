@@ -1,6 +1,6 @@
 //! Reductions, in an order that depends on sizes only: reruns give the same bits.
 
-use super::{Gpu, Text, empty, groups, launch, threads, wgsl};
+use super::{Gpu, Text, empty, groups, launch_made, threads, wgsl};
 use crate::numbers;
 use crate::op::Meta;
 use crate::tensor::Tensor;
@@ -41,22 +41,23 @@ pub fn fold(gpu: &Gpu, x: &Tensor, [outer, len, inner]: [usize; 3], how: Fold) -
     };
     let parts = len.div_ceil(part.max(1)).max(1);
     let y = empty(gpu, &Meta::new([outer, parts, inner], x.dtype()));
-    let text = text(how, wgsl(x.dtype()), columns);
+    let (t, kind) = (wgsl(x.dtype()), if columns { "columns" } else { "rows" });
+    let name = format!("{} of {kind} of {t}", how.name);
     let numbers = numbers![outer, len, inner, part, parts];
     let n = outer * parts * inner;
-    launch(gpu, &text, &[x], &[&y], &numbers, if columns { threads(n) } else { groups(n) });
+    let grid = if columns { threads(n) } else { groups(n) };
+    launch_made(gpu, &name, || text(how, &name, t, columns), &[x], &[&y], &numbers, grid);
     if parts == 1 { y.reshape([outer, inner]) } else { fold(gpu, &y, [outer, parts, inner], how) }
 }
 
-fn text(how: Fold, t: &str, columns: bool) -> Text {
-    let kind = if columns { "columns" } else { "rows" };
+fn text(how: Fold, name: &str, t: &str, columns: bool) -> Text {
     let body = if columns { COLUMNS } else { ROWS };
     let filled = body
         .replace("{T}", t)
         .replace("{identity}", &format!("{t}({})", how.identity))
         .replace("{combine}", how.combine);
     Text {
-        name: Cow::Owned(format!("{} of {kind} of {t}", how.name)),
+        name: Cow::Owned(name.to_string()),
         io: Cow::Owned(format!("x: {t} -> y: {t}")),
         params: "outer, len, inner, part, parts".into(),
         body: filled.into(),
@@ -67,9 +68,8 @@ fn text(how: Fold, t: &str, columns: bool) -> Text {
 const COLUMNS: &str = "
 fn combine(a: {T}, b: {T}) -> {T} { return {combine}; }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
+fn together(number: u32, l: u32) {
+    let i = number * 256u + l;
     if (i >= p.outer * p.parts * p.inner) { return; }
     let column = i % p.inner;
     let part = (i / p.inner) % p.parts;
@@ -88,9 +88,8 @@ var<workgroup> sums: array<{T}, 256>;
 
 fn combine(a: {T}, b: {T}) -> {T} { return {combine}; }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = w.y * g.x + w.x;
+fn together(number: u32, l: u32) {
+    let i = number;
     let part = i % p.parts;
     let first = (i / p.parts) * p.len;
     var sum = {identity};

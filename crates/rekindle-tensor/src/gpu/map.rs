@@ -287,13 +287,7 @@ impl Map {
             name: name.clone(),
             io: self.io.into(),
             params: self.params.into(),
-            body: prelude::with(&format!(
-                "@compute @workgroup_size(256) fn main(@builtin(workgroup_id) w: vec3<u32>, \
-                 @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {{\n    \
-                 let i = (w.y * g.x + w.x) * 256u + l;\n    if (i >= p.n) {{ return; }}\n{}}}",
-                self.body
-            ))
-            .into(),
+            body: prelude::with(&format!("fn each(i: u32) {{\n{}}}", self.body)).into(),
         };
         let pipeline = must(gpu.pipeline(&name, kernel));
         let y = written(y);

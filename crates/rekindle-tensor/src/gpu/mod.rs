@@ -45,6 +45,7 @@ use driver::{Error, Kernel};
 use std::borrow::Cow;
 
 /// A kernel that is written out.
+#[derive(Clone, Debug)]
 pub struct Text {
     /// Under which it is compiled once; no other may have it.
     pub name: Cow<'static, str>,
@@ -52,7 +53,9 @@ pub struct Text {
     pub io: Cow<'static, str>,
     /// The numbers that a launch passes, u32 unless a type is given: `"n, rate: f32"`. The text reads them as `p.n`.
     pub params: Cow<'static, str>,
-    /// WGSL with an entry point `main`; the functions of `gpu/prelude.wgsl` are known.
+    /// WGSL with one of three functions: `each(i: u32)`, called for every i below `p.n` if [`threads`] of them are launched;
+    /// `together(number: u32, l: u32)`, called by the 256 threads l of every workgroup; or an entry point `main` of its own. The
+    /// functions of `gpu/prelude.wgsl` are known.
     pub body: Cow<'static, str>,
 }
 
@@ -125,8 +128,9 @@ pub(crate) fn over(memory: Memory, shape: Shape, dtype: DType) -> Tensor {
 #[track_caller]
 pub fn dense(gpu: &Gpu, x: &Tensor) -> Tensor {
     match x.device() {
-        // Only numbers without a shape come from elsewhere.
-        Device::Cpu => x.detach().to(Device::Gpu(gpu.index())),
+        // Only numbers without a shape may come from elsewhere.
+        Device::Cpu if x.dim() == 0 => x.detach().to(Device::Gpu(gpu.index())),
+        Device::Cpu => fail("gpu: a tensor is on the cpu; move it with .to(&device)".into()),
         _ if x.is_contiguous() && x.0.layout.offset == 0 => x.detach(),
         _ => packed(gpu, x),
     }
@@ -160,10 +164,34 @@ pub fn launch_live(
     groups: [u32; 3],
     live: Option<Live>,
 ) {
-    let inputs: Vec<Memory> = inputs.iter().map(|x| memory(&dense(gpu, x))).collect();
-    // After the inputs, so that what an output replaces is not in use.
-    let outputs: Vec<Memory> = outputs.iter().map(|y| written(y)).collect();
-    launch_on(gpu, text, &inputs, &outputs, numbers, groups, live);
+    let reads: Vec<Memory> = inputs.iter().map(|x| memory(&dense(gpu, x))).collect();
+    launch_on(gpu, text, &reads, &written_whole(outputs), numbers, groups, live);
+}
+
+/// As [`launch`], with a text that is made only when its name is not known yet.
+#[track_caller]
+pub fn launch_made(
+    gpu: &Gpu,
+    name: &str,
+    text: impl FnOnce() -> Text,
+    inputs: &[&Tensor],
+    outputs: &[&Tensor],
+    numbers: &[Number],
+    groups: [u32; 3],
+) {
+    let reads: Vec<Memory> = inputs.iter().map(|x| memory(&dense(gpu, x))).collect();
+    run(gpu, name, text, &reads, &written_whole(outputs), numbers, groups, None);
+}
+
+/// The memories of outputs, for writing. To be asked for after those of the inputs, so that what an output replaces is not in use.
+#[track_caller]
+fn written_whole(outputs: &[&Tensor]) -> Vec<Memory> {
+    let whole = |y: &&Tensor| y.is_contiguous() && y.0.layout.offset == 0;
+    assert!(
+        outputs.iter().all(whole),
+        "gpu: an output is a view; write into what dense() gives, and copy it back"
+    );
+    outputs.iter().map(|y| written(y)).collect()
 }
 
 /// As [`launch_live`], on memory whose layout the numbers tell.
@@ -177,13 +205,26 @@ pub(crate) fn launch_on(
     groups: [u32; 3],
     live: Option<Live>,
 ) {
-    let kernel = || Kernel {
-        name: text.name.to_string(),
-        io: text.io.clone(),
-        params: text.params.clone(),
-        body: prelude::with(&text.body).into(),
+    run(gpu, &text.name, || text.clone(), reads, writes, numbers, groups, live);
+}
+
+#[allow(clippy::too_many_arguments, reason = "a launch is these eight things")]
+#[track_caller]
+fn run(
+    gpu: &Gpu,
+    name: &str,
+    text: impl FnOnce() -> Text,
+    reads: &[Memory],
+    writes: &[Memory],
+    numbers: &[Number],
+    groups: [u32; 3],
+    live: Option<Live>,
+) {
+    let kernel = || {
+        let Text { io, params, body, .. } = text();
+        Kernel { name: name.to_string(), io, params, body: prelude::with(&body).into() }
     };
-    let pipeline = must(gpu.pipeline(&text.name, kernel));
+    let pipeline = must(gpu.pipeline(name, kernel));
     let numbers: Vec<u32> = numbers.iter().map(|n| n.word()).collect();
     let all: Vec<&Memory> = reads.iter().chain(writes).collect();
     gpu.launch_live(&pipeline, &all, &numbers, groups, live);

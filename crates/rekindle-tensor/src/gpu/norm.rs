@@ -98,9 +98,8 @@ static MOMENTS: LazyLock<Text> = LazyLock::new(|| {
         "
 fn at(channel: u32, i: u32) -> u32 { return (i / p.inner * p.channels + channel) * p.inner + i % p.inner; }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = w.y * g.x + w.x;
+fn together(number: u32, l: u32) {
+    let i = number;
     let part = i % p.parts;
     let channel = i / p.parts * p.width + l % p.width;
     let there = channel < p.channels;
@@ -135,9 +134,8 @@ static WHOLE: LazyLock<Text> = LazyLock::new(|| {
 // Of all elements, those in a part.
 fn share(i: u32) -> f32 { return f32(min(p.count, (i + 1u) * p.part) - i * p.part) / f32(p.count); }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let channel = w.y * g.x + w.x;
+fn together(number: u32, l: u32) {
+    let channel = number;
     let there = channel < p.channels;
     let end = select(0u, p.parts, there);
     let first = channel * p.parts;
@@ -165,9 +163,8 @@ static GRADIENT_SUMS: LazyLock<Text> = LazyLock::new(|| {
         "x: f32, dy: f32, m: f32 -> sums: f32",
         "width, channels, inner, count, part, parts",
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = w.y * g.x + w.x;
+fn together(number: u32, l: u32) {
+    let i = number;
     let part = i % p.parts;
     let channel = i / p.parts * p.width + l % p.width;
     let there = channel < p.channels;
@@ -198,10 +195,7 @@ const BACKWARD: Text = Text::new(
     "x: f32, dy: f32, m: f32, r: f32, scale: f32, sums: f32 -> dx: f32",
     "n, channels, inner, count, scaled",
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let c = i / p.inner % p.channels;
     let n = f32(p.count);
     var slope = r[c];

@@ -119,10 +119,7 @@ static MAX: LazyLock<Text> = LazyLock::new(|| {
         "maxima of windows",
         "x: f32 -> y: f32, at: i32",
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let plane = i / (p.oh * p.ow) * p.h * p.w;
     let rows = window(vertical(), i / p.ow % p.oh);
     let columns = window(horizontal(), i % p.ow);
@@ -151,10 +148,7 @@ static MAX_BACKWARD: LazyLock<Text> = LazyLock::new(|| {
         "maxima of windows, backward",
         "dy: f32, at: i32 -> dx: f32",
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let plane = i / (p.h * p.w) * p.oh * p.ow;
     let rows = windows_at(vertical(), i / p.w % p.h);
     let columns = windows_at(horizontal(), i % p.w);
@@ -176,10 +170,7 @@ static AVERAGE: LazyLock<Text> = LazyLock::new(|| {
         "averages of windows",
         "x: f32 -> y: f32",
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let plane = i / (p.oh * p.ow) * p.h * p.w;
     let rows = window(vertical(), i / p.ow % p.oh);
     let columns = window(horizontal(), i % p.ow);
@@ -198,10 +189,7 @@ static AVERAGE_BACKWARD: LazyLock<Text> = LazyLock::new(|| {
         "averages of windows, backward",
         "dy: f32 -> dx: f32",
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let plane = i / (p.h * p.w) * p.oh * p.ow;
     let rows = windows_at(vertical(), i / p.w % p.h);
     let columns = windows_at(horizontal(), i % p.w);

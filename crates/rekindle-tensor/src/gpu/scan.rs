@@ -92,11 +92,10 @@ var<workgroup> sums: array<{T}, 256>;
 
 fn combine(a: {T}, b: {T}) -> {T} { return {combine}; }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+fn together(number: u32, l: u32) {
     let wide = 256u / p.lanes;
     let lane = l / wide;
-    let row = (w.y * g.x + w.x) * wide + l % wide;
+    let row = number * wide + l % wide;
     let there = row < p.outer * p.parts * p.inner;
     let column = row % p.inner;
     let first = ((row / p.inner) % p.parts) * p.part;

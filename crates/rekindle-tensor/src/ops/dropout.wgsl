@@ -23,9 +23,8 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
     return c;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let id = (w.y * g.x + w.x) * 256u + l;
+fn together(number: u32, l: u32) {
+    let id = number * 256u + l;
     let thread = id % p.threads;
     let call = id / p.threads;
     // Elements of a thread, how far its first lies from the next thread's, and how far they lie from one another.

@@ -172,10 +172,7 @@ const TAKE: gpu::Text = gpu::Text::new(
     "x: u32, index: i32 -> y: u32",
     "n, len, count, inner, own, missing",
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let k = u32(index[select((i / p.inner) % p.count, i, p.own == 1u)]);
     var value = p.missing;
     if (k < p.len) { value = x[(i / p.inner / p.count * p.len + k) * p.inner + i % p.inner]; }
@@ -208,10 +205,7 @@ pub(super) fn placed(x: &[&Tensor], lists: &Tensor, dim: usize, add: bool, out: 
 
 /// The first of an element's sources is found by bisection.
 const PLACE: &str = "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let column = i % p.inner;
     let place = i32((i / p.inner) % p.len);
     let block = i / p.inner / p.len;

@@ -82,9 +82,8 @@ static FORWARD: LazyLock<Text> = LazyLock::new(|| {
         "x: f32 -> y: f32",
         NUMBERS,
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let row = (w.y * g.x + w.x) * p.width + l % p.width;
+fn together(number: u32, l: u32) {
+    let row = number * p.width + l % p.width;
     let first = row / p.inner * p.len * p.inner + row % p.inner;
     let end = select(0u, p.len, row < p.rows);
     let step = 256u / p.width;
@@ -109,9 +108,8 @@ static BACKWARD: LazyLock<Text> = LazyLock::new(|| {
         "y: f32, dy: f32 -> dx: f32",
         NUMBERS,
         "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let row = (w.y * g.x + w.x) * p.width + l % p.width;
+fn together(number: u32, l: u32) {
+    let row = number * p.width + l % p.width;
     let first = row / p.inner * p.len * p.inner + row % p.inner;
     let end = select(0u, p.len, row < p.rows);
     let step = 256u / p.width;

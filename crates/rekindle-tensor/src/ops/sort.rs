@@ -104,9 +104,8 @@ const BLOCK = 1024u;
 var<workgroup> keys: array<i32, BLOCK>;
 var<workgroup> order: array<u32, BLOCK>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let first = (w.y * g.x + w.x) * BLOCK;
+fn together(number: u32, l: u32) {
+    let first = number * BLOCK;
     for (var s = l; s < BLOCK; s += 256u) {
         let segment = (first + s) / p.span;
         let row = segment / p.blocks;
@@ -152,10 +151,7 @@ const MERGE: Text = Text::new(
     "x: i32, order: u32 -> sorted: i32, y: u32",
     "n, len, run",
     "
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let i = (w.y * g.x + w.x) * 256u + l;
-    if (i >= p.n) { return; }
+fn each(i: u32) {
     let row = i - i % p.len;
     let column = i % p.len;
     let own = column / p.run;
