@@ -72,11 +72,6 @@ impl Gpu {
         find(self.0.index).expect("it was found before").info.clone()
     }
 
-    /// Bytes that live memory takes, and bytes that wait for reuse.
-    pub fn memory_in_use(&self) -> (u64, u64) {
-        self.0.memory_in_use()
-    }
-
     /// Memory of some words, with unspecified contents.
     ///
     /// # Errors

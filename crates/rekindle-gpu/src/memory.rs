@@ -1,10 +1,10 @@
 //! Blocks of memory on a device, kept for reuse when they are dropped.
 
-use crate::device::{Gpu, Inner};
+use crate::device::{Gpu, Inner, lock};
 use crate::error::Error;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// Some 32-bit words on a device. Clones are the same memory; when the last is dropped the device has it back.
 #[derive(Clone)]
@@ -54,7 +54,6 @@ impl Memory {
 #[derive(Default)]
 pub(crate) struct Pool {
     free: HashMap<u64, Vec<(u64, wgpu::Buffer, u64)>>,
-    waiting: u64,
     held: u64,
 }
 
@@ -66,10 +65,6 @@ fn rounded(words: usize) -> u64 {
     } else {
         bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(64))
     }
-}
-
-fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inner {
@@ -84,7 +79,6 @@ impl Inner {
             let mut pool = lock(&self.pool);
             let found = pool.free.get_mut(&bytes).and_then(Vec::pop);
             pool.held += bytes;
-            pool.waiting -= if found.is_some() { bytes } else { 0 };
             found
         };
         let (id, raw, used) = match recycled {
@@ -124,7 +118,7 @@ impl Inner {
         }
         *lock(&self.bind_groups) = HashMap::new();
         let mut pool = lock(&self.pool);
-        (pool.free, pool.waiting) = (HashMap::new(), 0);
+        pool.free = HashMap::new();
         drop(pool);
         self.wait()?;
         attempt().ok_or_else(|| {
@@ -132,12 +126,6 @@ impl Inner {
             pool.held -= bytes;
             Error::OutOfMemory { index: self.index, bytes, held: pool.held }
         })
-    }
-
-    /// Bytes that are held, and bytes that wait for reuse.
-    pub(crate) fn memory_in_use(&self) -> (u64, u64) {
-        let pool = lock(&self.pool);
-        (pool.held, pool.waiting)
     }
 }
 
@@ -147,7 +135,6 @@ impl Drop for Block {
         let bytes = self.raw.size();
         let mut pool = lock(&device.pool);
         pool.held -= bytes;
-        pool.waiting += bytes;
         let used = *self.used.get_mut();
         pool.free.entry(bytes).or_default().push((self.id, self.raw.clone(), used));
     }

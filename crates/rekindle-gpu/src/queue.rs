@@ -96,10 +96,11 @@ pub(crate) fn arena(device: &wgpu::Device, launches: usize) -> wgpu::Buffer {
     })
 }
 
-/// Appends the numbers of a launch to those of others.
+/// Appends the numbers of a launch to those of others. Even none have a place.
 pub(crate) fn push_params(all: &mut Vec<u32>, params: &[u32]) {
+    let end = all.len() + PARAMS;
     all.extend_from_slice(params);
-    all.resize(all.len().next_multiple_of(PARAMS), 0);
+    all.resize(end, 0);
 }
 
 impl Inner {

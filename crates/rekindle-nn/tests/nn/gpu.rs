@@ -4,7 +4,7 @@ use crate::losses::TABLE;
 use rekindle_nn::loss::*;
 use rekindle_nn::optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Core, Optimizer, ParamGroup, RMSprop, Real, Rule, SGD, State,
-    clip_grad_norm_, clip_grad_norm_of_, clip_grad_value_,
+    clip_grad_norm_, clip_grad_norm_of_, clip_grad_norm_on_device_, clip_grad_value_,
 };
 use rekindle_nn::{
     Buffer, EmbedColumns, Linear, Module, Parameters, Sequential, StateDict, Tanh, init, parameter,
@@ -325,6 +325,14 @@ fn gradients_are_clipped_where_they_are() {
         [&here, &there].iter().for_each(|p| clip_grad_value_(p, 0.25));
         assert!(same(&there, &here));
     }
+    for most in [1.0, 1e6] {
+        let (here, there) = (params(&|_| Device::Cpu), params(&|_| gpu));
+        let norm = clip_grad_norm_(&here, most);
+        let on_device = clip_grad_norm_on_device_(&there, most).unwrap();
+        assert!(on_device.device() == gpu && (on_device.item::<f64>() - norm).abs() < 1e-5 * norm);
+        assert!(same(&there, &here), "on the device, {most}");
+    }
+    assert!(clip_grad_norm_on_device_(&[], 1.0).is_none());
     let p = parameter(Tensor::zeros([2]).to(gpu));
     p.set_grad(Some(tensor([f64::NAN, 1.0]).to(gpu)));
     clip_grad_value_(std::slice::from_ref(&p), 0.5);
