@@ -11,6 +11,7 @@ mod inspect;
 mod output;
 mod plot;
 mod predict;
+mod serve;
 mod shell;
 mod signals;
 mod train;
@@ -37,6 +38,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
+    Serve(serve::Args),
     Inspect(inspect::Args),
     Plot(plot::Args),
     Datasets(datasets::Args),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Datasets(args) => datasets::run(&args),

@@ -34,6 +34,7 @@ mod recipe;
 mod run;
 mod run_dir;
 mod schedulers;
+mod session;
 mod sets;
 mod signature;
 mod source;
@@ -51,7 +52,7 @@ pub use error::Error;
 pub use history::{EpochRow, Figures};
 pub use judge::{Answers, Judged, Judgement, Mistake, judge};
 pub use layers::build_net;
-pub use model::{Model, Prediction};
+pub use model::{Model, Prediction, Said};
 pub use objective::Objective;
 pub use observer::{
     BestWeights, CsvLog, EarlyStopping, Flow, JsonLog, Monitor, Observer, Progress, Step, Table,
@@ -62,6 +63,7 @@ pub use recipe::{Measured, Recipe, Report, Stopping, Stream};
 pub use rekindle_nn::loss::Decision;
 pub use run::{Trained, Training, run};
 pub use run_dir::{Resumed, RunDir, Weights};
+pub use session::Session;
 pub use sets::{Kind, SETS, Set, SetName};
 #[cfg(feature = "images")]
 pub use signature::ImageInput;

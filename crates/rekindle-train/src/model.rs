@@ -7,9 +7,15 @@ use crate::objective::Objective;
 use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::run::move_to;
+#[cfg(feature = "images")]
+use crate::sets::Origin;
+#[cfg(feature = "images")]
+use crate::signature::ImageInput;
 use crate::signature::{Input, Signature, in_units};
 use crate::source::{Memory, Source, load_for};
 use crate::trainer::{Trial, outputs_of};
+#[cfg(feature = "images")]
+use rekindle_data::images::ImageSpec;
 use rekindle_data::table::Table;
 use rekindle_nn::loss::Decision;
 use rekindle_nn::{Parameters, Sequential, StateDict};
@@ -149,23 +155,83 @@ impl Model {
         }
     }
 
-    /// What the model says about some inputs.
+    /// Samples that are numbers already, `[n, ..]` of the shape that they had in training, as inputs.
+    ///
+    /// # Errors
+    /// If the model takes something else, or samples of another shape.
+    pub fn numbers(&self, values: Tensor) -> Result<Tensor, Error> {
+        match &self.signature()?.input {
+            Input::Numbers(shape) if values.shape().get(1..) == Some(shape) => Ok(values.float()),
+            Input::Arrays(input) => guarded(|| input.inputs(&Numbers { values, bytes: false })),
+            other => Err(Error::Recipe(format!(
+                "numbers of the shape {:?}; the model takes {}",
+                values.shape(),
+                other.describe()
+            ))),
+        }
+    }
+
+    /// What single images are turned into, if the model can be asked about images: it learned from some, or from a built-in set of
+    /// images.
+    #[cfg(feature = "images")]
+    pub fn image_input(&self) -> Option<ImageInput> {
+        match &self.signature.as_ref()?.input {
+            Input::Images(input) => Some(input.clone()),
+            Input::Numbers(shape) => {
+                let Source::Set(set) = &self.recipe.data else { return None };
+                let size = match (&set.set().origin, shape.as_slice()) {
+                    (Origin::Images(_), [1, rows, columns]) => [*rows, *columns],
+                    // Images of the sets are squares.
+                    (Origin::Images(_), [pixels]) => [pixels.isqrt(); 2],
+                    _ => return None,
+                };
+                let spec = ImageSpec::new(1, size)
+                    .ok()
+                    .filter(|spec| spec.len() == shape.iter().product::<usize>())?;
+                Some(ImageInput { spec, mean: Vec::new(), std: Vec::new(), flatten: shape.len() == 1 })
+            }
+            _ => None,
+        }
+    }
+
+    /// Inputs that are all zeros, for `n` samples.
+    ///
+    /// # Errors
+    /// If the weights do not say what their data is like.
+    pub fn zeros(&self, n: usize) -> Result<Tensor, Error> {
+        let of = |shape: &[usize]| Tensor::zeros([&[n], shape].concat());
+        match &self.signature()?.input {
+            Input::Numbers(shape) => Ok(of(shape)),
+            Input::Table(encoder) => Ok(of(&[encoder.feature_names().len()])),
+            Input::Arrays(input) => self.numbers(of(&input.shape)),
+            #[cfg(feature = "images")]
+            Input::Images(ImageInput { spec, flatten: true, .. }) => Ok(of(&[spec.len()])),
+            #[cfg(feature = "images")]
+            Input::Images(ImageInput { spec, .. }) => Ok(of(&[spec.channels, spec.size[0], spec.size[1]])),
+        }
+    }
+
+    /// What the model says about some inputs. What it says about one does not depend, on a processor, on those that it is asked about
+    /// with it: the bits are the same in any batch.
     ///
     /// # Errors
     /// If they do not fit the net, or an output is not finite.
     pub fn ask(&self, x: &Tensor) -> Result<Prediction, Error> {
-        guarded(|| self.answers(x))
+        guarded(|| {
+            let n = x.size(0);
+            self.read(&outputs_of(&self.net, &in_company(x, 2)).narrow(0, 0, n))
+        })
     }
 
-    fn answers(&self, x: &Tensor) -> Result<Prediction, Error> {
+    /// What outputs of the net say.
+    pub(crate) fn read(&self, outputs: &Tensor) -> Result<Prediction, Error> {
         let signature = self.signature()?;
-        let outputs = outputs_of(&self.net, x);
         if !outputs.all_finite() {
             return Err(Error::Recipe(
                 "an output of the net is not finite; are the inputs like those of the training data?".into(),
             ));
         }
-        let decided = self.objective.decide(&outputs);
+        let decided = self.objective.decide(outputs);
         if self.objective.decision == Decision::None {
             let n = outputs.size(0);
             let values = in_units(&decided, signature.input.units()).to(DType::F64).reshape([n as isize, -1]);
@@ -176,10 +242,21 @@ impl Model {
                 separator: '|',
             });
         }
-        let values = self.objective.of_all_classes(&outputs);
+        let values = self.objective.of_all_classes(outputs);
         let (names, separator) = (signature.targets(values.size(1)), signature.separator());
         Ok(Prediction { names, decided: Some(decided), values, separator })
     }
+}
+
+/// The rows of a batch, and the last one again until there are `least`. (Products with one row have an order of their own, and those
+/// with more do not depend on how many these are.)
+pub(crate) fn in_company(x: &Tensor, least: usize) -> Tensor {
+    let n = x.size(0);
+    if n == 0 || n >= least {
+        return x.clone();
+    }
+    let rows: Vec<i64> = (0..least).map(|i| i.min(n - 1) as i64).collect();
+    x.index_select(0, &Tensor::from_vec(rows, least))
 }
 
 /// Columns of numbers, in their order.
@@ -199,6 +276,17 @@ fn numbers(table: &Table, shape: &[usize]) -> Result<Tensor, Error> {
         }
     }
     Ok(Tensor::from_vec(all, [&[table.len()], shape].concat()))
+}
+
+/// What a model says about one sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// It is of this class.
+    Class(&'a str),
+    /// It has these labels.
+    Labels(Vec<&'a str>),
+    /// Numbers, which are [`Prediction::values`].
+    Numbers,
 }
 
 /// What a model says about some samples: a class or labels with their probabilities, or numbers.
@@ -237,6 +325,22 @@ impl Prediction {
         }
     }
 
+    /// The classes, the labels, or the names of the numbers.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// What is said about a sample.
+    pub fn said(&self, sample: usize) -> Said<'_> {
+        let Some(decided) = &self.decided else { return Said::Numbers };
+        let numbers = decided.select(0, sample as isize).to_vec::<i64>();
+        if decided.dim() == 1 {
+            return Said::Class(self.names.get(numbers[0] as usize).map_or("", String::as_str));
+        }
+        let labels = self.names.iter().zip(&numbers).filter(|(_, yes)| **yes == 1);
+        Said::Labels(labels.map(|(name, _)| name.as_str()).collect())
+    }
+
     /// Whether it is a class or labels for each sample, and not numbers.
     pub fn decides(&self) -> bool {
         self.decided.is_some()
@@ -244,14 +348,11 @@ impl Prediction {
 
     /// The class of a sample, or its labels; none if the model gives numbers.
     pub fn decided(&self, sample: usize) -> Option<String> {
-        let decided = self.decided.as_ref()?;
-        let numbers = decided.select(0, sample as isize).to_vec::<i64>();
-        if decided.dim() == 1 {
-            return self.names.get(numbers[0] as usize).cloned();
+        match self.said(sample) {
+            Said::Class(name) => Some(name.to_string()),
+            Said::Labels(names) => Some(names.join(&self.separator.to_string())),
+            Said::Numbers => None,
         }
-        let labels = self.names.iter().zip(&numbers).filter(|(_, yes)| **yes == 1);
-        let labels: Vec<&str> = labels.map(|(name, _)| name.as_str()).collect();
-        Some(labels.join(&self.separator.to_string()))
     }
 
     /// The probability of each class or label of a sample, or its numbers.

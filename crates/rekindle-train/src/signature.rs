@@ -54,8 +54,8 @@ pub struct ImageInput {
 
 #[cfg(feature = "images")]
 impl ImageInput {
-    /// Decoded images as inputs.
-    pub(crate) fn tensor(&self, pixels: &rekindle_data::images::Pixels) -> Tensor {
+    /// Decoded images as inputs, `[n, channels, rows, columns]` or `[n, numbers]`.
+    pub fn tensor(&self, pixels: &rekindle_data::images::Pixels) -> Tensor {
         let x = pixels.normalised(&self.mean, &self.std);
         if self.flatten { x.flatten(1, -1) } else { x }
     }

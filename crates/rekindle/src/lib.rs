@@ -50,11 +50,14 @@
 //! - [`random`]: PyTorch's and NumPy's random streams
 //! - [`train`]: recipes and their runs
 //! - `plot`: pictures, with the feature `plot`
+//! - `serve`: an HTTP server for trained models, with the feature `serve`
 //! - [`prelude`]: what a training script uses
 
 pub use rekindle_data as data;
 #[cfg(feature = "plot")]
 pub use rekindle_plot as plot;
+#[cfg(feature = "serve")]
+pub use rekindle_serve as serve;
 pub use rekindle_tensor::random::manual_seed;
 pub use rekindle_tensor::*;
 pub use rekindle_train as train;

@@ -1,5 +1,6 @@
 //! The program as a user runs it: output, digits and exit codes.
 
+mod browser;
 mod combinations;
 mod datasets;
 mod devices;
@@ -10,6 +11,7 @@ mod pages;
 mod predict;
 mod resume;
 mod runs;
+mod serve;
 mod train;
 mod trials;
 
@@ -94,6 +96,7 @@ fn the_program_says_what_it_is() {
         ("help_init", &["init", "--help"]),
         ("help_check", &["check", "--help"]),
         ("help_predict", &["predict", "--help"]),
+        ("help_serve", &["serve", "--help"]),
         ("help_inspect", &["inspect", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("help_man", &["man", "--help"]),

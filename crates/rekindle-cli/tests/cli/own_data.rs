@@ -294,7 +294,7 @@ fn a_drafted_recipe_says_what_it_guessed_and_is_never_overwritten() {
 }
 
 /// Bright and dark images, as PNG and JPEG.
-fn photos(folder: &Folder) {
+pub fn photos(folder: &Folder) {
     for i in 0..40u8 {
         let (class, base) = if i % 2 == 0 { ("dark", 20) } else { ("light", 200) };
         let image =

@@ -26,6 +26,14 @@ pub fn decode_image(bytes: &[u8], path: &Path, spec: &ImageSpec) -> Result<Pixel
     Ok(Pixels { spec: *spec, data })
 }
 
+/// The rows and columns of an image, without decoding it; of a file it says what it claims.
+///
+/// # Errors
+/// As [`decode_image`].
+pub fn image_size(bytes: &[u8], path: &Path) -> Result<[usize; 2]> {
+    head(bytes, path).map(|(size, _)| size)
+}
+
 /// Rows, columns, and whether there is no colour.
 pub(super) fn head(bytes: &[u8], path: &Path) -> Result<([usize; 2], bool)> {
     guarded(path, || {

@@ -14,7 +14,7 @@ mod cache;
 mod decode;
 mod folder;
 
-pub use decode::decode_image;
+pub use decode::{decode_image, image_size};
 pub use folder::{ImageFolder, Seen};
 
 use crate::error::{Error, Result};

@@ -125,6 +125,31 @@ impl Table {
         Ok(table)
     }
 
+    /// The same of rows that are not lines of a file: messages name them by their numbers, from 1.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// ```
+    /// use rekindle_data::table::Table;
+    ///
+    /// let table = Table::of_rows("request", &["age"], [["36"], ["old"]])?;
+    /// let error = table.number(1, 0).unwrap_err().to_string();
+    /// assert!(error.starts_with("request: row 2, column `age`: `old` is not a number"), "{error}");
+    /// # Ok::<(), rekindle_data::Error>(())
+    /// ```
+    pub fn of_rows<R, C>(name: &str, columns: &[&str], rows: R) -> Result<Self>
+    where
+        R: IntoIterator,
+        R::Item: IntoIterator<Item = C>,
+        C: AsRef<str>,
+    {
+        let mut table = Self::new(name, columns, rows)?;
+        table.has_lines = false;
+        table.lines.iter_mut().for_each(|line| *line -= 1);
+        Ok(table)
+    }
+
     /// A table without rows, whose names are at `place`. Without one, the file has no lines.
     fn empty(name: &str, columns: Vec<String>, place: Option<Place>) -> Result<Self> {
         let complain = |problem, remedy: &str| {

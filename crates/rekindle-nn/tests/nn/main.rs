@@ -1,5 +1,6 @@
 //! What users rely on in networks, losses, optimisers, schedulers and files of weights.
 
+mod company;
 mod errors;
 mod file;
 mod gpu;

@@ -1,0 +1,273 @@
+//! The Open Inference Protocol, version 2, over HTTP: <https://github.com/kserve/open-inference-protocol>.
+
+use crate::batch::Answer;
+use crate::body::{cell_text, count, encode, from_base64, wrong_json};
+use crate::cell::Cell;
+use crate::limits::Limits;
+use crate::nested::Nested;
+use crate::problem::Problem;
+use rekindle_data::table::{Encoder, Learned};
+use rekindle_tensor::Tensor;
+use rekindle_train::{Input, Kind, Model, Said};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Versions of a model are runs of their own.
+pub(crate) const VERSION: &str = "1";
+/// The tensor of a model that takes numbers.
+const NUMBERS: &str = "x";
+/// The tensor of a model that takes images: PNG or JPEG files in base64.
+const IMAGE: &str = "image";
+/// The outputs.
+const PREDICTED: &str = "predicted";
+const PROBABILITIES: &str = "probabilities";
+
+/// `GET /v2/models/NAME`.
+pub(crate) fn metadata(model: &Model, name: &str, outputs: &[String]) -> Value {
+    let signature = model.signature.as_ref();
+    let tensor = |name: &str, datatype: &str, shape: &[i64]| {
+        let shape = [&[-1], shape].concat();
+        json!({ "name": name, "datatype": datatype, "shape": shape })
+    };
+    let numbers = |shape: &[usize]| {
+        let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+        vec![tensor(NUMBERS, "FP32", &shape)]
+    };
+    let inputs = match signature.map(|signature| &signature.input) {
+        Some(Input::Table(encoder)) => {
+            let of = |column: &rekindle_data::table::ColumnEncoder| {
+                tensor(&column.name, datatype(&column.learned), &[])
+            };
+            encoder.columns().iter().map(of).collect()
+        }
+        Some(Input::Images(_)) => vec![tensor(IMAGE, "BYTES", &[])],
+        Some(Input::Numbers(shape)) => numbers(shape),
+        Some(Input::Arrays(input)) => numbers(&input.shape),
+        None => Vec::new(),
+    };
+    let width = [outputs.len() as i64];
+    let probabilities = tensor(PROBABILITIES, "FP64", &width);
+    let outputs = match signature.map(|signature| signature.kind) {
+        Some(Kind::Classes) => vec![tensor(PREDICTED, "BYTES", &[]), probabilities],
+        Some(Kind::Labels) => vec![tensor(PREDICTED, "BOOL", &width), probabilities],
+        _ => vec![tensor(PREDICTED, "FP64", &width)],
+    };
+    json!({ "name": name, "versions": [VERSION], "platform": "rekindle", "inputs": inputs, "outputs": outputs })
+}
+
+/// The type of a column's values.
+fn datatype(learned: &Learned) -> &'static str {
+    match learned {
+        Learned::Numeric { .. } => "FP64",
+        Learned::Boolean { .. } => "BOOL",
+        Learned::Categorical { .. } | Learned::Embedding { .. } | Learned::Date { .. } => "BYTES",
+    }
+}
+
+/// A request; what else is in it is not looked at.
+#[derive(Deserialize)]
+struct Request<'a> {
+    id: Option<String>,
+    #[serde(borrow)]
+    inputs: Vec<Given<'a>>,
+    outputs: Option<Vec<Wanted>>,
+}
+
+#[derive(Deserialize)]
+struct Given<'a> {
+    name: String,
+    shape: Vec<usize>,
+    datatype: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    name: String,
+}
+
+/// A request, ready to be asked about.
+pub(crate) struct Infer {
+    pub x: Tensor,
+    id: Option<String>,
+    /// The names of the outputs that are wanted; without any, all are.
+    wanted: Vec<String>,
+}
+
+impl Infer {
+    /// Reads the body of a request.
+    pub fn read(model: &Model, limits: &Limits, text: &str) -> Result<Infer, Problem> {
+        let request: Request = crate::body::json(text)?;
+        let inputs = &request.inputs;
+        let x = match model.signature.as_ref().map(|signature| &signature.input) {
+            Some(Input::Table(encoder)) => table(encoder, limits, inputs)?,
+            Some(Input::Images(input)) => {
+                let given = only(inputs, IMAGE)?;
+                from_base64(input, limits, &texts(given, limits)?)?
+            }
+            Some(Input::Numbers(shape)) => numbers(model, shape, limits, only(inputs, NUMBERS)?)?,
+            Some(Input::Arrays(input)) => numbers(model, &input.shape, limits, only(inputs, NUMBERS)?)?,
+            None => return Err(Problem::sample("the model does not say what its data is like")),
+        };
+        let wanted: Vec<String> = request.outputs.into_iter().flatten().map(|wanted| wanted.name).collect();
+        let outputs = outputs(model);
+        match wanted.iter().find(|name| !outputs.contains(&name.as_str())) {
+            Some(name) => {
+                Err(Problem::sample(format!("there is no output `{name}`; there is {}", outputs.join(", "))))
+            }
+            None => Ok(Infer { x, id: request.id, wanted }),
+        }
+    }
+
+    /// The answer.
+    pub fn json(id: Option<String>, wanted: &[String], name: &str, answer: &Answer) -> Value {
+        let Answer { prediction, samples } = answer;
+        let (n, width) = (samples.len(), prediction.names().len());
+        let values: Vec<f64> = samples.clone().flat_map(|i| prediction.values(i)).collect();
+        let output = |name: &str, datatype: &str, shape: &[usize], data: Value| json!({ "name": name, "datatype": datatype, "shape": shape, "data": data });
+        let said: Vec<Said> = samples.clone().map(|i| prediction.said(i)).collect();
+        let outputs = match said.first() {
+            None | Some(Said::Numbers) => vec![output(PREDICTED, "FP64", &[n, width], json!(values))],
+            Some(Said::Class(_)) => {
+                let names: Vec<&str> =
+                    said.iter().map(|said| if let Said::Class(name) = said { name } else { "" }).collect();
+                let probabilities = output(PROBABILITIES, "FP64", &[n, width], json!(values));
+                vec![output(PREDICTED, "BYTES", &[n], json!(names)), probabilities]
+            }
+            Some(Said::Labels(_)) => {
+                let has = |said: &Said, name: &String| matches!(said, Said::Labels(labels) if labels.contains(&name.as_str()));
+                let yes: Vec<bool> = said
+                    .iter()
+                    .flat_map(|said| prediction.names().iter().map(move |name| has(said, name)))
+                    .collect();
+                let probabilities = output(PROBABILITIES, "FP64", &[n, width], json!(values));
+                vec![output(PREDICTED, "BOOL", &[n, width], json!(yes)), probabilities]
+            }
+        };
+        let is_wanted = |output: &Value| {
+            wanted.is_empty() || wanted.iter().any(|name| output["name"].as_str() == Some(name))
+        };
+        let outputs: Vec<Value> = outputs.into_iter().filter(is_wanted).collect();
+        let mut answer = json!({ "model_name": name, "model_version": VERSION, "outputs": outputs });
+        if let Some(id) = id {
+            answer["id"] = id.into();
+        }
+        answer
+    }
+
+    /// What is needed for the answer.
+    pub fn split(self) -> (Tensor, Option<String>, Vec<String>) {
+        (self.x, self.id, self.wanted)
+    }
+}
+
+fn outputs(model: &Model) -> &'static [&'static str] {
+    match model.signature.as_ref().map(|signature| signature.kind) {
+        Some(Kind::Classes | Kind::Labels) => &[PREDICTED, PROBABILITIES],
+        _ => &[PREDICTED],
+    }
+}
+
+/// The one input that the model has.
+fn only<'a, 'b>(inputs: &'a [Given<'b>], name: &str) -> Result<&'a Given<'b>, Problem> {
+    match inputs {
+        [given] if given.name == name => Ok(given),
+        _ => {
+            let names: Vec<&str> = inputs.iter().map(|given| given.name.as_str()).collect();
+            Err(Problem::sample(format!("inputs {names:?}; the model has one, which is called `{name}`")))
+        }
+    }
+}
+
+fn numbers(model: &Model, shape: &[usize], limits: &Limits, given: &Given) -> Result<Tensor, Problem> {
+    let say = |what: String| Problem::sample(format!("input `{}`: {what}", given.name));
+    let known =
+        ["FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"];
+    if !known.contains(&given.datatype.as_str()) {
+        return Err(say(format!("datatype {}; the model takes FP32", given.datatype)));
+    }
+    let text = given.data.get();
+    let nested = Nested::from_json(text).map_err(|e| match wrong_json(text, &e) {
+        Problem { status, message } => {
+            Problem { status, message: format!("input `{}`: data: {message}", given.name) }
+        }
+    })?;
+    let width: usize = shape.iter().product();
+    let (n, fits) = match given.shape.as_slice() {
+        [n, rest @ ..] => (*n, rest == shape || rest == [width]),
+        [] => (0, false),
+    };
+    if !fits {
+        return Err(say(format!(
+            "shape {:?}; the model takes {:?} behind the number of samples",
+            given.shape, shape
+        )));
+    }
+    count(n, limits)?;
+    if n.checked_mul(width) != Some(nested.values.len()) {
+        return Err(say(format!("{} numbers for the shape {:?}", nested.values.len(), given.shape)));
+    }
+    let x = Tensor::from_vec(nested.values, [&[n], shape].concat());
+    model.numbers(x).map_err(|e| say(e.to_string()))
+}
+
+/// The values of an input of one dimension.
+fn values(given: &Given, limits: &Limits) -> Result<Vec<Cell>, Problem> {
+    let say = |what: String| Problem::sample(format!("input `{}`: {what}", given.name));
+    let (n, fits) = match given.shape.as_slice() {
+        [n] | [n, 1] => (*n, true),
+        _ => (0, false),
+    };
+    if !fits {
+        return Err(say(format!("shape {:?}; the model takes one value for each sample", given.shape)));
+    }
+    count(n, limits)?;
+    let cells: Vec<Cell> = serde_json::from_str(given.data.get()).map_err(|e| say(format!("data: {e}")))?;
+    if cells.len() != n {
+        return Err(say(format!("{} values for the shape {:?}", cells.len(), given.shape)));
+    }
+    Ok(cells)
+}
+
+fn texts(given: &Given, limits: &Limits) -> Result<Vec<String>, Problem> {
+    let text = |cell| match cell {
+        Cell::Text(text) => Ok(text),
+        other => Err(Problem::sample(format!(
+            "input `{}`: {}, and the model takes a file in base64",
+            given.name,
+            other.describe()
+        ))),
+    };
+    values(given, limits)?.into_iter().map(text).collect()
+}
+
+/// One input for each column.
+fn table(encoder: &Encoder, limits: &Limits, inputs: &[Given]) -> Result<Tensor, Problem> {
+    let names: Vec<&str> = encoder.columns().iter().map(|column| column.name.as_str()).collect();
+    let strange = |given: &&Given| !names.contains(&given.name.as_str());
+    if let Some(given) = inputs.iter().find(strange) {
+        let name = &given.name;
+        return Err(Problem::sample(format!("there is no input `{name}`; there is {}", names.join(", "))));
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (i, column) in encoder.columns().iter().enumerate() {
+        let say = |what: String| Problem::sample(format!("input `{}`: {what}", column.name));
+        let mut named = inputs.iter().filter(|given| given.name == column.name);
+        let (Some(given), None) = (named.next(), named.next()) else {
+            return Err(say("it is to be there once".into()));
+        };
+        let cells = values(given, limits)?;
+        if i == 0 {
+            rows = vec![Vec::with_capacity(names.len()); cells.len()];
+        }
+        if cells.len() != rows.len() {
+            return Err(say(format!("{} samples where others have {}", cells.len(), rows.len())));
+        }
+        for (row, cell) in rows.iter_mut().zip(cells) {
+            row.push(cell_text(&column.learned, cell).map_err(say)?);
+        }
+    }
+    encode(encoder, &names, rows)
+}
