@@ -6,6 +6,7 @@ mod check;
 mod datasets;
 mod devices;
 mod evaluate;
+mod export;
 mod init;
 mod inspect;
 mod output;
@@ -14,6 +15,7 @@ mod predict;
 mod shell;
 mod signals;
 mod train;
+mod weights;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
+    Export(export::Args),
     Inspect(inspect::Args),
     Plot(plot::Args),
     Datasets(datasets::Args),
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Datasets(args) => datasets::run(&args),
