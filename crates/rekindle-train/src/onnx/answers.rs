@@ -6,9 +6,23 @@ use rekindle_nn::onnx::{Graph, Type, Value};
 use rekindle_tensor::Tensor;
 
 /// Adds the outputs of the file, and says how many classes, labels or numbers there are.
-pub(super) fn add(graph: &mut Graph, y: &Value, decision: Decision, units: Units) -> usize {
-    let single = y.shape()[1..].iter().product::<usize>() == 1;
-    match decision {
+///
+/// # Errors
+/// If the net's outputs are no rows, or not as many as a damaged file has units for.
+pub(super) fn add(graph: &mut Graph, y: &Value, decision: Decision, units: Units) -> Result<usize, String> {
+    let per_sample = y.shape().get(1..).unwrap_or_default();
+    if per_sample.is_empty() {
+        return Err("the net gives no row for each sample".into());
+    }
+    let count: usize = per_sample.iter().product();
+    if let Some(units) = units.filter(|units| units.len() != count) {
+        return Err(format!(
+            "damaged signature: units for {} numbers, and the net gives {count}",
+            units.len()
+        ));
+    }
+    let single = count == 1;
+    Ok(match decision {
         Decision::None => numbers(graph, y, units),
         Decision::Largest => classes(graph, y),
         Decision::Logit | Decision::Probability => {
@@ -21,7 +35,7 @@ pub(super) fn add(graph: &mut Graph, y: &Value, decision: Decision, units: Units
             let yes = graph.cast(&yes, Type::Int64);
             if single { both(graph, &p, &yes) } else { labels(graph, &p, &yes) }
         }
-    }
+    })
 }
 
 /// Numbers in their own units; in f64, because these may be far from 0.
@@ -91,4 +105,23 @@ fn or_none(graph: &mut Graph, decided: &Value, p: &Value) -> Value {
     let unknown = graph.op("IsNaN", &[p], &[]).typed(Type::Bool);
     let none = graph.number(decided, -1.0);
     graph.op("Where", &[&unknown, &none, decided], &[]).typed(Type::Int64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_that_nobody_can_read_are_errors() {
+        let mut graph = Graph::new();
+        let (pair, flat) = (graph.input("a", Type::Float, &[2], ""), graph.input("b", Type::Float, &[], ""));
+        let mut says = |y: &Value, decision, units: Units| add(&mut graph, y, decision, units);
+        let units = [(0.0, 1.0)];
+        let damaged = "damaged signature: units for 1 numbers, and the net gives 2";
+        assert_eq!(says(&pair, Decision::None, Some(&units)), Err(damaged.into()));
+        assert_eq!(says(&pair, Decision::None, None), Ok(2));
+        for decision in [Decision::None, Decision::Largest, Decision::Logit, Decision::Probability] {
+            assert!(says(&flat, decision, None).is_err());
+        }
+    }
 }

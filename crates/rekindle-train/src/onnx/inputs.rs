@@ -9,17 +9,20 @@ use rekindle_nn::onnx::{Graph, Type, Value};
 use rekindle_tensor::Tensor;
 
 /// Adds the inputs of the file and what becomes of them, and says what has to be done before.
-pub(super) fn add(graph: &mut Graph, input: &Input) -> (Value, String) {
-    match input {
+///
+/// # Errors
+/// If a damaged file has a table without columns.
+pub(super) fn add(graph: &mut Graph, input: &Input) -> Result<(Value, String), String> {
+    Ok(match input {
         Input::Numbers(shape) => {
             let x = graph.input("input", Type::Float, shape, "numbers as the net takes them");
             (x, "none: the input goes into the net as it is".into())
         }
-        Input::Table(encoder) => (table::add(graph, encoder), table::BEFORE.into()),
+        Input::Table(encoder) => (table::add(graph, encoder)?, table::BEFORE.into()),
         Input::Arrays(arrays) => (of_arrays(graph, arrays), "none: samples are as in the file".into()),
         #[cfg(feature = "images")]
         Input::Images(images) => (of_images(graph, images), before_images(images)),
-    }
+    })
 }
 
 /// As `ArrayInput::inputs`. What is standardised is taken as f64, in which means and deviations are.

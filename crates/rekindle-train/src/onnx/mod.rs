@@ -40,9 +40,10 @@ impl Model {
 
     fn exported(&self) -> Result<Exported, Error> {
         let (mut graph, signature) = (Graph::new(), self.signature()?);
-        let (x, before) = inputs::add(&mut graph, &signature.input);
+        let (x, before) = inputs::add(&mut graph, &signature.input).map_err(Error::Recipe)?;
         let y = onnx::add(&mut graph, &self.net, &x).map_err(Error::Recipe)?;
         let answers = answers::add(&mut graph, &y, self.objective.decision, signature.input.units());
+        let answers = answers.map_err(Error::Recipe)?;
         let names = serde_json::to_string(&signature.targets(answers)).expect("texts");
         let recipe = toml::to_string(&self.recipe).map_err(|e| Error::Recipe(e.to_string()))?;
         let (takes, gives) = graph.described();

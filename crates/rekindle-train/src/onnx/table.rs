@@ -19,15 +19,20 @@ pub(super) const BEFORE: &str = "numbers that are missing become NaN, categories
 const SPELLED: u32 = 6;
 
 /// Adds an input for each column, and gives the features.
-pub(super) fn add(graph: &mut Graph, encoder: &Encoder) -> Value {
+///
+/// # Errors
+/// If there is none.
+pub(super) fn add(graph: &mut Graph, encoder: &Encoder) -> Result<Value, String> {
     // Before anything else takes a name, so that inputs are called as their columns.
     let inputs: Vec<Value> = encoder.columns().iter().map(|column| input(graph, column)).collect();
     let columns = encoder.columns().iter().zip(&inputs);
     let features: Vec<Value> =
         columns.map(|(column, x)| features(graph, encoder, &column.learned, x)).collect();
-    let (batch, width) = (inputs[0].shape()[0], features.iter().map(|f| f.shape()[1]).sum());
+    let first = inputs.first().ok_or("damaged signature: a table without columns")?;
+    let (batch, width) = (first.shape()[0], features.iter().map(|f| f.shape()[1]).sum());
     let features: Vec<&Value> = features.iter().collect();
-    graph.op("Concat", &features, &[("axis", 1usize.into())]).shaped(&[batch, width])
+    let all = graph.op("Concat", &features, &[("axis", 1usize.into())]);
+    Ok(all.typed(Type::Float).shaped(&[batch, width]))
 }
 
 fn input(graph: &mut Graph, column: &ColumnEncoder) -> Value {
@@ -147,5 +152,12 @@ mod tests {
         assert_eq!(all, ["N/A", "N/a", "n/A", "n/a"]);
         assert_eq!(spellings("?"), ["?"]);
         assert_eq!(spellings("Unbekannt"), ["Unbekannt", "unbekannt", "UNBEKANNT"]);
+    }
+
+    #[test]
+    fn a_table_without_columns_is_a_damaged_signature() {
+        let json = r#"{"missing":"mean","unseen":"error","columns":[],"target":null}"#;
+        let encoder = Encoder::from_json(json).unwrap();
+        assert!(add(&mut Graph::new(), &encoder).unwrap_err().starts_with("damaged signature"));
     }
 }
