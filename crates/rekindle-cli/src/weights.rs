@@ -8,8 +8,8 @@ use std::str::FromStr;
 /// The flag, for the commands that ask the model of a run.
 #[derive(clap::Args)]
 pub struct Which {
-    /// Of the end of training, its best epoch, or a safetensors file
-    #[arg(long, default_value = "final", value_name = "final|best|FILE")]
+    /// final, best (of the best epoch), or a safetensors file
+    #[arg(long, default_value = "final", value_name = "WHICH")]
     weights: Source,
 }
 

@@ -68,13 +68,16 @@ fn weights_of_other_programs_are_asked_with_what_the_run_knows_about_its_data() 
     header.as_object_mut().unwrap().remove("__metadata__").unwrap();
     let header = header.to_string();
     let plain = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &file[8 + length..]].concat();
-    folder.put("torch.safetensors", plain);
+    folder.put("torch.safetensors", &plain);
+    // And others: the last number of the data is another.
+    let end = plain.len() - 4;
+    folder.put("other.safetensors", [&plain[..end], &0.5f32.to_le_bytes()].concat());
     let of = |weights: &str, command: &[&str]| {
         succeeds(&folder.rekindle(&[command, &["--weights", weights]].concat()))
     };
     for command in [&["predict", "run", "iris.csv"][..], &["evaluate", "run", "--json"]] {
         assert_eq!(of("torch.safetensors", command), of("best", command));
-        assert_ne!(of("torch.safetensors", command), of("final", command), "another epoch's weights");
+        assert!(of("other.safetensors", command) != of("final", command), "other weights");
     }
     of("torch.safetensors", &["export", "run", "--onnx", "torch.onnx"]);
     of("best", &["export", "run", "--onnx", "best.onnx"]);
