@@ -13,8 +13,8 @@ use std::path::PathBuf;
   rekindle export runs/iris-001 --onnx iris.onnx                   for onnxruntime and other readers of ONNX
   rekindle export runs/iris-001 --onnx iris.onnx --weights best    the weights of the best epoch
 
-What is done to the inputs (missing values, scaling, categories) and to the outputs (probabilities) is part of the
-file. The weights alone are in the run already, for PyTorch, too: RUN/model.safetensors.")]
+The file has what is done to the inputs (missing values, scaling, categories) and to the outputs.
+The weights alone are in the run already, for PyTorch, too: RUN/model.safetensors.")]
 pub struct Args {
     /// The directory of a run, such as runs/iris-001
     run: PathBuf,
