@@ -3,6 +3,7 @@
 mod bench;
 mod golden;
 mod gpu;
+mod interchange;
 mod lectures;
 
 use std::io::{ErrorKind, Write};
@@ -24,6 +25,7 @@ type Task = (&'static str, &'static str, fn(Vec<String>) -> ExitCode);
 const TASKS: &[Task] = &[
     ("golden", "[--data DIR] [--only TEXT] DIR...", golden::main),
     ("lectures", "[--data DIR] [--full] [IDS...]", lectures::main),
+    ("interchange", "[--python PYTHON] [--data DIR]", interchange::main),
     ("gpu", "[--device gpu:N] [--quick] [--vs-torch PYTHON] [--data DIR]", gpu::main),
     ("bench", "[W...] [--json] [--vs-torch PYTHON] [--threads N] [--rounds N] [--data DIR]", bench::main),
 ];

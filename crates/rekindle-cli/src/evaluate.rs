@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::devices;
 use crate::output::{note, say};
-use crate::predict::Which;
+use crate::weights;
 use rekindle::train::{RunDir, judge};
 use std::path::PathBuf;
 
@@ -19,9 +19,8 @@ pub struct Args {
     /// Another file or folder, all of which tests; for image sets the folder of mnist/
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Those of the end of training or of its best epoch
-    #[arg(long, value_enum, default_value = "final", hide_possible_values = true, value_name = "final|best")]
-    weights: Which,
+    #[command(flatten)]
+    weights: weights::Which,
     #[command(flatten)]
     place: devices::Choice,
     /// Print one JSON object
@@ -33,7 +32,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = RunDir::open(&args.run)?;
     let device = args.place.device()?;
-    let model = run.model(args.weights.weights())?.on(device)?;
+    let model = args.weights.model(&run)?.on(device)?;
     let data = match &args.data {
         Some(path) => model.data_of(path)?,
         None => model.data(None)?,

@@ -44,7 +44,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let found = match suffix {
         _ if path.is_dir() => look_into_run(&RunDir::open(path)?)?,
         "ckpt" => look_into_checkpoint(path)?,
-        "safetensors" => look_into_weights(path)?,
+        // What has a name of PyTorch's is refused with the way to convert it.
+        "safetensors" | "pt" | "pth" => look_into_weights(path)?,
         _ => look_into_table(path)?,
     };
     match args.json {

@@ -6,6 +6,7 @@ mod check;
 mod datasets;
 mod devices;
 mod evaluate;
+mod export;
 mod init;
 mod inspect;
 mod output;
@@ -15,6 +16,7 @@ mod serve;
 mod shell;
 mod signals;
 mod train;
+mod weights;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,6 +41,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Serve(serve::Args),
+    Export(export::Args),
     Inspect(inspect::Args),
     Plot(plot::Args),
     Datasets(datasets::Args),
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Datasets(args) => datasets::run(&args),

@@ -4,9 +4,10 @@ mod write;
 
 use crate::Failure;
 use crate::devices;
+use crate::weights;
 use rekindle::data::images::ImageFolder;
 use rekindle::data::table::{CsvOptions, Table, TableReader};
-use rekindle::train::{Input, Model, RunDir, Source, Weights};
+use rekindle::train::{Input, Model, RunDir, Source};
 use std::io;
 use std::path::{Path, PathBuf};
 use write::{Format, Writer};
@@ -38,9 +39,8 @@ pub struct Args {
     /// The format of the answers [default: that of --output's name, else csv]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The weights of the end of training, or those of its best epoch
-    #[arg(long, value_enum, default_value = "final", hide_possible_values = true, value_name = "final|best")]
-    weights: Which,
+    #[command(flatten)]
+    weights: weights::Which,
     #[command(flatten)]
     place: devices::Choice,
     /// Give the columns of the input, too, before the answers
@@ -48,26 +48,10 @@ pub struct Args {
     keep: bool,
 }
 
-/// Of which moment of training.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Which {
-    Final,
-    Best,
-}
-
-impl Which {
-    pub(crate) fn weights(self) -> Weights {
-        match self {
-            Which::Final => Weights::Final,
-            Which::Best => Weights::Best,
-        }
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let device = args.place.device()?;
-    let model = RunDir::open(&args.run)?.model(args.weights.weights())?.on(device)?;
+    let model = args.weights.model(&RunDir::open(&args.run)?)?.on(device)?;
     let format = Format::choose(args.format, args.output.as_deref())?;
     let mut writer = Writer::new(format, args.output.as_deref())?;
     let result = match model.signature.as_ref().map(|signature| &signature.input) {

@@ -271,6 +271,13 @@ fn kind(dtype: DType) -> &'static str {
     }
 }
 
+/// The elements of a tensor on the CPU, little endian.
+pub(crate) fn raw_bytes(tensor: &Tensor) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(tensor.numel() * tensor.dtype().size());
+    append(tensor, &mut bytes);
+    bytes
+}
+
 fn append(tensor: &Tensor, bytes: &mut Vec<u8>) {
     match tensor.dtype() {
         DType::F32 => bytes.extend(tensor.data::<f32>().iter().flat_map(|v| v.to_le_bytes())),

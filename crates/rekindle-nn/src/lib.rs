@@ -29,6 +29,7 @@ mod layers;
 pub mod loss;
 mod module;
 mod observe;
+pub mod onnx;
 pub mod optim;
 mod sequential;
 mod size;
@@ -39,6 +40,8 @@ mod visit;
 
 pub use captured::{Captured, FromTensors};
 pub use file::{FileError, Replacement, replace_file, sync_directory};
+#[doc(hidden)]
+pub use layers::samples::{Sample, samples};
 pub use layers::*;
 pub use loss::*;
 pub use module::{IncompatibleKeys, Module, Parameters};

@@ -2,6 +2,7 @@
 
 use crate::file::{FileError, any};
 use crate::observe::observe;
+use crate::onnx;
 use crate::state_dict::{StateDict, StateDictError, copied_to_cpu};
 use crate::visit::{Entry, Visitor, is_plain_data};
 use rekindle_tensor::{DType, Device, Tensor, mistake};
@@ -37,11 +38,50 @@ use std::path::Path;
 pub trait Module: Parameters + Send + Sync {
     /// The output for a batch `x`, recorded for the backward pass where parameters require gradients.
     fn forward(&self, x: &Tensor) -> Tensor;
+
+    /// Adds to a graph what [`forward`](Module::forward) gives in evaluation, as ONNX's operators. The library's layers have it; a network of
+    /// one's own says how its layers are joined:
+    ///
+    /// ```
+    /// use rekindle_nn::onnx::{self, Graph, Value};
+    /// use rekindle_nn::{Linear, Module, Parameters};
+    /// use rekindle_tensor::Tensor;
+    ///
+    /// #[derive(Parameters)]
+    /// struct Residual {
+    ///     inner: Linear,
+    /// }
+    ///
+    /// impl Module for Residual {
+    ///     fn forward(&self, x: &Tensor) -> Tensor {
+    ///         x + self.inner.forward(x).relu()
+    ///     }
+    ///
+    ///     fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+    ///         let y = graph.within("inner", |graph| self.inner.onnx(graph, x))?;
+    ///         let y = graph.op("Relu", &[&y], &[]);
+    ///         Ok(graph.op("Add", &[x, &y], &[]))
+    ///     }
+    /// }
+    ///
+    /// assert!(onnx::export(&Residual { inner: Linear::new(3, 3) }, &Tensor::zeros([1, 3])).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// If the module does not say what it is in ONNX, or it cannot be.
+    fn onnx(&self, graph: &mut onnx::Graph, x: &onnx::Value) -> Result<onnx::Value, String> {
+        _ = (graph, x);
+        Err(format!("{}: it has no form in ONNX; give its module the method `onnx`", self.type_name()))
+    }
 }
 
 impl<M: Module + ?Sized> Module for Box<M> {
     fn forward(&self, x: &Tensor) -> Tensor {
         observe(self, (**self).forward(x))
+    }
+
+    fn onnx(&self, graph: &mut onnx::Graph, x: &onnx::Value) -> Result<onnx::Value, String> {
+        (**self).onnx(graph, x)
     }
 }
 

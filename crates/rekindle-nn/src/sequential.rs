@@ -1,6 +1,7 @@
 //! [`Sequential`]: layers one after another.
 
 use crate::module::{Module, Parameters};
+use crate::onnx::{Graph, Value};
 use crate::text::module_text;
 use crate::visit::Visitor;
 use rekindle_tensor::{Tensor, check, mistake};
@@ -68,6 +69,15 @@ impl Module for Sequential {
             }
         }
         x
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        let mut x = x.clone();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let y = check(|| graph.within(&i.to_string(), |graph| layer.onnx(graph, &x))).flatten();
+            x = y.map_err(|message| format!("{message} (layer {i}, {})", layer.type_name()))?;
+        }
+        Ok(x)
     }
 }
 

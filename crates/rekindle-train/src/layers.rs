@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn every_layer_word_is_a_layer_that_interchange_looks_at() {
+        let known: Vec<String> = nn::samples().iter().map(|sample| sample.layer.type_name()).collect();
+        let unknown: Vec<&str> =
+            LAYERS.iter().map(|w| w.name).filter(|n| !known.iter().any(|k| k == n)).collect();
+        assert!(unknown.is_empty(), "say what they are in ONNX, and add them to samples(): {unknown:?}");
+    }
+
+    #[test]
     fn options_that_no_layer_can_have_are_errors_not_other_options() {
         assert!(says("Conv2d(1, 2, 3, stride=0)").contains("stride must be a whole number from 1"));
         assert!(says("Conv2d(1, 2, 3, dilation=0)").contains("dilation must be a whole number from 1"));

@@ -26,6 +26,7 @@ pub mod metrics;
 mod model;
 mod objective;
 mod observer;
+mod onnx;
 mod optimizers;
 mod part;
 #[cfg(feature = "plot")]
@@ -57,6 +58,7 @@ pub use objective::Objective;
 pub use observer::{
     BestWeights, CsvLog, EarlyStopping, Flow, JsonLog, Monitor, Observer, Progress, Step, Table,
 };
+pub use onnx::Exported;
 pub use optimizers::build_optimizer;
 pub use part::{Data, Part, Place};
 pub use recipe::{Measured, Recipe, Report, Stopping, Stream};

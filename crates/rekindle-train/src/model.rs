@@ -40,7 +40,7 @@ pub struct Model {
     pub net: Sequential,
     /// What has to be known about its data; none in files of other programs.
     pub signature: Option<Signature>,
-    objective: Objective,
+    pub(crate) objective: Objective,
 }
 
 impl Model {
@@ -90,7 +90,8 @@ impl Model {
         load_for(&self.recipe, &self.recipe.data.tested_on(path)?, self.signature.as_ref())
     }
 
-    fn signature(&self) -> Result<&Signature, Error> {
+    /// What has to be known about its data.
+    pub(crate) fn signature(&self) -> Result<&Signature, Error> {
         self.signature.as_ref().ok_or_else(|| {
             Error::Recipe("the weights do not say what their data is like; train the model again".into())
         })

@@ -20,7 +20,8 @@ use crate::observer::{BestWeights, CsvLog, JsonLog};
 use crate::part::Data;
 use crate::recipe::Recipe;
 use crate::run::{Trained, Training};
-use rekindle_nn::{Parameters, replace_file, sync_directory};
+use crate::signature::Signature;
+use rekindle_nn::{Parameters, StateDict, replace_file, sync_directory};
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -194,6 +195,20 @@ impl RunDir {
             ));
         }
         Model::new(self.recipe()?, &path)
+    }
+
+    /// The model of the run with the weights of a file that somebody else wrote, PyTorch for instance: for the same net, under the same
+    /// names. What has to be known about the data is the run's, unless the file says it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is a pickle, is damaged, or has not the weights of the recipe's net.
+    pub fn model_with(&self, weights: &Path) -> Result<Model, Error> {
+        let mut model = Model::new(self.recipe()?, weights)?;
+        let own = [Weights::Final, Weights::Best].map(|weights| self.path.join(weights.file()));
+        if let (None, Some(own)) = (&model.signature, own.iter().find(|path| path.exists())) {
+            model.signature = Signature::read_from(&StateDict::load(own)?).map_err(|e| wrong(own, e))?;
+        }
+        Ok(model)
     }
 
     /// Whether this is the data that the run was trained on, as far as its checkpoint can tell.

@@ -4,6 +4,7 @@ mod browser;
 mod combinations;
 mod datasets;
 mod devices;
+mod export;
 mod faults;
 mod other_data;
 mod own_data;
@@ -97,6 +98,7 @@ fn the_program_says_what_it_is() {
         ("help_check", &["check", "--help"]),
         ("help_predict", &["predict", "--help"]),
         ("help_serve", &["serve", "--help"]),
+        ("help_export", &["export", "--help"]),
         ("help_inspect", &["inspect", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("help_man", &["man", "--help"]),

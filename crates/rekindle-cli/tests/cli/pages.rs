@@ -96,8 +96,17 @@ fn fill(folder: &Folder) {
 
 #[test]
 fn the_page_about_data_of_one_s_own_is_true() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/own-data.md");
-    let mut page = std::fs::read_to_string(path).unwrap();
+    is_true("own-data.md");
+}
+
+#[test]
+fn the_page_about_other_programs_is_true() {
+    is_true("interchange.md");
+}
+
+fn is_true(name: &str) {
+    let path = format!("{}/../../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut page = std::fs::read_to_string(&path).unwrap();
     let folder = Folder::new();
     fill(&folder);
     let mut wrong = Vec::new();
@@ -121,7 +130,7 @@ fn the_page_about_data_of_one_s_own_is_true() {
         }
     }
     if std::env::var_os("UPDATE_PAGES").is_some() {
-        std::fs::write(path, page).unwrap();
+        std::fs::write(&path, page).unwrap();
         return;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -278,6 +278,21 @@ impl Encoder {
         &self.columns
     }
 
+    /// What is done about missing cells.
+    pub fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// Cells that are missing, besides empty ones; capitals make no difference.
+    pub fn missing_words(&self) -> &[String] {
+        &self.missing_words
+    }
+
+    /// What is done about categories that training did not have.
+    pub fn unseen(&self) -> Unseen {
+        self.unseen
+    }
+
     /// Everything that was learned, as JSON. Numbers come back to the last bit.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("names and finite numbers")

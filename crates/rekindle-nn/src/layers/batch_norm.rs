@@ -1,6 +1,7 @@
 //! Batch normalisation.
 
 use crate::observe::observe;
+use crate::onnx::{Graph, Value};
 use crate::text::{python_bool, python_float};
 use crate::visit::{Buffer, Mode, parameter};
 use crate::{Module, Parameters};
@@ -107,8 +108,46 @@ macro_rules! batch_norm {
                 };
                 observe(self, x.batch_norm(options))
             }
+
+            fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+                if !matches!(x.dim(), $($rank)|+) || x.shape()[1] != self.num_features {
+                    let (layout, features, shape) = ($layout, self.num_features, x.shape());
+                    return Err(format!("{}: the input must be {layout} of {features} channels, got {shape:?}", $op));
+                }
+                let weight = self.weight.clone().unwrap_or_else(|| Tensor::ones(self.num_features));
+                let bias = self.bias.clone().unwrap_or_else(|| Tensor::zeros(self.num_features));
+                match self.running_mean.as_deref().zip(self.running_var.as_deref()) {
+                    Some((mean, var)) => {
+                        let own = [("weight", &weight), ("bias", &bias), ("running_mean", mean), ("running_var", var)];
+                        let own = own.map(|(name, tensor)| (name, Some(tensor)));
+                        Ok(graph.layer_op("BatchNormalization", x, &own, &[("epsilon", self.eps.into())]))
+                    }
+                    None => Ok(by_the_batch(graph, x, [&weight, &bias], self.eps)),
+                }
+            }
         }
     };
+}
+
+/// Normalises by the batch at hand, as layers without running statistics do in evaluation, too.
+fn by_the_batch(graph: &mut Graph, x: &Value, [weight, bias]: [&Tensor; 2], eps: f64) -> Value {
+    // Everything but the channels.
+    let axes: Vec<usize> = (0..x.dim()).filter(|&axis| axis != 1).collect();
+    let per_channel = [vec![weight.numel()], vec![1; x.dim() - 2]].concat();
+    let one_each: Vec<usize> = (0..x.dim()).map(|axis| if axis == 1 { weight.numel() } else { 1 }).collect();
+    let mean_of = |graph: &mut Graph, x: &Value| {
+        graph.op("ReduceMean", &[x], &[("axes", axes.as_slice().into())]).shaped(&one_each)
+    };
+    let mean = mean_of(graph, x);
+    let centred = graph.op("Sub", &[x, &mean], &[]);
+    let squares = graph.op("Mul", &[&centred, &centred], &[]);
+    let var = mean_of(graph, &squares);
+    let eps = graph.number(x, eps);
+    let var = graph.op("Add", &[&var, &eps], &[]);
+    let std = graph.op("Sqrt", &[&var], &[]);
+    let y = graph.op("Div", &[&centred, &std], &[]);
+    let y = graph.layer_op("Mul", &y, &[("weight", Some(&weight.reshape(&per_channel[..])))], &[]);
+    graph.layer_op("Add", &y, &[("bias", Some(&bias.reshape(&per_channel[..])))], &[])
 }
 
 batch_norm! {

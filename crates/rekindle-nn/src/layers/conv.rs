@@ -2,6 +2,7 @@
 
 use crate::draws;
 use crate::observe::observe;
+use crate::onnx::{Graph, Value};
 use crate::size::{Size, python_tuple};
 use crate::{Module, Parameters};
 use rekindle_tensor::{ConvOptions, Tensor};
@@ -106,6 +107,21 @@ macro_rules! conv {
             #[track_caller]
             fn forward(&self, x: &Tensor) -> Tensor {
                 observe(self, x.$method(&self.weight, self.bias.as_ref(), self.options))
+            }
+
+            fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+                x.must_have_dims(stringify!($method), $dims + 2)?;
+                let o = &self.options;
+                let options = [
+                    ("kernel_shape", self.weight.shape()[2..].into()),
+                    ("strides", o.stride[..].into()),
+                    ("pads", [o.padding, o.padding].as_flattened().into()),
+                    ("dilations", o.dilation[..].into()),
+                    ("group", o.groups.into()),
+                ];
+                let own = [("weight", Some(&self.weight)), ("bias", self.bias.as_ref())];
+                let shape = self.forward(&x.zeros()).shape().to_vec();
+                Ok(graph.layer_op("Conv", x, &own, &options).shaped(&shape))
             }
         }
     };

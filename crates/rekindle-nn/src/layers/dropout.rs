@@ -3,6 +3,7 @@
 //! Source: N. Srivastava et al., JMLR 15, 2014; the draws are PyTorch's.
 
 use crate::observe::observe;
+use crate::onnx::{Graph, Value};
 use crate::text::{python_bool, python_float};
 use crate::visit::Mode;
 use crate::{Module, Parameters};
@@ -40,6 +41,11 @@ macro_rules! dropout {
             #[track_caller]
             fn forward(&self, x: &Tensor) -> Tensor {
                 observe(self, if self.mode.is_training() { x.$method(self.p) } else { x.clone() })
+            }
+
+            /// Nothing: in evaluation the input passes.
+            fn onnx(&self, _: &mut Graph, x: &Value) -> Result<Value, String> {
+                Ok(x.clone())
             }
         }
     )+};

@@ -1,6 +1,7 @@
 //! Vectors for columns of indices in a table of numbers.
 
 use crate::observe::observe;
+use crate::onnx::{Graph, Type, Value};
 use crate::visit::Visitor;
 use crate::{Embedding, Module, Parameters};
 use rekindle_tensor::{Context, DType, Device, Grads, Meta, Op, Output, Tensor, apply, gpu, grads, mistake};
@@ -106,6 +107,36 @@ impl Module for EmbedColumns {
         }
         observe(self, Tensor::cat(&parts, 1))
     }
+
+    /// What is no index because it is NaN has a vector of NaN, as on a GPU.
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        let shape = self.forward(&x.zeros()).shape().to_vec();
+        let others: Vec<usize> = (0..x.shape()[1]).filter(|column| !self.columns.contains(column)).collect();
+        let mut parts = Vec::with_capacity(1 + self.tables.len());
+        if !others.is_empty() {
+            parts.push(take_columns(graph, x, &others));
+        }
+        for (i, (&column, table)) in self.columns.iter().zip(&self.tables).enumerate() {
+            let index = take_columns(graph, x, &[column]);
+            let unknown = graph.op("IsNaN", &[&index], &[]).typed(Type::Bool);
+            let zero = graph.number(x, 0.0);
+            let known = graph.op("Where", &[&unknown, &zero, &index], &[]).shaped(index.shape());
+            let row = graph.reshape(&known, &index.shape()[..1]);
+            let row = graph.cast(&row, Type::Int64);
+            let vector = graph.within(&i.to_string(), |graph| table.onnx(graph, &row))?;
+            parts.push(graph.op("Where", &[&unknown, &index, &vector], &[]).typed(vector.kind()));
+        }
+        let parts: Vec<&Value> = parts.iter().collect();
+        Ok(graph.op("Concat", &parts, &[("axis", 1usize.into())]).typed(x.kind()).shaped(&shape))
+    }
+}
+
+/// Some columns of a table.
+fn take_columns(graph: &mut Graph, x: &Value, columns: &[usize]) -> Value {
+    let numbers: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
+    let numbers = graph.tensor("columns", &Tensor::from_vec(numbers, columns.len()));
+    let shape = [x.shape()[0], columns.len()];
+    graph.op("Gather", &[x, &numbers], &[("axis", 1usize.into())]).shaped(&shape)
 }
 
 /// Floats on a GPU as indices; what is none becomes -1, which has no vector.

@@ -1,6 +1,7 @@
 //! The table of vectors.
 
 use crate::observe::observe;
+use crate::onnx::{Graph, Type, Value};
 use crate::visit::parameter;
 use crate::{Module, Parameters};
 use rekindle_tensor::random::with_default;
@@ -60,5 +61,11 @@ impl Module for Embedding {
     #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor {
         observe(self, self.weight.embedding(x, self.padding_idx))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        let weight = graph.tensor("weight", &self.weight);
+        let shape = [x.shape(), &self.weight.shape()[1..]].concat();
+        Ok(graph.op("Gather", &[&weight, x], &[]).shaped(&shape).typed(Type::of(self.weight.dtype())))
     }
 }

@@ -1,6 +1,7 @@
 //! Layers that change the shape only.
 
 use crate::observe::observe;
+use crate::onnx::{Graph, Value};
 use crate::size::python_tuple;
 use crate::{Module, Parameters};
 use rekindle_tensor::Tensor;
@@ -47,6 +48,11 @@ impl Module for Flatten {
     fn forward(&self, x: &Tensor) -> Tensor {
         observe(self, x.flatten(self.start_dim, self.end_dim))
     }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        let shape = self.forward(&x.zeros()).shape().to_vec();
+        Ok(graph.reshape(x, &shape))
+    }
 }
 
 /// Cuts one dimension into several: rows \[N, 784\] to images \[N, 1, 28, 28\].
@@ -92,5 +98,13 @@ impl Module for Unflatten {
         }
         let shape = [&x.shape()[..self.dim], &self.sizes, rest].concat();
         observe(self, x.reshape(shape))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        if self.dim == 0 {
+            return Err("unflatten: in ONNX the batch has any size, and cannot be cut".into());
+        }
+        let shape = self.forward(&x.zeros()).shape().to_vec();
+        Ok(graph.reshape(x, &shape))
     }
 }

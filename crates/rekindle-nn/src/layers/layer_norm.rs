@@ -1,6 +1,7 @@
 //! Layer normalisation.
 
 use crate::observe::observe;
+use crate::onnx::{Graph, Value};
 use crate::size::python_tuple;
 use crate::text::{python_bool, python_float};
 use crate::visit::parameter;
@@ -86,5 +87,14 @@ impl Module for LayerNorm {
     fn forward(&self, x: &Tensor) -> Tensor {
         let (weight, bias) = (self.weight.as_ref(), self.bias.as_ref());
         observe(self, x.layer_norm(&self.normalized_shape, weight, bias, self.eps))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        self.forward(&x.zeros()); // an input that does not fit is a mistake
+        let ones = Tensor::ones(&self.normalized_shape);
+        let own = [("weight", Some(self.weight.as_ref().unwrap_or(&ones))), ("bias", self.bias.as_ref())];
+        let axis = -(self.normalized_shape.len() as i64);
+        let options = [("axis", axis.into()), ("epsilon", self.eps.into())];
+        Ok(graph.layer_op("LayerNormalization", x, &own, &options))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::draws;
 use crate::observe::observe;
+use crate::onnx::{Graph, Value};
 use crate::text::python_bool;
 use crate::{Module, Parameters};
 use rekindle_tensor::Tensor;
@@ -54,5 +55,19 @@ impl Module for Linear {
     #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor {
         observe(self, x.linear(&self.weight, self.bias.as_ref()))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        let shape = self.forward(&x.zeros()).shape().to_vec();
+        if x.dim() == 2 {
+            let own = [("weight", Some(&self.weight)), ("bias", self.bias.as_ref())];
+            return Ok(graph.layer_op("Gemm", x, &own, &[("transB", 1usize.into())]).shaped(&shape));
+        }
+        // Gemm takes matrices only.
+        let y = graph.layer_op("MatMul", x, &[("weight", Some(&self.weight.t()))], &[]).shaped(&shape);
+        Ok(match &self.bias {
+            Some(bias) => graph.layer_op("Add", &y, &[("bias", Some(bias))], &[]),
+            None => y,
+        })
     }
 }

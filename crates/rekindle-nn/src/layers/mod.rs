@@ -10,8 +10,12 @@ mod flatten;
 mod layer_norm;
 mod linear;
 mod pool;
+pub(crate) mod samples;
 
-pub use activation::*;
+pub use activation::{
+    CELU, ELU, GELU, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU, LogSigmoid, LogSoftmax, Mish,
+    PReLU, ReLU, SELU, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
+};
 pub use batch_norm::{BatchNorm1d, BatchNorm2d};
 pub use conv::{Conv1d, Conv2d};
 pub use dropout::{AlphaDropout, Dropout, Dropout1d, Dropout2d};

@@ -1,6 +1,7 @@
 //! Pooling layers: the greatest or the mean value of every window.
 
 use crate::observe::observe;
+use crate::onnx::{Attribute, Graph, Value};
 use crate::size::{Size, python_tuple};
 use crate::text::python_bool;
 use crate::{Module, Parameters};
@@ -69,9 +70,21 @@ macro_rules! pool {
             fn forward(&self, x: &Tensor) -> Tensor {
                 observe(self, x.$method(self.options()))
             }
+
+            fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+                x.must_have_dims(stringify!($method), $dims + 2)?;
+                let shape = self.forward(&x.zeros()).shape().to_vec();
+                Ok(self.windows(graph, x, &shape))
+            }
         }
     };
     (dilation $Pool:ident $dims:literal) => {
+        fn windows(&self, graph: &mut Graph, x: &Value, shape: &[usize]) -> Value {
+            let o = self.options();
+            let dilations = ("dilations", o.dilation[..].into());
+            graph.op("MaxPool", &[x], &[&windows(&o, x, shape)[..], &[dilations]].concat()).shaped(shape)
+        }
+
         /// Sets the distance between the points of the window.
         pub fn dilation(mut self, dilation: impl Into<Size<$dims>>) -> $Pool {
             self.dilation = dilation.into();
@@ -87,6 +100,14 @@ macro_rules! pool {
         }
     };
     (count_include_pad $Pool:ident $dims:literal) => {
+        fn windows(&self, graph: &mut Graph, x: &Value, shape: &[usize]) -> Value {
+            let o = self.options();
+            let counted = ("count_include_pad", usize::from(o.count_include_pad).into());
+            let options = [&windows(&o, x, shape)[..], &[counted]].concat();
+            let y = graph.op("AveragePool", &[x], &options).shaped(shape);
+            if o.count_include_pad { of_the_padded(&o, graph, x, y) } else { y }
+        }
+
         /// Whether padding counts in the mean.
         pub fn count_include_pad(mut self, on: bool) -> $Pool {
             self.count_include_pad = on;
@@ -100,6 +121,59 @@ macro_rules! pool {
             format!("kernel_size={kernel}, stride={stride}, padding={padding}")
         }
     };
+}
+
+/// The windows in ONNX's words: with as much padding behind the input as the last of the windows that there are reaches into. What ONNX makes of
+/// `ceil_mode` changes with its versions.
+fn windows<const D: usize>(o: &PoolOptions<D>, x: &Value, shape: &[usize]) -> [(&'static str, Attribute); 3] {
+    let end = |d: usize| (shape[d + 2] - 1) * o.stride[d] + o.dilation[d] * (o.kernel[d] - 1) + 1;
+    let behind = (0..D).map(|d| end(d).saturating_sub(x.shape()[d + 2] + o.padding[d]));
+    let pads: Vec<usize> = o.padding.into_iter().chain(behind).collect();
+    [
+        ("kernel_shape", o.kernel[..].into()),
+        ("strides", o.stride[..].into()),
+        ("pads", pads.as_slice().into()),
+    ]
+}
+
+/// A window that reaches beyond the padding has the mean of what is inside of it; ONNX's is that of a whole window, of which the rest is zero.
+fn of_the_padded<const D: usize>(o: &PoolOptions<D>, graph: &mut Graph, x: &Value, mut y: Value) -> Value {
+    for d in 0..D {
+        let padded = x.shape()[d + 2] + 2 * o.padding[d];
+        let inside = |i: usize| o.kernel[d].min(padded - i * o.stride[d]);
+        let count = y.shape()[d + 2];
+        let factors: Vec<f32> = (0..count).map(|i| o.kernel[d] as f32 / inside(i) as f32).collect();
+        if factors.iter().any(|&factor| factor != 1.0) {
+            let shape = [vec![count], vec![1; D - 1 - d]].concat();
+            y = graph.layer_op("Mul", &y, &[("/factors", Some(&Tensor::from_vec(factors, shape)))], &[]);
+        }
+    }
+    y
+}
+
+/// Adaptive means: windows side by side where they have one size, else products with what [`adaptive_matrix`] says.
+fn adaptive(graph: &mut Graph, x: &Value, sizes: &[usize]) -> Value {
+    let inputs = x.shape()[2..].to_vec();
+    let shape = [&x.shape()[..2], sizes].concat();
+    if inputs.iter().zip(sizes).all(|(n, size)| *size > 0 && n % size == 0) {
+        let kernel: Vec<usize> = inputs.iter().zip(sizes).map(|(n, size)| n / size).collect();
+        let kernel = kernel.as_slice();
+        let options = [("kernel_shape", kernel.into()), ("strides", kernel.into())];
+        return graph.op("AveragePool", &[x], &options).shaped(&shape);
+    }
+    let last = sizes.len() - 1;
+    let columns = adaptive_matrix(inputs[last], sizes[last]);
+    let mut y = graph.layer_op("MatMul", x, &[("/columns", Some(&columns))], &[]);
+    if last == 1 {
+        let rows = graph.tensor("/rows", &adaptive_matrix(inputs[0], sizes[0]).t());
+        y = graph.op("MatMul", &[&rows, &y], &[]);
+    }
+    y.shaped(&shape).typed(x.kind())
+}
+
+/// The share of each of `n` numbers in each of `size` means, `[n, size]`: the means of the unit vectors.
+fn adaptive_matrix(n: usize, size: usize) -> Tensor {
+    Tensor::eye(n).unsqueeze(0).adaptive_avg_pool1d(size).select(0, 0)
 }
 
 pool! {
@@ -178,6 +252,11 @@ impl Module for AdaptiveAvgPool1d {
     fn forward(&self, x: &Tensor) -> Tensor {
         observe(self, x.adaptive_avg_pool1d(self.output_size))
     }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        x.must_have_dims("adaptive_avg_pool1d", 3)?;
+        Ok(adaptive(graph, x, &[self.output_size]))
+    }
 }
 
 /// Means over as many equal windows as the output is to have: \[N, C, H, W\] to \[N, C, h, w\].
@@ -209,5 +288,10 @@ impl Module for AdaptiveAvgPool2d {
     #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor {
         observe(self, x.adaptive_avg_pool2d(self.output_size.values()))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Value) -> Result<Value, String> {
+        x.must_have_dims("adaptive_avg_pool2d", 4)?;
+        Ok(adaptive(graph, x, &self.output_size.values()))
     }
 }

@@ -7,6 +7,7 @@ mod gpu;
 mod layers;
 mod losses;
 mod module;
+mod onnx;
 mod optim;
 mod printed;
 mod scheduler;
