@@ -4,12 +4,14 @@ mod combinations;
 mod datasets;
 mod devices;
 mod faults;
+mod not_finite;
 mod other_data;
 mod own_data;
 mod pages;
 mod predict;
 mod resume;
 mod runs;
+mod soak;
 mod train;
 mod trials;
 
