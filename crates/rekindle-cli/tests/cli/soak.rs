@@ -37,6 +37,18 @@ fn watched(child: &mut Child, time: Duration) -> u64 {
     most.max(peak(child).unwrap_or(0))
 }
 
+/// Sends a signal until it has an effect: one that comes before the program listens is lost where the shell has it ignored (`nohup`).
+/// The exit code is none if the signal itself ended it.
+fn ended(child: &mut Child, name: &str) -> Option<i32> {
+    loop {
+        signal(child, name);
+        watched(child, Duration::from_secs(5));
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status.code();
+        }
+    }
+}
+
 /// What the newest checkpoint has come to; that of a killed process is never damaged.
 #[track_caller]
 fn place(run: &Path) -> (usize, usize) {
@@ -60,17 +72,19 @@ fn killed_for(folder: &Folder, time: Duration) -> Killed {
     let mut kills = 0;
     while start.elapsed() < time {
         let begun = run.join("config.toml").exists();
+        if !begun {
+            // What was ended before it was a run leaves an empty directory at most.
+            _ = fs::remove_dir_all(&run);
+        }
         let args =
             if begun { &["train", "--resume", "run"][..] } else { &["train", "r.toml", "--output", "run"] };
         let mut child = spawn(folder, &[args, &["--quiet"]].concat());
         // Most pieces are short, so that many ends fall on a beginning; some have the time to grow.
         let instant = random.next().expect("no end");
-        peaks.push(watched(&mut child, Duration::from_secs_f64(0.05 + 30.0 * instant.powi(3))));
+        peaks.push(watched(&mut child, Duration::from_secs_f64(0.05 + 20.0 * instant.powi(3))));
         let name = SIGNALS[kills % SIGNALS.len()];
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself: {:?}", child.wait_with_output());
-        signal(&child, name);
-        // By the signal itself, or with its code where the program was ready for it.
-        let code = child.wait().expect("an end").code();
+        let code = ended(&mut child, name);
         assert!([None, Some(130), Some(143)].contains(&code), "{name}: exit {code:?}");
         kills += 1;
         let now = place(&run);
