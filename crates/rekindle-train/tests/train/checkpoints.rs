@@ -222,6 +222,18 @@ fn what_a_killed_process_left_is_taken_away_and_foreign_files_are_not() {
     assert_eq!(names, ["before-last.ckpt", "last.ckpt", "last.ckpt.copy", "mine.tmp"]);
 }
 
+/// A process that is killed between the second name of a checkpoint and the new one leaves two names of one file.
+#[test]
+fn two_names_of_one_checkpoint_become_two_checkpoints_and_nothing_is_left_over() {
+    let folder = Folder::new("names");
+    train(&folder.0, 1, line).unwrap();
+    fs::hard_link(folder.last(), folder.before_last()).unwrap();
+    train(&folder.0, 2, line).unwrap();
+    assert_eq!(folder.newest().epoch(), 2);
+    assert_eq!(Checkpoint::read(&folder.before_last()).unwrap().epoch(), 1);
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "a temporary name is left");
+}
+
 #[test]
 fn a_checkpoint_that_cannot_be_written_ends_training_with_path_and_cause_and_leaves_the_one_before() {
     let folder = Folder::new("failing");
