@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn polynomials_agree_with_the_math_library() {
-        for i in 0..=100_000 {
+        for i in (0..=100_000).step_by(if cfg!(miri) { 997 } else { 1 }) {
             let u = i as f32 / 100_001.0;
             let x = 1.0 - u;
             let want = f64::from(x).ln();

@@ -77,6 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "a measurement")]
     fn the_limits_of_a_machine_are_positive_numbers() {
         for limit in [peak_flops(), read_bandwidth()] {
             assert!(limit.is_finite() && limit > 1e6, "{limit}");

@@ -11,9 +11,9 @@ use crate::parallel::{Disjoint, for_each_task};
 use std::ops::Range;
 
 /// Slices shorter than this are mapped by the calling thread alone.
-pub const PARALLEL_FROM: usize = 32 * 1024;
+pub const PARALLEL_FROM: usize = crate::for_miri(32 * 1024);
 /// Elements per task.
-const CHUNK: usize = 8 * 1024;
+const CHUNK: usize = crate::for_miri(8 * 1024);
 
 /// Calls `f` with ranges that together cover `0..len`, cut at multiples of `unit`, in parallel if `len` is large.
 pub(crate) fn for_each_range(len: usize, unit: usize, f: impl Fn(Range<usize>) + Sync) {

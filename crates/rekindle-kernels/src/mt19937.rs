@@ -342,8 +342,11 @@ mod tests {
 
     #[test]
     fn bulk_draws_take_the_words_of_single_draws() {
-        for first in [0, 1, 2, 311, 622, 623, 624] {
-            for n in [0, 1, 2, 3, 311, 312, 313, 625, 2000] {
+        let firsts: &[usize] = if cfg!(miri) { &[1, 624] } else { &[0, 1, 2, 311, 622, 623, 624] };
+        for &first in firsts {
+            let lengths: &[usize] =
+                if cfg!(miri) { &[3, 313] } else { &[0, 1, 2, 3, 311, 312, 313, 625, 2000] };
+            for &n in lengths {
                 let (mut fast, mut slow) = (Mt19937::new(7), Naive::new(7));
                 for _ in 0..first {
                     assert_eq!(fast.next_u32(), slow.next());

@@ -353,7 +353,7 @@ mod tests {
     fn every_task_runs_once_for_any_number_of_threads() {
         for threads in [1, 2, 4, 3] {
             set_num_threads(threads);
-            for n in [0, 1, 2, 7, 1000] {
+            for n in [0, 1, 2, 7, if cfg!(miri) { 50 } else { 1000 }] {
                 let hits: Vec<_> = (0..n).map(|_| AtomicUsize::new(0)).collect();
                 for_each_task(n, |i| {
                     hits[i].fetch_add(1, Ordering::Relaxed);
@@ -367,7 +367,7 @@ mod tests {
     fn many_short_jobs_in_a_row_are_complete() {
         set_num_threads(4);
         let mut x = vec![0u32; 64];
-        for round in 1..=20_000 {
+        for round in 1..=if cfg!(miri) { 100 } else { 20_000 } {
             chunks_mut(&mut x, 5, |_, piece| piece.iter_mut().for_each(|v| *v += 1));
             assert!(x.iter().all(|&v| v == round));
         }
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn a_sleeping_worker_wakes_up_again() {
         set_num_threads(2);
-        for _ in 0..20 {
+        for _ in 0..if cfg!(miri) { 3 } else { 20 } {
             std::thread::sleep(Duration::from_millis(2));
             let sum = AtomicUsize::new(0);
             for_each_task(50, |i| {
@@ -401,14 +401,15 @@ mod tests {
     #[test]
     fn callers_on_several_threads_do_not_disturb_each_other() {
         set_num_threads(2);
+        let rounds = if cfg!(miri) { 5 } else { 200 };
         std::thread::scope(|s| {
             for t in 0..4 {
                 s.spawn(move || {
                     let mut x = vec![0; 1000];
-                    for _ in 0..200 {
+                    for _ in 0..rounds {
                         chunks_mut(&mut x, 10, |i, piece| piece.iter_mut().for_each(|v| *v += i * t));
                     }
-                    assert!(x.iter().enumerate().all(|(i, &v)| v == i / 10 * t * 200));
+                    assert!(x.iter().enumerate().all(|(i, &v)| v == i / 10 * t * rounds));
                 });
             }
         });

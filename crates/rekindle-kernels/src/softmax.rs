@@ -361,10 +361,12 @@ mod tests {
         [40, 10, 100],
     ];
 
+    fn shapes() -> impl Iterator<Item = [usize; 3]> {
+        SHAPES.into_iter().filter(|shape| crate::affordable(shape.iter().product()))
+    }
+
     fn data(n: usize, seed: u32) -> Vec<f32> {
-        let mut x = vec![0.0; n];
-        crate::mt19937::Mt19937::new(seed).fill_uniform_f32(-8.0, 8.0, &mut x);
-        x
+        crate::noise(n, seed, 8.0)
     }
 
     /// Calls `f` with the positions of each column of the reduced dimension.
@@ -389,7 +391,7 @@ mod tests {
 
     #[test]
     fn softmax_and_log_softmax_agree_with_the_formula_in_f64() {
-        for shape @ [outer, len, inner] in SHAPES {
+        for shape @ [outer, len, inner] in shapes() {
             let x = data(outer * len * inner, 1);
             let y = run(x.len(), |y| softmax(&x, y, outer, len, inner));
             let log = run(x.len(), |y| log_softmax(&x, y, outer, len, inner));
@@ -406,7 +408,7 @@ mod tests {
 
     #[test]
     fn gradients_agree_with_the_formula_in_f64() {
-        for shape @ [outer, len, inner] in SHAPES {
+        for shape @ [outer, len, inner] in shapes() {
             let (x, dy) = (data(outer * len * inner, 1), data(outer * len * inner, 2));
             let (mut y, mut log) = (x.clone(), x.clone());
             softmax(&x, &mut y, outer, len, inner);

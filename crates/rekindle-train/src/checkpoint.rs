@@ -240,7 +240,9 @@ fn keep(last: &Path, before: &Path) -> io::Result<()> {
     let second = before.with_extension("ckpt.tmp");
     ignore_absent(fs::remove_file(&second))?;
     match fs::hard_link(last, &second) {
-        Ok(()) => fs::rename(&second, before),
+        // Where both are names of one file already, because a process was killed after this and before the new one, rename does
+        // nothing and leaves both.
+        Ok(()) => fs::rename(&second, before).and_then(|()| ignore_absent(fs::remove_file(&second))),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(_) => ignore_absent(fs::rename(last, before)),
     }

@@ -51,19 +51,28 @@ impl Watch {
         all.map(|(name, t)| (format!("the weight {name}"), t.clone())).collect()
     }
 
-    /// Checks every gradient, before it is used.
-    pub(crate) fn gradients(&self) -> Result<(), String> {
+    /// Checks what the passes forward and backward have changed, before it is used: buffers and gradients.
+    pub(crate) fn passes(&self) -> Result<(), String> {
+        self.buffers()?;
         self.parameters.iter().try_for_each(|(name, p)| match p.grad() {
             Some(grad) => finite(|| format!("the gradient of {name}"), &grad),
             None => Ok(()),
         })
     }
 
-    /// Checks what a step has changed: weights, buffers and the optimiser's state.
-    pub(crate) fn state(&self, optimizer: &dyn Optimizer) -> Result<(), String> {
-        for (name, t) in self.parameters.iter().chain(&self.buffers) {
-            finite(|| format!("the weight {name}"), t)?;
-        }
+    /// Checks every weight that is trained.
+    pub(crate) fn weights(&self) -> Result<(), String> {
+        self.parameters.iter().try_for_each(|(name, t)| finite(|| format!("the weight {name}"), t))
+    }
+
+    /// Checks what is not trained and saved nevertheless, such as running averages.
+    pub(crate) fn buffers(&self) -> Result<(), String> {
+        self.buffers.iter().try_for_each(|(name, t)| finite(|| format!("the weight {name}"), t))
+    }
+
+    /// Checks what an update has changed: weights and the optimiser's state.
+    pub(crate) fn update(&self, optimizer: &dyn Optimizer) -> Result<(), String> {
+        self.weights()?;
         if optimizer.state_is_finite() {
             return Ok(());
         }
@@ -104,13 +113,13 @@ mod tests {
         let mut optimizer = Adam::new(net.parameters(), 0.1);
         // The square of 1e30 overflows, so Adam's second average is infinite while weight and gradient are not.
         (net.forward(&tensor([[1e30]]).float()) * 1.0).sum().backward();
-        assert_eq!(watch.gradients(), Ok(()));
+        assert_eq!(watch.passes(), Ok(()));
         optimizer.step();
-        assert_eq!(watch.state(&optimizer), Err("the optimizer's exp_avg_sq of 0.weight".into()));
+        assert_eq!(watch.update(&optimizer), Err("the optimizer's exp_avg_sq of 0.weight".into()));
         net.zero_grad();
         (net.forward(&tensor([[f32::INFINITY]])) * 1.0).sum().backward();
-        assert_eq!(watch.gradients(), Err("the gradient of 0.weight".into()));
+        assert_eq!(watch.passes(), Err("the gradient of 0.weight".into()));
         no_grad(|| _ = net[0].parameters()[1].fill_(f32::NAN));
-        assert_eq!(watch.state(&optimizer), Err("the weight 0.bias".into()));
+        assert_eq!(watch.update(&optimizer), Err("the weight 0.bias".into()));
     }
 }

@@ -155,6 +155,12 @@ impl Training {
         self
     }
 
+    /// Runs every step eagerly; see [`Trainer::eager`]. The bits are the same.
+    pub fn eager(mut self) -> Self {
+        self.trainer = self.trainer.eager();
+        self
+    }
+
     /// What the loss does while the learning rate grows; see [`Trainer::find_lr`].
     ///
     /// # Errors

@@ -177,12 +177,18 @@ fn with_fault(folder: &Folder, call: &str, error: &str, n: usize) -> Option<Outp
     fs::read_to_string(log).unwrap().contains("(INJECTED)").then_some(output)
 }
 
+/// Whether system calls can be watched; else says loudly that something is not tested.
+fn has_strace() -> bool {
+    let there = system("strace", &["-f", "-qq", "-e", "trace=fsync", "-o", "/dev/null", "true"]);
+    if !there {
+        eprintln!("NOT TESTED: system calls. Install strace, where ptrace is permitted, and run again.");
+    }
+    there
+}
+
 /// Every `stride`th call fails once.
 fn every_fault_is_survived(stride: usize) {
-    if !system("strace", &["-f", "-qq", "-e", "trace=fsync", "-o", "/dev/null", "true"]) {
-        eprintln!(
-            "NOT TESTED: faults of system calls. Install strace, where ptrace is permitted, and run again."
-        );
+    if !has_strace() {
         return;
     }
     let whole = undisturbed().0;
@@ -216,4 +222,50 @@ fn a_fault_at_the_nth_write_fsync_or_rename_leaves_the_checkpoint_before() {
 #[ignore = "takes minutes: cargo test -p rekindle-cli --test cli every_single_fault -- --ignored --nocapture"]
 fn every_single_fault_of_write_fsync_and_rename_leaves_the_checkpoint_before() {
     every_fault_is_survived(1);
+}
+
+/// The path of the descriptor in a line of `strace -y`: `write(3</a/b>, ..`.
+fn path_in(call: &str) -> Option<&str> {
+    Some(call.split_once('<')?.1.split_once('>')?.0)
+}
+
+/// A save that survives a loss of power: all of it on the disk under another name, then the name, then the folder's entry.
+#[test]
+fn what_is_saved_is_written_synced_renamed_and_its_folder_synced_in_this_order() {
+    if !has_strace() {
+        return;
+    }
+    let folder = folder();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-qq", "-e", "trace=write,fsync,rename", "-o", "strace"]);
+    strace.arg(env!("CARGO_BIN_EXE_rekindle")).args(["train", "r.toml", "--quiet", "--output", "run"]);
+    succeeds(&strace.current_dir(&folder.0).output().expect("strace runs"));
+    let log = fs::read_to_string(folder.0.join("strace")).unwrap();
+    let calls: Vec<&str> =
+        log.lines().filter_map(|line| line.split_once(' ').map(|(_, call)| call.trim())).collect();
+    let of = |i: usize, name: &str, path: &str| {
+        calls[i].starts_with(name) && path_in(calls[i]).is_some_and(|p| p.ends_with(path))
+    };
+    let mut saved = std::collections::BTreeMap::new();
+    for (i, call) in calls.iter().enumerate().filter(|(_, call)| call.starts_with("rename")) {
+        let names: Vec<&str> = call.split('"').collect();
+        let (from, to) = (names[1], names[3]);
+        // The second name of a checkpoint that is on the disk already; and what can be drawn again.
+        if to.ends_with("before-last.ckpt") || to.ends_with(".png") {
+            continue;
+        }
+        let last = |name: &str| {
+            (0..i).rev().find(|&i| of(i, name, from)).unwrap_or_else(|| panic!("{name} before {call}"))
+        };
+        let (written, synced) = (last("write("), last("fsync("));
+        assert!(written < synced, "{call}: written after it was synced");
+        let parent = Path::new(to).parent().unwrap().to_str().unwrap();
+        let next = (i + 1..calls.len()).find(|&i| !calls[i].starts_with("write(1<")).expect("a call");
+        assert!(of(next, "fsync(", parent), "{call}: then {}", calls[next]);
+        *saved.entry(to.rsplit('/').next().unwrap()).or_insert(0) += 1;
+    }
+    assert!(saved["last.ckpt"] > 40, "{saved:?}");
+    for name in ["config.toml", "best.safetensors", "model.safetensors", "report.json"] {
+        assert!(saved.contains_key(name), "{name} in {saved:?}");
+    }
 }

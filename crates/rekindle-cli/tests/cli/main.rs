@@ -6,6 +6,7 @@ mod datasets;
 mod devices;
 mod export;
 mod faults;
+mod not_finite;
 mod other_data;
 mod own_data;
 mod pages;
@@ -13,6 +14,7 @@ mod predict;
 mod resume;
 mod runs;
 mod serve;
+mod soak;
 mod train;
 mod trials;
 

@@ -399,7 +399,7 @@ fn parquet_goes_in_and_out() {
 }
 
 /// An array as NumPy writes it.
-fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+pub fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
     let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     let header = format!("{dict:<117}\n");
     [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), bytes].concat()

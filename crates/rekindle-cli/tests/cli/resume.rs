@@ -44,7 +44,7 @@ pub fn resume(folder: &Folder, more: &[&str]) -> Output {
     folder.rekindle(&[&["train", "--quiet", "--resume", "run"], more].concat())
 }
 
-fn spawn(folder: &Folder, args: &[&str]) -> Child {
+pub fn spawn(folder: &Folder, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
     command.args(args).current_dir(&folder.0).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().expect("the program runs")
@@ -90,7 +90,7 @@ fn is_tidy(run: &Path) {
 }
 
 /// Fractions from 0 to 1 that can be had again.
-fn fractions() -> impl Iterator<Item = f64> {
+pub fn fractions() -> impl Iterator<Item = f64> {
     let mut state = 11u64;
     std::iter::repeat_with(move || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -164,7 +164,7 @@ fn two_hundred_runs_that_are_killed_end_with_the_same_bytes() {
 }
 
 /// Sends a signal to a child.
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(sent.expect("kill runs").success());
 }

@@ -11,7 +11,7 @@ use crate::real::Real;
 use crate::scratch::with_scratch;
 
 /// Elements of the matrix per task.
-const TASK: usize = 64 * 1024;
+const TASK: usize = crate::for_miri(64 * 1024);
 const LANES: usize = 16;
 /// Rows whose chains run side by side, to hide the latency of each.
 const ROWS: usize = 4;

@@ -15,7 +15,7 @@ const PACKED_COLS: usize = 512;
 /// Tiles below each other, whose rows of A stay in the L2 cache.
 const TILES: usize = 16;
 /// Products below which a task is not worth handing to another thread.
-const TASK: usize = 256 * 1024;
+const TASK: usize = crate::for_miri(256 * 1024);
 
 /// Where the columns of an inner block of B are.
 #[derive(Clone, Copy)]

@@ -23,14 +23,14 @@ const C_ROWS: usize = 32;
 /// Rows of A whose lists are to stay in the L2 cache.
 const MOST_ROWS: usize = 512;
 /// Products of numbers that are not zero from which on other threads are asked to help.
-const TASKS: usize = 512 * 1024;
+const TASKS: usize = crate::for_miri(512 * 1024);
 /// Skipping pays if at most this share of A is not zero, for many rows; few rows wait for B in a dense product, and here it comes ahead.
 const DENSITY: f64 = 0.6;
 const DENSITY_OF_FEW: f64 = 0.85;
 /// How many rows are few.
 const FEW: usize = 64;
 /// Products below which a dense one costs less than the lists.
-const SMALL: usize = 64 * 1024;
+const SMALL: usize = crate::for_miri(64 * 1024);
 
 /// [`gemm`] without a bias, for `a` with many zeros and `b` whose rows are contiguous; where these are too few to be worth it, it is
 /// [`gemm`]. `b_is_finite` is asked only where zeros would be skipped, and must say whether all of `b` is: 0 times infinity is not 0.

@@ -53,7 +53,7 @@ const SIZES: [(usize, usize, usize); 16] = [
 ];
 
 fn check<T: Real>(isa: Isa) {
-    for (m, n, k) in SIZES {
+    for (m, n, k) in SIZES.into_iter().filter(|(m, n, k)| crate::affordable(m * n * k / 3)) {
         let (a, b, bias) = (noise::<T>(m * k, 1), noise::<T>(k * n, 2), noise::<T>(n, 3));
         for (a_strides, b_strides) in [((k, 1), (n, 1)), ((1, m), (n, 1)), ((k, 1), (1, k)), ((1, m), (1, k))]
         {
@@ -118,7 +118,7 @@ fn naive_dot<T: Real>(a: &[T], x: &[T]) -> T {
 
 fn check_vectors<T: Real>(isa: Isa) {
     for k in [1, 2, 10, 16, 17, 18, 32, 33, 40, 100, 784] {
-        for m in [1, 2, 15, 16, 17, 33, 70] {
+        for m in [1, 2, 15, 16, 17, 33, 70].into_iter().filter(|m| crate::affordable(m * k * 4)) {
             let (a, x) = (noise::<T>(m * (k + 3), 1), noise::<T>(2 * k, 2));
             let expected: Vec<T> = (0..m)
                 .map(|i| naive_dot(&a[i * (k + 3)..][..k], &x.iter().copied().step_by(2).collect::<Vec<_>>()))
@@ -165,7 +165,8 @@ fn empty_sizes_give_the_bias_or_nothing() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for (m, n, k) in [(300, 70, 100), (32, 500, 900), (1, 900, 800)] {
+    let sizes = [(300, 70, 100), (32, 500, 900), (1, 900, 800), (12, 40, 11), (1, 90, 60)];
+    for (m, n, k) in sizes.into_iter().filter(|(m, n, k)| crate::affordable(m * n * k / 11)) {
         let (a, b) = (noise::<f32>(m * k, 1), noise::<f32>(k * n, 2));
         let run = |threads| {
             parallel::set_num_threads(threads);
@@ -181,7 +182,7 @@ fn bits_do_not_depend_on_threads() {
 /// The gradient of a narrow layer's weight is computed transposed.
 #[test]
 fn few_rows_of_a_long_sum_have_the_same_bits() {
-    let (m, n, k) = (20, 150, 1900);
+    let (m, n, k) = if cfg!(miri) { (3, 5, 400) } else { (20, 150, 1900) };
     let (a, b) = (noise::<f32>(m * k, 1), noise::<f32>(k * n, 2));
     let expected = naive((m, n, k), |i, p| a[p * m + i], |p, j| b[p * n + j], None);
     let mut c = vec![f32::NAN; m * n];
@@ -191,7 +192,15 @@ fn few_rows_of_a_long_sum_have_the_same_bits() {
 
 #[test]
 fn skipping_zeros_changes_no_bit() {
-    for (m, n, k) in [(2, 40, 900), (32, 784, 384), (33, 65, 385), (70, 300, 50), (600, 33, 40)] {
+    let sizes = [
+        (2, 40, 900),
+        (32, 784, 384),
+        (33, 65, 385),
+        (70, 300, 50),
+        (600, 33, 40),
+        (2, 64, if cfg!(miri) { 12 } else { 521 }),
+    ];
+    for (m, n, k) in sizes.into_iter().filter(|(m, n, k)| crate::affordable(m * n * k / 80)) {
         for (transposed, share) in [(true, 0.1), (false, 0.1), (true, 0.5), (false, 0.5)] {
             let (mut a, b) = (noise::<f32>(m * k, 1), noise::<f32>(k * n, 2));
             let mask = noise::<f32>(m * k, 3);
@@ -215,7 +224,7 @@ fn skipping_zeros_changes_no_bit() {
 /// The sum of all but the first product would turn -0 into 0.
 #[test]
 fn sums_that_underflow_are_zero_without_a_sign() {
-    let (m, n, k) = (8, 64, 256);
+    let (m, n, k) = if cfg!(miri) { (2, 64, 12) } else { (8, 64, 256) };
     let (mut a, b) = (vec![0.0_f32; m * k], vec![1e-30; k * n]);
     a[0] = -1e-30;
     let (mut c, mut d) = (vec![1.0; m * n], vec![1.0; m * n]);
@@ -235,7 +244,7 @@ fn a_vector_may_be_one_number_again_and_again() {
 
 #[test]
 fn zeros_are_multiplied_where_infinities_are() {
-    let (m, n, k) = (8, 64, 400);
+    let (m, n, k) = if cfg!(miri) { (2, 64, 12) } else { (8, 64, 400) };
     let (mut a, mut b) = (vec![0.0; m * k], vec![1.0; k * n]);
     a[5] = 1.0;
     b[3] = f32::INFINITY;

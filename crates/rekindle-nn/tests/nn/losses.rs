@@ -123,13 +123,14 @@ fn signs() -> Vec<Sample> {
 }
 
 fn margins() -> Vec<Sample> {
-    let targets = [tensor([2, 0, 1, 1]), tensor([1]), Tensor::from_vec(Vec::<i64>::new(), 0)];
-    let sample = |(p, target): (u32, &Tensor)| {
-        let loss = MultiMarginLoss::new().p(p).margin(0.5).weight(weight());
+    let targets = &[tensor([2, 0, 1, 1]), tensor([1]), Tensor::from_vec(Vec::<i64>::new(), 0)];
+    let sample = |(r, p, target): (Reduction, u32, &Tensor)| {
+        let loss = MultiMarginLoss::new().p(p).margin(0.5).weight(weight()).reduction(r);
         let sample = Sample::new("margins", move |x| loss.forward(&x[0], &x[1]));
         sample.on(&[&[target.numel(), 3]]).with(std::slice::from_ref(target))
     };
-    [1, 2].iter().flat_map(|&p| targets.iter().map(move |t| (p, t))).map(sample).collect()
+    let each = |r| [1, 2].into_iter().flat_map(move |p| targets.iter().map(move |t| (r, p, t)));
+    REDUCTIONS.into_iter().flat_map(each).map(sample).collect()
 }
 
 #[test]

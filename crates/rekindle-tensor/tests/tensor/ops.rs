@@ -2,7 +2,7 @@
 
 use rekindle_tensor::ops::{TABLE, samples};
 use rekindle_tensor::testing::{Sample, gradcheck};
-use rekindle_tensor::{Context, Grads, Meta, Op, Output, Tensor, apply, tensor};
+use rekindle_tensor::{Context, Grads, Meta, Op, Output, Tensor, apply, check, num_threads, tensor};
 use std::collections::BTreeSet;
 
 #[test]
@@ -93,6 +93,47 @@ impl Op for WrongSquare {
 fn gradcheck_refuses_a_wrong_gradient() {
     let message = gradcheck(|x| apply(WrongSquare, &[&x[0]]), &[tensor([0.5, -1.5]).double()]).unwrap_err();
     assert!(message.starts_with("gradcheck: input 0 of shape [2], element 0: backward gives"), "{message}");
+}
+
+/// What a deliberately wrong operation is told by the harness that checks all operations.
+#[test]
+fn the_harness_finds_wrong_gradients_strides_and_threads() {
+    let told = |sample: Sample| sample.check().expect_err("it is wrong");
+    let gradient = told(Sample::unary("wrong square", |x| apply(WrongSquare, &[x])));
+    assert!(
+        gradient.starts_with(
+            "wrong square on [[3, 4]]: gradcheck: input 0 of shape [3, 4], element 0: backward gives"
+        ),
+        "{gradient}"
+    );
+    let of_second = told(Sample::binary("wrong product", |x, y| x * apply(WrongSquare, &[y])));
+    assert!(of_second.contains("gradcheck: input 1 of shape [3, 4]"), "{of_second}");
+    let strides = told(Sample::unary("strides", |x| if x.is_contiguous() { x * 1.0 } else { x * 2.0 }));
+    assert_eq!(strides, "strides on [[3, 4]]: turned views in f64 give other bits");
+    let threads = told(Sample::unary("threads", |x| x * num_threads() as f64));
+    assert!(
+        threads.starts_with("threads on [[3, 4]]: ")
+            && threads.ends_with(" threads give other bits than one"),
+        "{threads}"
+    );
+}
+
+/// An operation on two tensors that takes shapes which broadcast is differentiated there, too.
+#[test]
+fn operations_that_broadcast_are_sampled_where_they_do() {
+    let (column, row) = (Tensor::full([3, 1], 0.5).double(), Tensor::full([1, 4], 0.5).double());
+    let mut broadcasting = 0;
+    for (module, samples) in samples() {
+        for sample in samples.iter().filter(|s| s.cases.iter().any(|shapes| shapes.len() == 2)) {
+            let result = check(|| (sample.f)(&[column.clone(), row.clone()]));
+            if result.is_ok_and(|y| y.shape() == [3, 4]) {
+                let differ = sample.cases.iter().filter(|shapes| shapes[0] != shapes[1]).count();
+                assert!(differ >= 3, "{module}: {} broadcasts, and {differ} shapes do", sample.name);
+                broadcasting += 1;
+            }
+        }
+    }
+    assert!(broadcasting >= 9, "only {broadcasting} broadcast");
 }
 
 /// The derivative that backward gives at one point.

@@ -135,7 +135,7 @@ impl<N: Module> Trainer<N> {
         let steps = std::mem::take(&mut on.steps);
         if let Some((row, look)) = page.not_finite {
             let name = on.names.get(look).cloned().unwrap_or_default();
-            let named = self.watch.state(&*self.optimizer).err().filter(|_| name == STATE);
+            let named = self.watch.update(&*self.optimizer).err().filter(|_| name == STATE);
             return Err((row, named.unwrap_or(name)));
         }
         let batch = |(row, (samples, counted)): (Vec<f32>, (usize, bool))| Batch {

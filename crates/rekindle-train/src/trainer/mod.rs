@@ -15,7 +15,7 @@ pub(crate) use trial::{Little, Trial};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::error::{Error, guarded};
-use crate::finite::{Look, Watch};
+use crate::finite::{self, Look, Watch};
 use crate::history::{EpochRow, Figures};
 use crate::judge::{Answers, Judged, judge_part};
 use crate::metrics::Metric;
@@ -31,6 +31,7 @@ use rekindle_nn::optim::Optimizer;
 use rekindle_nn::optim::lr_scheduler::{LRScheduler, ReduceLROnPlateau};
 use rekindle_nn::{Captured, Module, Parameters, Sequential};
 use rekindle_tensor::{Device, Tensor, no_grad};
+use std::any::Any;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -125,8 +126,15 @@ pub(crate) struct Parts<'a> {
 impl<N: Module> Trainer<N> {
     /// A trainer for a net, with the optimiser of its parameters. It trains for ten epochs on full batches until it is told
     /// otherwise.
-    pub fn new(net: N, loss: impl Loss + 'static, optimizer: impl Optimizer + 'static) -> Trainer<N> {
+    pub fn new(net: N, loss: impl Loss + 'static, optimizer: impl Optimizer + 'static) -> Trainer<N>
+    where
+        N: 'static,
+    {
         let forward = |net: &N, x: &Tensor, look: Look| {
+            // A chain is looked at layer by layer: a later one may hide an infinity.
+            if let Some(chain) = (net as &dyn Any).downcast_ref::<Sequential>() {
+                return finite::forward(chain, x, look);
+            }
             let y = net.forward(x);
             look(&|| "the output of the net".into(), &y)?;
             Ok(y)

@@ -118,6 +118,11 @@ impl<N: Module> Trainer<N> {
             // A checkpoint of a training that had ended says more than one that was written now.
             return Ok(rows);
         }
+        // What a checkpoint brought, or the user: no update starts from what is not finite.
+        self.watch
+            .buffers()
+            .and_then(|()| self.watch.update(&*self.optimizer))
+            .map_err(|tensor| self.stop(place.epoch(), place.batch + 1, tensor))?;
         while place.done < self.options.epochs && place.flow == Flow::Continue {
             let epoch = place.epoch();
             let here = |e: Error| e.at(format_args!("epoch {epoch}"));
@@ -254,8 +259,10 @@ impl<N: Module> Trainer<N> {
             let (outputs, known) = (left?, known?);
             return Ok((known.first().map_or(f64::NAN, |batch| batch.loss), wanted.then_some(outputs)));
         }
-        let (loss, outputs) = self.gradients(x, y, wanted)?;
-        self.watch.gradients()?;
+        // A weight that is not finite shows in an output; it was there before.
+        let (loss, outputs) =
+            self.gradients(x, y, wanted).map_err(|tensor| self.watch.weights().err().unwrap_or(tensor))?;
+        self.watch.passes()?;
         if update {
             if let Some(norm) = self.options.clip_grad_norm {
                 let before = clip_grad_norm_(&self.net.parameters(), norm);
@@ -266,7 +273,7 @@ impl<N: Module> Trainer<N> {
             }
             self.optimizer.step();
             self.optimizer.zero_grad();
-            self.watch.state(&*self.optimizer)?;
+            self.watch.update(&*self.optimizer)?;
             if let Some(scheduler) = &mut self.scheduler {
                 scheduler.after_step(&mut *self.optimizer);
             }

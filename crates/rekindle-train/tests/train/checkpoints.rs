@@ -61,27 +61,43 @@ fn fit<N: Module>(folder: &Path, epochs: usize, trainer: Trainer<N>) -> Result<u
     trainer.fit(&part(), None).map(|rows| rows.len())
 }
 
-#[test]
-fn a_truncated_or_lengthened_checkpoint_is_noticed_at_every_byte() {
-    let folder = Folder::new("short");
+/// A folder of two checkpoints, and the bytes of the newest.
+fn two(name: &str) -> (Folder, Vec<u8>) {
+    let folder = Folder::new(name);
     train(&folder.0, 1, line).unwrap();
+    train(&folder.0, 2, line).unwrap();
     let bytes = fs::read(folder.last()).unwrap();
-    assert!(Checkpoint::read(&folder.last()).is_ok() && bytes.len() > 5000, "{} bytes", bytes.len());
-    for end in 0..bytes.len() {
-        fs::write(folder.last(), &bytes[..end]).unwrap();
-        let e = Checkpoint::read(&folder.last()).expect_err("damage is noticed").to_string();
-        let head = if end < 32 { "damaged at its start" } else { "damaged: " };
-        assert!(e.contains("last.ckpt: ") && e.contains(head) && !e.contains('\n'), "{end} bytes: {e}");
-    }
-    fs::write(folder.last(), [&bytes[..], &[0]].concat()).unwrap();
-    assert!(Checkpoint::read(&folder.last()).is_err());
+    assert_eq!((folder.newest().epoch(), folder.newest().warning()), (2, None));
+    (folder, bytes)
+}
+
+/// The newest is damaged, so that the one before is used; the warning says what is wrong.
+#[track_caller]
+fn is_noticed(folder: &Folder, damaged: &[u8], case: &str) -> String {
+    fs::write(folder.last(), damaged).unwrap();
+    let e = Checkpoint::read(&folder.last()).expect_err(case).to_string();
+    assert!(e.contains("last.ckpt: ") && !e.contains('\n'), "{case}: {e}");
+    let found = folder.newest();
+    assert_eq!((found.epoch(), found.warning()), (1, Some(&e[..])), "{case}");
+    e
 }
 
 #[test]
-fn a_thousand_flipped_bits_are_noticed() {
-    let folder = Folder::new("flipped");
-    train(&folder.0, 1, line).unwrap();
-    let bytes = fs::read(folder.last()).unwrap();
+fn a_truncated_or_lengthened_checkpoint_is_noticed_at_every_byte_and_the_one_before_is_used() {
+    let (folder, bytes) = two("short");
+    assert!(bytes.len() > 5000, "{} bytes", bytes.len());
+    for end in 0..bytes.len() {
+        let e = is_noticed(&folder, &bytes[..end], &format!("{end} bytes"));
+        let head = if end < 32 { "damaged at its start" } else { "damaged: " };
+        assert!(e.contains(head), "{end} bytes: {e}");
+    }
+    is_noticed(&folder, &[&bytes[..], &[0]].concat(), "one more");
+    eprintln!("{} truncations, each noticed", bytes.len());
+}
+
+#[test]
+fn a_thousand_flipped_bits_are_noticed_and_the_one_before_is_used() {
+    let (folder, bytes) = two("flipped");
     // The numbers are those of a linear congruential generator, so that a failure can be repeated; the head comes first.
     let mut state = 1u64;
     let mut random = |n: usize| {
@@ -93,8 +109,7 @@ fn a_thousand_flipped_bits_are_noticed() {
     for bit in head.chain(anywhere) {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
-        fs::write(folder.last(), damaged).unwrap();
-        assert!(Checkpoint::read(&folder.last()).is_err(), "bit {bit}");
+        is_noticed(&folder, &damaged, &format!("bit {bit}"));
     }
 }
 
@@ -205,6 +220,18 @@ fn what_a_killed_process_left_is_taken_away_and_foreign_files_are_not() {
     let mut names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["before-last.ckpt", "last.ckpt", "last.ckpt.copy", "mine.tmp"]);
+}
+
+/// A process that is killed between the second name of a checkpoint and the new one leaves two names of one file.
+#[test]
+fn two_names_of_one_checkpoint_become_two_checkpoints_and_nothing_is_left_over() {
+    let folder = Folder::new("names");
+    train(&folder.0, 1, line).unwrap();
+    fs::hard_link(folder.last(), folder.before_last()).unwrap();
+    train(&folder.0, 2, line).unwrap();
+    assert_eq!(folder.newest().epoch(), 2);
+    assert_eq!(Checkpoint::read(&folder.before_last()).unwrap().epoch(), 1);
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "a temporary name is left");
 }
 
 #[test]

@@ -5,5 +5,7 @@ mod corpus;
 mod gpu;
 mod learns;
 mod metrics;
+mod not_finite;
 mod resume;
+mod threads;
 mod trainer;

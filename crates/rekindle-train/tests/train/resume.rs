@@ -27,7 +27,7 @@ const OPTIMIZERS: [&str; 11] = [
     "Adadelta(lr=1.0)",
 ];
 
-const SCHEDULERS: [&str; 8] = [
+const SCHEDULERS: [&str; 11] = [
     "",
     "StepLR(2, gamma=0.5)",
     "CosineAnnealingLR(T_max=4)",
@@ -36,6 +36,9 @@ const SCHEDULERS: [&str; 8] = [
     "ReduceLROnPlateau(factor=0.5, patience=0)",
     "LinearLR(0.5, total_iters=4)",
     "MultiStepLR([1, 3], gamma=0.3)",
+    "ExponentialLR(gamma=0.8)",
+    "ConstantLR(0.5, total_iters=3)",
+    "PolynomialLR(total_iters=5, power=2.0)",
 ];
 
 /// What a recipe may add, each with a bit of its own.
@@ -208,8 +211,9 @@ fn every_optimizer_with_every_schedule_ends_with_the_same_bytes_however_it_is_cu
                 Some("Adagrad" | "Adadelta") => scheduler.replace("=40", "=40, cycle_momentum=false"),
                 _ => scheduler.to_string(),
             };
-            // Everything at once but what ends training, and a choice.
-            for options in [ALL & !STOPPING & !SPARSE, numbers.below(ALL as usize + 1) as u32] {
+            // What draws, everything at once but what ends training, and a choice.
+            let choice = numbers.below(ALL as usize + 1) as u32;
+            for options in [0, SHUFFLE, DROPOUT, SHUFFLE | DROPOUT, ALL & !STOPPING & !SPARSE, choice] {
                 let case = format!("{optimizer}, {scheduler}, options {options:08b}");
                 let recipe = recipe(optimizer, &scheduler, options);
                 let rows = is_the_same_however_it_is_cut(&recipe, &case, &mut numbers);
@@ -221,12 +225,17 @@ fn every_optimizer_with_every_schedule_ends_with_the_same_bytes_however_it_is_cu
 }
 
 #[test]
-fn no_optimizer_is_left_out() {
-    let message =
-        build_optimizer("Xxxxxxxx", rekindle_nn::Linear::new(1, 1).parameters()).err().expect("no such word");
-    let (_, valid) = message.split_once("valid are ").expect(&message);
-    for word in valid.split(", ") {
-        assert!(OPTIMIZERS.iter().any(|text| text.split('(').next() == Some(word)), "{word}");
+fn no_optimizer_and_no_schedule_is_left_out() {
+    let optimizers = build_optimizer("Xxxxxxxx", rekindle_nn::Linear::new(1, 1).parameters()).err();
+    let unknown = Recipe { scheduler: Some("Xxxxxxxx".into()), ..recipe("SGD(lr=0.1)", "", 0) };
+    let schedules = Training::new(&unknown, None).err().map(|e| e.to_string());
+    for (message, tried, at_least) in [(optimizers, &OPTIMIZERS, 7), (schedules, &SCHEDULERS, 10)] {
+        let message = message.expect("no such word");
+        let (_, valid) = message.split_once("valid are ").expect(&message);
+        assert!(valid.split(", ").count() >= at_least, "{message}");
+        for word in valid.split(", ") {
+            assert!(tried.iter().any(|text| text.split('(').next() == Some(word)), "{word}");
+        }
     }
 }
 
