@@ -31,11 +31,20 @@ pub(super) fn head(bytes: &[u8], path: &Path) -> Result<([usize; 2], bool)> {
     guarded(path, || {
         let decoder = reader(bytes, path)?.into_decoder().map_err(|e| damaged(path, &e))?;
         let (columns, rows) = decoder.dimensions();
+        if u64::from(columns) * u64::from(rows) > most_pixels(bytes) {
+            let what = format!(
+                "a damaged image: {rows} x {columns} pixels, which {} bytes cannot hold",
+                bytes.len()
+            );
+            return Err(wrong(path, what, "save it again, or take it out of the folder"));
+        }
         Ok(([rows as usize, columns as usize], !decoder.color_type().has_color()))
     })
 }
 
 pub(super) fn decode_into(bytes: &[u8], path: &Path, spec: &ImageSpec, out: &mut [u8]) -> Result<()> {
+    // Before memory is taken for its pixels.
+    head(bytes, path)?;
     let image = guarded(path, || reader(bytes, path)?.decode().map_err(|e| damaged(path, &e)))?;
     let [rows, columns] = spec.size.map(|n| n as u32);
     if spec.channels == 1 {
@@ -92,6 +101,25 @@ fn reader<'a>(bytes: &'a [u8], path: &Path) -> Result<ImageReader<Cursor<&'a [u8
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
     Ok(reader)
+}
+
+/// The most pixels that an image of these bytes can have.
+fn most_pixels(bytes: &[u8]) -> u64 {
+    let length = bytes.len() as u64;
+    match bytes {
+        // Deflate cannot shrink data further than 258 bytes to 2 bits; the bits of a pixel follow its rows and columns.
+        [0x89, b'P', ..] if length > 25 => {
+            let channels = match bytes[25] {
+                2 => 3,
+                4 => 2,
+                6 => 4,
+                _ => 1,
+            };
+            length * 1032 * 8 / (channels * u64::from(bytes[24])).max(1)
+        }
+        // A block of 8 x 8 pixels takes a bit, whatever they are.
+        _ => length * 8 * 64,
+    }
 }
 
 /// Whether the mark of the end comes after the last mark of a scan. Decoders make up what is missing, which nobody should learn from.

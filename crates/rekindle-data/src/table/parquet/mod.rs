@@ -21,7 +21,7 @@ use super::records::{MAX_COLUMNS, MAX_RECORD};
 use super::{CELL_BYTES, Table};
 use crate::error::{Error, Place, Result};
 use cells::{Cells, Meaning};
-use guard::{Budget, Checked, Pages, guarded, smallest};
+use guard::{Budget, Checked, Pages, guarded, most_growth, smallest};
 use thrift::{BINARY, INTEGER, LIST, STRUCT, Thrift};
 
 pub use write::{ParquetColumn, ParquetWriter};
@@ -151,7 +151,11 @@ impl ParquetReader {
         let mut cells = Vec::with_capacity(self.meanings.len());
         for (chunk, &meaning) in group.columns().iter().zip(&self.meanings) {
             let column = chunk.column_descr_ptr();
-            let source = Arc::new(Pages::new(self.file.clone(), self.budget.clone()));
+            let source = Arc::new(Pages::new(
+                self.file.clone(),
+                most_growth(chunk.compression()),
+                self.budget.clone(),
+            ));
             let pages = SerializedPageReader::new(source.clone(), chunk, group.num_rows() as usize, None)?;
             let smallest = smallest(column.physical_type(), column.type_length());
             let optional = column.max_def_level() > 0;
