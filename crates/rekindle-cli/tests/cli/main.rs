@@ -4,6 +4,7 @@ mod combinations;
 mod datasets;
 mod devices;
 mod faults;
+mod malformed;
 mod other_data;
 mod own_data;
 mod pages;
