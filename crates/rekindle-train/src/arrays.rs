@@ -40,7 +40,7 @@ impl Numbers {
                 let Some(name) = name.or(found) else {
                     let names: Vec<String> =
                         file.names().iter().map(|name| name.escape_debug().to_string()).collect();
-                    let names = names.join(", ");
+                    let names = if names.is_empty() { "none".into() } else { names.join(", ") };
                     let what = format!("no array is called {}; there are {names}; name one", usual[0]);
                     return Err(Error::Recipe(format!("{}: {what} with data.{}", path.display(), usual[0])));
                 };

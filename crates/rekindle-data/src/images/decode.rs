@@ -142,11 +142,25 @@ fn damaged(path: &Path, e: &image::ImageError) -> Error {
             let problem = format!("an image of more than {most} x {most} pixels, or of too much memory");
             wrong(path, problem, "make it smaller")
         }
-        e => {
-            let cause: String = e.to_string().replace(char::is_control, " ");
-            wrong(path, format!("a damaged image: {cause}"), "save it again, or take it out of the folder")
-        }
+        e => wrong(
+            path,
+            format!("a damaged image: {}", plainly(&e.to_string())),
+            "save it again, or take it out of the folder",
+        ),
     }
+}
+
+/// What the decoders say, in one line and without the names of their types: `ChunkType { type: IDAT, .. }` is `IDAT`.
+fn plainly(cause: &str) -> String {
+    let cause = cause.replace("Format error decoding ", "").replace(char::is_control, " ");
+    let mut parts = cause.split("ChunkType { type: ");
+    let mut plain = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (name, rest) = part.split_once(", critical").unwrap_or((part, ""));
+        plain.push_str(name);
+        plain.push_str(rest.split_once('}').map_or("", |(_, rest)| rest));
+    }
+    plain.trim_end_matches([' ', '.']).to_string()
 }
 
 pub(super) fn wrong(path: &Path, problem: impl Into<String>, remedy: &'static str) -> Error {

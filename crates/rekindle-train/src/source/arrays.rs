@@ -130,7 +130,7 @@ impl ArraysSource {
             None if !self.classes.is_empty() => (0..self.classes.len() as i64).collect(),
             None => found.iter().copied().collect(),
         };
-        if values.len() < 2 {
+        if values.len() < 2 && self.classes.is_empty() {
             return wrong(format!("all of class {}; a classifier needs at least two classes", some(&values)));
         }
         let unknown = |&value: &i64| values.binary_search(&value).is_err();
