@@ -1,9 +1,8 @@
 //! `rekindle serve`: the model of a run behind an HTTP address.
 
 use crate::output::{finish, note, say};
-use crate::predict::Which;
 use crate::signals::Signals;
-use crate::{Failure, devices};
+use crate::{Failure, devices, weights};
 use rekindle::serve::{Limits, Server};
 use rekindle::train::RunDir;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,9 +35,8 @@ pub struct Args {
     /// The name of the model in the API [default: that of the run's directory]
     #[arg(long)]
     name: Option<String>,
-    /// The weights of the end of training, or those of its best epoch
-    #[arg(long, value_enum, default_value = "final", hide_possible_values = true, value_name = "final|best")]
-    weights: Which,
+    #[command(flatten)]
+    weights: weights::Which,
     #[command(flatten)]
     place: devices::Choice,
     #[command(flatten)]
@@ -86,7 +84,7 @@ impl Bounds {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let device = args.place.device()?;
-    let model = RunDir::open(&args.run)?.model(args.weights.weights())?.on(device)?;
+    let model = args.weights.model(&RunDir::open(&args.run)?)?.on(device)?;
     let name = args.name.clone().unwrap_or_else(|| directory_name(&args.run));
     let address = SocketAddr::new(args.address, args.port);
     let signals = Signals::listen().map_err(|e| Failure::failed(format!("cannot listen to signals: {e}")))?;

@@ -141,7 +141,7 @@ impl Npz {
     /// ```
     pub fn array_len(&self, name: &str) -> Result<u64> {
         let (archive, member, begin) = self.find(name)?;
-        archive.unpack_len(member, begin)
+        archive.unpack_len(member, begin, name)
     }
 
     /// The file, the entry of an array, and where its bytes begin.
@@ -293,7 +293,7 @@ impl Archive<'_> {
         let Self { mut file, path, .. } = self;
         file.seek(SeekFrom::Start(begin)).map_err(Error::io(path))?;
         let packed = BufReader::new(file).take(member.packed);
-        let inside = path.join(format!("{}.npy", name.trim_start_matches('/')));
+        let inside = inside(path, name);
         let (array, taken, unpacked, crc) = if member.method == 0 {
             let mut reader = CrcReader::new(packed);
             let (array, unpacked) = read_inside(&mut reader, &inside, Length::There(member.unpacked))?;
@@ -318,7 +318,7 @@ impl Archive<'_> {
     }
 
     /// The number of elements of a member whose bytes begin at `begin`.
-    fn unpack_len(self, member: &Member, begin: u64) -> Result<u64> {
+    fn unpack_len(self, member: &Member, begin: u64, name: &str) -> Result<u64> {
         let Self { mut file, path, .. } = self;
         file.seek(SeekFrom::Start(begin)).map_err(Error::io(path))?;
         let packed = BufReader::new(file).take(member.packed);
@@ -326,7 +326,7 @@ impl Archive<'_> {
             0 => (Box::new(packed), Length::There(member.unpacked)),
             _ => (Box::new(DeflateDecoder::new(packed)), Length::Unpacked(member.unpacked)),
         };
-        Source { reader, path, offset: 0, length }.read_len()
+        Source { reader, path: &inside(path, name), offset: 0, length }.read_len()
     }
 
     /// `count` bytes from `at`, which have to lie in the file.
@@ -401,6 +401,11 @@ impl Member {
 
 fn complaint(path: &Path, offset: u64, problem: String, remedy: &'static str) -> Error {
     Error::Malformed { path: path.to_path_buf(), offset, problem, remedy }
+}
+
+/// What an array of an archive is called in messages, whose bytes count from its own beginning.
+fn inside(path: &Path, name: &str) -> PathBuf {
+    path.join(format!("{}.npy", name.trim_start_matches('/')))
 }
 
 /// The array, and how many bytes it took.

@@ -19,6 +19,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Longer headers are refused: a million tensors would fit.
 const MAX_HEADER: u64 = 10 << 20;
 
+/// What helps against bytes that were lost or changed on their way.
+const FETCH_AGAIN: &str = "copy or download the file again";
+const WRONG_FILE: &str = "is this the right file?";
+
 /// Why a file could not be read or written: its path and one line.
 ///
 /// ```
@@ -124,17 +128,22 @@ fn cannot_read(e: io::Error) -> String {
 /// Reads a file of `size` bytes.
 fn read(mut source: impl Read, size: u64) -> Result<StateDict, String> {
     let Some(after) = size.checked_sub(8) else {
-        return Err(format!("not a safetensors file: {size} bytes"));
+        return Err(format!(
+            "byte {size}: not a safetensors file, which has more than 8 bytes; {WRONG_FILE}"
+        ));
     };
     let mut length = [0; 8];
     source.read_exact(&mut length).map_err(cannot_read)?;
     let length = header_length(length)?;
     let Some(data) = after.checked_sub(length as u64) else {
-        return Err("damaged: the file ends inside its header".to_string());
+        return Err(format!(
+            "byte {size}: damaged: the file ends inside its header of {length} bytes; {FETCH_AGAIN}"
+        ));
     };
     let header = take(&mut source, length)?;
-    let header: Value = serde_json::from_slice(&header).map_err(|e| format!("damaged header: {e}"))?;
-    let infos = infos(&header, data)?;
+    let header: Value =
+        serde_json::from_slice(&header).map_err(|e| format!("byte 8: damaged header: {e}; {FETCH_AGAIN}"))?;
+    let infos = infos(&header, size - data, data)?;
     let tensors =
         infos.iter().map(|info| Ok((info.name, info.tensor(&take(&mut source, info.range.len())?)?)));
     let mut dict = tensors.collect::<Result<StateDict, String>>()?;
@@ -164,18 +173,21 @@ fn header_length(bytes: [u8; 8]) -> Result<usize, String> {
         );
     }
     Err(format!(
-        "not a safetensors file: its header would take {length} bytes, at most {MAX_HEADER} are read"
+        "byte 0: not a safetensors file: its header would take {length} bytes, at most {MAX_HEADER} are read; {WRONG_FILE}"
     ))
 }
 
-/// What the header says of every tensor, in the order of the data, which is `size` bytes long.
-fn infos(header: &Value, size: u64) -> Result<Vec<Info<'_>>, String> {
+/// What the header says of every tensor, in the order of the data, which begins at `begin` and is `size` bytes long.
+fn infos(header: &Value, begin: u64, size: u64) -> Result<Vec<Info<'_>>, String> {
     let Value::Object(entries) = header else {
-        return Err("damaged header: not a JSON object".to_string());
+        return Err(format!("byte 8: damaged header: not a JSON object; {FETCH_AGAIN}"));
     };
     let mut infos = Vec::new();
     for (name, entry) in entries.iter().filter(|(name, _)| *name != "__metadata__") {
-        infos.push(Info::read(name, entry).ok_or_else(|| format!("damaged entry of {name}"))?);
+        let wrong = |key| {
+            format!("byte 8: damaged header: {key} of {} is missing or wrong; {FETCH_AGAIN}", shown(name))
+        };
+        infos.push(Info::read(name, entry).map_err(wrong)?);
     }
     infos.sort_by_key(|info| (info.range.start, info.range.end));
     let mut end = 0;
@@ -183,12 +195,16 @@ fn infos(header: &Value, size: u64) -> Result<Vec<Info<'_>>, String> {
         if info.range.start != end {
             let what =
                 if info.range.start < end { "overlaps another tensor" } else { "leaves a gap before it" };
-            return Err(format!("damaged header: {} {what}", info.name));
+            let (at, name) = (begin.saturating_add(info.range.start as u64), shown(info.name));
+            return Err(format!("byte {at}: damaged: {name} {what}; {FETCH_AGAIN}"));
         }
         end = info.range.end;
     }
     if end as u64 != size {
-        return Err(format!("damaged: {size} bytes of data, the header describes {end}"));
+        let at = begin.saturating_add(size.min(end as u64));
+        return Err(format!(
+            "byte {at}: damaged: {size} bytes of data, the header describes {end}; {FETCH_AGAIN}"
+        ));
     }
     Ok(infos)
 }
@@ -209,14 +225,18 @@ struct Info<'a> {
 }
 
 impl<'a> Info<'a> {
-    fn read(name: &'a str, entry: &'a Value) -> Option<Info<'a>> {
+    /// The entry of a tensor, or which of its keys is wrong.
+    fn read(name: &'a str, entry: &'a Value) -> Result<Info<'a>, &'static str> {
         let numbers = |key: &str| -> Option<Vec<usize>> {
             let list = entry.get(key)?.as_array()?;
             list.iter().map(|n| usize::try_from(n.as_u64()?).ok()).collect()
         };
-        let [start, end] = numbers("data_offsets")?[..] else { return None };
-        let range = (start <= end).then_some(start..end)?;
-        Some(Info { name, kind: entry.get("dtype")?.as_str()?, shape: numbers("shape")?, range })
+        let kind = entry.get("dtype").and_then(Value::as_str).ok_or("dtype")?;
+        let shape = numbers("shape").ok_or("shape")?;
+        match numbers("data_offsets").as_deref() {
+            Some(&[start, end]) if start <= end => Ok(Info { name, kind, shape, range: start..end }),
+            _ => Err("data_offsets"),
+        }
     }
 
     fn tensor(&self, bytes: &[u8]) -> Result<Tensor, String> {
@@ -228,13 +248,20 @@ impl<'a> Info<'a> {
             "BF16" => self.decode(bytes, |[a, b]| f32::from_le_bytes([0, 0, a, b]))?,
             other => {
                 return Err(format!(
-                    "{} has elements of type {other}; save it as float32 (x.float())",
-                    self.name
+                    "{} has elements of type {}; save it as float32 (x.float())",
+                    shown(self.name),
+                    shown(other)
                 ));
             }
         };
         let broken = any(&tensor, f64::is_nan);
-        if broken { Err(format!("{} has values that are not numbers (NaN)", self.name)) } else { Ok(tensor) }
+        match broken {
+            true => Err(format!(
+                "{} has values that are not numbers (NaN); take weights from before they were",
+                shown(self.name)
+            )),
+            false => Ok(tensor),
+        }
     }
 
     fn decode<T: Element, const N: usize>(
@@ -245,12 +272,22 @@ impl<'a> Info<'a> {
         // A size of 0 must not hide sizes beside it that no memory could hold.
         let possible = self.shape.iter().try_fold(N, |size, &n| size.checked_mul(n.max(1))).is_some();
         if !possible || self.shape.iter().product::<usize>() * N != bytes.len() {
-            let (name, shape, kind, length) = (self.name, &self.shape, self.kind, bytes.len());
-            return Err(format!("damaged: {name} is {shape:?} of {kind}, which {length} bytes do not hold"));
+            let (name, shape, kind, length) = (shown(self.name), &self.shape, self.kind, bytes.len());
+            return Err(format!(
+                "damaged header: {name} is {shape:?} of {kind}, which {length} bytes do not hold; {FETCH_AGAIN}"
+            ));
         }
         let (chunks, _) = bytes.as_chunks::<N>();
         Ok(Tensor::from_vec(chunks.iter().map(|&chunk| decode(chunk)).collect(), self.shape.clone()))
     }
+}
+
+/// A name from a file, for a message of one line.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 64;
+    let cut = if name.chars().count() > LONGEST { ".." } else { "" };
+    let name: String = name.chars().take(LONGEST).collect();
+    name.escape_debug().to_string() + cut
 }
 
 /// Whether `f` holds for any value of a floating tensor.

@@ -165,10 +165,21 @@ impl fmt::Display for StateDictError {
         let parts: Vec<String> = lists
             .into_iter()
             .filter(|(_, names)| !names.is_empty())
-            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+            .map(|(what, names)| format!("{what}: {}", listed(names)))
             .collect();
         write!(f, "state_dict does not fit: {}", parts.join("; "))
     }
+}
+
+/// Names on one line, whatever is in them and however many they are.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 50;
+    let mut listed: Vec<String> =
+        names.iter().take(MOST).map(|name| name.escape_debug().to_string()).collect();
+    if names.len() > MOST {
+        listed.push(format!("and {} more", names.len() - MOST));
+    }
+    listed.join(", ")
 }
 
 impl std::error::Error for StateDictError {}

@@ -38,7 +38,9 @@ impl Numbers {
                 let file = Npz::open(path)?;
                 let found = usual.iter().copied().find(|name| file.names().contains(name));
                 let Some(name) = name.or(found) else {
-                    let names = file.names().join(", ");
+                    let names: Vec<String> =
+                        file.names().iter().map(|name| name.escape_debug().to_string()).collect();
+                    let names = if names.is_empty() { "none".into() } else { names.join(", ") };
                     let what = format!("no array is called {}; there are {names}; name one", usual[0]);
                     return Err(Error::Recipe(format!("{}: {what} with data.{}", path.display(), usual[0])));
                 };

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The most numbers that a layer of a recipe may hold, half a gigabyte in f32, and the largest whole number that an
-/// argument may be. A recipe is read from a file, and no file may make the program take all memory.
-pub(crate) const LIMIT: usize = 1 << 27;
+/// argument may be. A recipe is read from a file, and no file may make the program take all memory. (Fuzzers have less: they look
+/// for memory that nobody asked for.)
+#[allow(unexpected_cfgs, reason = "cargo-fuzz says so")]
+pub(crate) const LIMIT: usize = if cfg!(fuzzing) { 1 << 15 } else { 1 << 27 };
 
 /// A name with positional and named arguments.
 ///
@@ -322,12 +324,19 @@ impl Arguments<'_> {
         for (size, name) in sizes.iter_mut().zip(names) {
             *size = self.size(name)?;
         }
-        match sizes.iter().try_fold(1usize, |product, &n| product.checked_mul(n)) {
-            Some(product) if product <= LIMIT => Ok(sizes),
+        let product = sizes.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        self.within_limit(product, || sizes.map(|n| n.to_string()).join(" x "))?;
+        Ok(sizes)
+    }
+
+    /// Refuses more than [`LIMIT`] numbers (none: more than can be counted), made as `how` says.
+    pub fn within_limit(&self, numbers: Option<usize>, how: impl FnOnce() -> String) -> Result<(), String> {
+        match numbers {
+            Some(numbers) if numbers <= LIMIT => Ok(()),
             _ => Err(format!(
                 "`{}`: {} is more than {LIMIT} numbers, the most that one layer of a recipe may hold",
                 self.call,
-                sizes.map(|n| n.to_string()).join(" x ")
+                how()
             )),
         }
     }

@@ -41,6 +41,8 @@ const LAYERS: &[Word<(), Box<dyn Module>>] = &[
     word("LogSoftmax", &["dim"], |a, ()| Ok(Box::new(nn::LogSoftmax::new(a.dim("dim", 1)?)))),
     word("EmbedColumns", &["columns", "sizes", "dims"], |a, ()| {
         let [columns, sizes, dims] = [a.list("columns")?, a.list("sizes")?, a.list("dims")?];
+        let numbers = sizes.iter().zip(&dims).try_fold(0usize, |all, (size, &dim)| all.checked_add(size.checked_mul(dim)?));
+        a.within_limit(numbers, || "all sizes x dims".into())?;
         Ok(Box::new(nn::EmbedColumns::new(&columns, &sizes, &dims)))
     }),
     word("Identity", &[], |_, ()| Ok(Box::new(nn::Identity))),

@@ -150,11 +150,12 @@ impl Signature {
     pub fn read_from(weights: &StateDict) -> Result<Option<Signature>, String> {
         let text = weights.metadata(KEY);
         let read = |text| {
-            let signature: Signature =
-                serde_json::from_str(text).map_err(|e| format!("damaged signature: {e}"))?;
+            let signature: Signature = serde_json::from_str(text)
+                .map_err(|e| format!("damaged signature: {e}; train the model again"))?;
             let fits = signature.input.is_consistent();
-            fits.then_some(signature)
-                .ok_or_else(|| "damaged signature: its numbers do not go together".into())
+            fits.then_some(signature).ok_or_else(|| {
+                "damaged signature: its numbers do not go together; train the model again".into()
+            })
         };
         text.map(read).transpose()
     }

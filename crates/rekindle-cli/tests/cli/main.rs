@@ -6,6 +6,7 @@ mod datasets;
 mod devices;
 mod export;
 mod faults;
+mod malformed;
 mod not_finite;
 mod other_data;
 mod own_data;

@@ -39,11 +39,20 @@ pub(super) fn head(bytes: &[u8], path: &Path) -> Result<([usize; 2], bool)> {
     guarded(path, || {
         let decoder = reader(bytes, path)?.into_decoder().map_err(|e| damaged(path, &e))?;
         let (columns, rows) = decoder.dimensions();
+        if u64::from(columns) * u64::from(rows) > most_pixels(bytes) {
+            let what = format!(
+                "a damaged image: {rows} x {columns} pixels, which {} bytes cannot hold",
+                bytes.len()
+            );
+            return Err(wrong(path, what, "save it again, or take it out of the folder"));
+        }
         Ok(([rows as usize, columns as usize], !decoder.color_type().has_color()))
     })
 }
 
 pub(super) fn decode_into(bytes: &[u8], path: &Path, spec: &ImageSpec, out: &mut [u8]) -> Result<()> {
+    // Before memory is taken for its pixels.
+    head(bytes, path)?;
     let image = guarded(path, || reader(bytes, path)?.decode().map_err(|e| damaged(path, &e)))?;
     let [rows, columns] = spec.size.map(|n| n as u32);
     if spec.channels == 1 {
@@ -102,6 +111,25 @@ fn reader<'a>(bytes: &'a [u8], path: &Path) -> Result<ImageReader<Cursor<&'a [u8
     Ok(reader)
 }
 
+/// The most pixels that an image of these bytes can have.
+fn most_pixels(bytes: &[u8]) -> u64 {
+    let length = bytes.len() as u64;
+    match bytes {
+        // Deflate cannot shrink data further than 258 bytes to 2 bits; the bits of a pixel follow its rows and columns.
+        [0x89, b'P', ..] if length > 25 => {
+            let channels = match bytes[25] {
+                2 => 3,
+                4 => 2,
+                6 => 4,
+                _ => 1,
+            };
+            length * 1032 * 8 / (channels * u64::from(bytes[24])).max(1)
+        }
+        // A block of 8 x 8 pixels takes a bit, whatever they are.
+        _ => length * 8 * 64,
+    }
+}
+
 /// Whether the mark of the end comes after the last mark of a scan. Decoders make up what is missing, which nobody should learn from.
 /// (In the pixels of a scan neither mark can stand; a thumbnail has both, but comes before.)
 fn is_whole_jpeg(bytes: &[u8]) -> bool {
@@ -122,11 +150,25 @@ fn damaged(path: &Path, e: &image::ImageError) -> Error {
             let problem = format!("an image of more than {most} x {most} pixels, or of too much memory");
             wrong(path, problem, "make it smaller")
         }
-        e => {
-            let cause: String = e.to_string().replace(char::is_control, " ");
-            wrong(path, format!("a damaged image: {cause}"), "save it again, or take it out of the folder")
-        }
+        e => wrong(
+            path,
+            format!("a damaged image: {}", plainly(&e.to_string())),
+            "save it again, or take it out of the folder",
+        ),
     }
+}
+
+/// What the decoders say, in one line and without the names of their types: `ChunkType { type: IDAT, .. }` is `IDAT`.
+fn plainly(cause: &str) -> String {
+    let cause = cause.replace("Format error decoding ", "").replace(char::is_control, " ");
+    let mut parts = cause.split("ChunkType { type: ");
+    let mut plain = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (name, rest) = part.split_once(", critical").unwrap_or((part, ""));
+        plain.push_str(name);
+        plain.push_str(rest.split_once('}').map_or("", |(_, rest)| rest));
+    }
+    plain.trim_end_matches([' ', '.']).to_string()
 }
 
 pub(super) fn wrong(path: &Path, problem: impl Into<String>, remedy: &'static str) -> Error {

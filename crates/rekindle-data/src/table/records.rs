@@ -25,11 +25,14 @@ pub(super) const MAX_RECORD: usize = 1 << 24;
 pub(super) const MAX_COLUMNS: usize = 100_000;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// What other kinds of files begin with, and what to do with them.
-const FOREIGN: [(&[u8], &str, &str); 6] = [
+const FOREIGN: [(&[u8], &str, &str); 9] = [
     (b"\x1f\x8b", "a gzip file", "unpack it with gunzip"),
     (b"PK\x03\x04", "a zip or Excel file", "export the table as CSV"),
     (b"\xd0\xcf\x11\xe0", "an Excel file", "export the table as CSV"),
     (b"PAR1", "a Parquet file", "export the table as CSV"),
+    (b"\x89PNG", "a PNG image", "give the folder of the images"),
+    (b"\xff\xd8\xff", "a JPEG image", "give the folder of the images"),
+    (b"\x93NUMPY", "an array of NumPy", "give it as arrays, not as a table"),
     (b"\xff\xfe", "text in UTF-16", "save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "save it as UTF-8"),
 ];

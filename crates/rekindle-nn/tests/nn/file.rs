@@ -66,46 +66,70 @@ fn bfloat16_is_widened() {
 fn damaged_files_are_refused_with_the_reason() {
     let f32s = |n: usize| vec![0u8; 4 * n];
     let one = |entry: &str, n| refusal(&file(&format!(r#"{{"w":{entry}}}"#), &f32s(n)));
-    assert_eq!(refusal(&[1, 2]), "not a safetensors file: 2 bytes");
+    assert_eq!(
+        refusal(&[1, 2]),
+        "byte 2: not a safetensors file, which has more than 8 bytes; is this the right file?"
+    );
     let long = [&(11u64 << 20).to_le_bytes()[..], b"{}"].concat();
     assert_eq!(
         refusal(&long),
-        "not a safetensors file: its header would take 11534336 bytes, at most 10485760 are read"
+        "byte 0: not a safetensors file: its header would take 11534336 bytes, at most 10485760 are read; is this the right file?"
     );
-    assert_eq!(refusal(&9u64.to_le_bytes()), "damaged: the file ends inside its header");
-    assert_eq!(refusal(&file("[]", &[])), "damaged header: not a JSON object");
-    assert!(refusal(&file("{", &[])).starts_with("damaged header: EOF"));
-    assert_eq!(one(r#"{"dtype":"F32","shape":[1]}"#, 1), "damaged entry of w");
-    assert_eq!(one(r#"{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}"#, 1), "damaged entry of w");
-    assert_eq!(one(r#"{"dtype":"F32","shape":[1],"data_offsets":[4,0]}"#, 1), "damaged entry of w");
+    assert_eq!(
+        refusal(&9u64.to_le_bytes()),
+        "byte 8: damaged: the file ends inside its header of 9 bytes; copy or download the file again"
+    );
+    assert_eq!(
+        refusal(&file("[]", &[])),
+        "byte 8: damaged header: not a JSON object; copy or download the file again"
+    );
+    assert!(refusal(&file("{", &[])).starts_with("byte 8: damaged header: EOF"));
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[1]}"#, 1),
+        "byte 8: damaged header: data_offsets of w is missing or wrong; copy or download the file again"
+    );
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}"#, 1),
+        "byte 8: damaged header: shape of w is missing or wrong; copy or download the file again"
+    );
+    assert_eq!(
+        one(r#"{"dtype":"F32","shape":[1],"data_offsets":[4,0]}"#, 1),
+        "byte 8: damaged header: data_offsets of w is missing or wrong; copy or download the file again"
+    );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[1],"data_offsets":[4,8]}"#, 2),
-        "damaged header: w leaves a gap before it"
+        "byte 70: damaged: w leaves a gap before it; copy or download the file again"
     );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#, 2),
-        "damaged: 8 bytes of data, the header describes 4"
+        "byte 74: damaged: 8 bytes of data, the header describes 4; copy or download the file again"
     );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,4]}"#, 1),
-        "damaged: w is [2] of F32, which 4 bytes do not hold"
+        "damaged header: w is [2] of F32, which 4 bytes do not hold; copy or download the file again"
     );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}"#, 1),
-        "damaged: w is [4611686018427387904, 4] of F32, which 4 bytes do not hold"
+        "damaged header: w is [4611686018427387904, 4] of F32, which 4 bytes do not hold; copy or download the file again"
     );
     assert_eq!(
         one(r#"{"dtype":"I8","shape":[4],"data_offsets":[0,4]}"#, 1),
         "w has elements of type I8; save it as float32 (x.float())"
     );
     let two = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
-    assert_eq!(refusal(&file(two, &f32s(1))), "damaged header: b overlaps another tensor");
+    assert_eq!(
+        refusal(&file(two, &f32s(1))),
+        "byte 134: damaged: b overlaps another tensor; copy or download the file again"
+    );
 }
 
 #[test]
 fn values_that_are_not_numbers_are_refused() {
     let dict: StateDict = [("0.weight", Tensor::from_vec(vec![0.0, f32::NAN], 2))].into_iter().collect();
-    assert_eq!(refusal(&dict.to_bytes()), "0.weight has values that are not numbers (NaN)");
+    assert_eq!(
+        refusal(&dict.to_bytes()),
+        "0.weight has values that are not numbers (NaN); take weights from before they were"
+    );
 }
 
 #[derive(Parameters)]
@@ -162,7 +186,7 @@ fn a_size_of_zero_hides_no_impossible_sizes() {
         r#"{"w":{"dtype":"F32","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]}}"#;
     assert_eq!(
         refusal(&file(entry, &[])),
-        "damaged: w is [0, 4611686018427387904, 4611686018427387904] of F32, which 0 bytes do not hold"
+        "damaged header: w is [0, 4611686018427387904, 4611686018427387904] of F32, which 0 bytes do not hold; copy or download the file again"
     );
 }
 

@@ -130,8 +130,17 @@ impl ArraysSource {
             None if !self.classes.is_empty() => (0..self.classes.len() as i64).collect(),
             None => found.iter().copied().collect(),
         };
-        if let Some(value) = found.iter().find(|value| values.binary_search(value).is_err()) {
-            return wrong(format!("of a class {value} that is not among {:?}", self.names(values)?));
+        if values.len() < 2 && self.classes.is_empty() {
+            return wrong(format!("all of class {}; a classifier needs at least two classes", some(&values)));
+        }
+        let unknown = |&value: &i64| values.binary_search(&value).is_err();
+        if let Some(i) = numbers.iter().position(unknown) {
+            let (value, row) = (numbers[i], i + 1);
+            return wrong(format!(
+                "wrong in row {row}: target {value} is not among the {} classes {}; correct it, or name all classes in data.classes",
+                values.len(),
+                some(&values)
+            ));
         }
         let classes = numbers.iter().map(|value| values.binary_search(value).unwrap_or(0) as i64).collect();
         Ok(Taught {
@@ -171,6 +180,13 @@ impl ArraysSource {
     }
 }
 
+/// The first few of some numbers.
+fn some(values: &[i64]) -> String {
+    const MOST: usize = 20;
+    let all: Vec<String> = values.iter().take(MOST).map(i64::to_string).collect();
+    all.join(", ") + if values.len() > MOST { ", .." } else { "" }
+}
+
 impl Reads for ArraysSource {
     fn check(&self, _: &Objective) -> Result<(), String> {
         self.split.check(self.test_arrays.is_none())
@@ -184,8 +200,11 @@ impl Reads for ArraysSource {
             Some(Signature { input: Input::Arrays(input), .. }) => Some(input.clone()),
             _ => None,
         };
-        let Taught { kind, y, names, values } =
-            self.taught(&path, y, known.as_ref().map(|input| input.values.as_slice()))?;
+        let Taught { kind, y, names, values } = self.taught(
+            labels.as_deref().unwrap_or(&path),
+            y,
+            known.as_ref().map(|input| input.values.as_slice()),
+        )?;
         let targets = if kind == Kind::Numbers { y.size(1) } else { names.len() };
         suits(how.objective, kind, targets, Targets::Auto, &path.display().to_string())
             .map_err(Error::Recipe)?;
@@ -210,7 +229,8 @@ impl Reads for ArraysSource {
             Some(path) => {
                 let (path, labels) = (at(path), self.test_labels.as_deref().map(at));
                 let (x, y) = self.read(&path, labels.as_deref())?;
-                part(&x, &self.taught(&path, y, Some(&input.values))?.y)?
+                let file = labels.as_deref().unwrap_or(&path);
+                part(&x, &self.taught(file, y, Some(&input.values))?.y)?
             }
         };
         let validation = (!parts.validation.is_empty()).then(|| all.pick(&parts.validation));

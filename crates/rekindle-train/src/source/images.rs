@@ -12,7 +12,7 @@ use crate::signature::{ImageInput, Input, Signature};
 use rekindle_data::cache_folder;
 use rekindle_data::images::{ImageFolder, ImageSpec, Seen};
 use rekindle_tensor::Tensor;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::{Path, PathBuf};
 
 /// A folder for each class. What is left out is taken from the images, and written down in the run's `config.toml`.
@@ -25,7 +25,7 @@ pub struct ImagesSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_images: Option<PathBuf>,
     /// Rows and columns that every image is resized to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "two", skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
     /// 1: grey, 3: colour.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +42,16 @@ pub struct ImagesSource {
     /// Which images validate and test.
     #[serde(default)]
     pub split: SplitSizes,
+}
+
+/// Two numbers. (As an array of two, the parser would leave out a third one in silence.)
+fn two<'de, D: Deserializer<'de>>(toml: D) -> Result<Option<[usize; 2]>, D::Error> {
+    let numbers = Vec::<usize>::deserialize(toml)?;
+    let wrong = |numbers: Vec<usize>| {
+        let what = format!("{numbers:?} is no size of rows and columns; write it as [64, 64]");
+        serde::de::Error::custom(what)
+    };
+    numbers.try_into().map(Some).map_err(wrong)
 }
 
 impl ImagesSource {

@@ -82,8 +82,12 @@ impl SplitSizes {
             return Ok(Parts { train: Vec::new(), validation: Vec::new(), test: (0..n).collect() });
         }
         let classes = classes.filter(|_| self.stratify);
+        alone(classes, |sample| sample)?;
         let (rest, test) = self.in_two(n, self.test, classes)?;
         let of_rest: Option<Vec<i64>> = classes.map(|classes| rest.iter().map(|&s| classes[s]).collect());
+        if self.validation > 0.0 {
+            alone(of_rest.as_deref(), |sample| rest[sample])?;
+        }
         let share = self.validation / (1.0 - self.test);
         let (train, validation) = self.in_two(rest.len(), share, of_rest.as_deref())?;
         let of = |rows: Vec<usize>| rows.into_iter().map(|row| rest[row]).collect();
@@ -100,7 +104,10 @@ impl SplitSizes {
             return Ok(((0..n).collect(), Vec::new()));
         }
         if (fraction * n as f64).ceil() as usize >= n {
-            return Err(Error::Recipe(format!("data.split: {n} samples are too few to be split so")));
+            let what = format!(
+                "data.split: too few samples ({n}) to be split so; add some, or change the fractions"
+            );
+            return Err(Error::Recipe(what));
         }
         // A class with one sample cannot be on both sides; the splitter says which.
         let split = check(|| match classes {
@@ -114,6 +121,21 @@ impl SplitSizes {
         })?;
         Ok((split.train, split.test))
     }
+}
+
+/// Refuses a class of one sample, which cannot be in two parts.
+fn alone(classes: Option<&[i64]>, sample: impl Fn(usize) -> usize) -> Result<(), Error> {
+    let mut seen = std::collections::BTreeMap::new();
+    for (i, class) in classes.into_iter().flatten().enumerate() {
+        seen.entry(class).and_modify(|first| *first = None).or_insert(Some(i));
+    }
+    // The first in the file.
+    let Some(first) = seen.into_values().flatten().min() else { return Ok(()) };
+    Err(Error::Recipe(format!(
+        "data.split: sample {} is the only one of its class that is left to be split; add some, take it out, or set data.split.stratify = \
+         false to split without regard to classes",
+        sample(first) + 1
+    )))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const LAYERS: &[&str] = &[
     "AdaptiveAvgPool2d", "AdaptiveAvgPool2d(0)", "BatchNorm1d(0)", "BatchNorm2d", "LayerNorm(0)", "LayerNorm(1e12)",
     "Dropout(1.5)", "Dropout(-0.1)", "Dropout(nan)", "Dropout(true)", "Dropout2d(2)", "Flatten(1)", "ReLU(1)",
     "ReLU(inplace=true)", "LeakyReLU(nan)", "GELU(tanh)", "Softmax(0.7)", "Softmax(1e30)", "LogSoftmax(None)",
-    "Sigmoid(1)", "Tanh(1)", "Identity(1)",
+    "Sigmoid(1)", "Tanh(1)", "Identity(1)", "EmbedColumns([0],[100000000],[100000000])", "EmbedColumns([0],[1e8],[2])",
 ];
 
 /// What no optimiser of a recipe can be.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
-use parquet::basic::{Encoding, Type};
+use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
@@ -46,9 +46,24 @@ impl Budget {
     }
 }
 
+/// How many times larger the bytes of a page can become when they are unpacked.
+pub(super) fn most_growth(compression: Compression) -> u64 {
+    match compression {
+        Compression::UNCOMPRESSED => 1,
+        // A copy of 64 bytes takes 3.
+        Compression::SNAPPY => 22,
+        // 258 bytes take 2 bits.
+        Compression::GZIP(_) => 1032,
+        // A block of 128 KiB takes 4 bytes (Zstandard); the others are not read.
+        _ => 1 << 15,
+    }
+}
+
 /// The bytes of a file, for one column.
 pub(super) struct Pages {
     file: Arc<File>,
+    /// See [`most_growth`].
+    growth: u64,
     budget: Budget,
     /// The current page.
     page: AtomicU64,
@@ -57,8 +72,8 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub fn new(file: Arc<File>, budget: Budget) -> Self {
-        Self { file, budget, page: AtomicU64::new(0), dictionary: AtomicU64::new(0) }
+    pub fn new(file: Arc<File>, growth: u64, budget: Budget) -> Self {
+        Self { file, growth, budget, page: AtomicU64::new(0), dictionary: AtomicU64::new(0) }
     }
 }
 
@@ -82,7 +97,8 @@ impl ChunkReader for Pages {
     /// The crate asks for this where a page begins: its size is looked at here.
     fn get_read(&self, start: u64) -> Result<BufReader<File>> {
         let (mut size, mut compressed) = (0, 0);
-        let mut thrift = Thrift::new(self.file.get_read(start)?, Length::len(self).saturating_sub(start));
+        let there = Length::len(self).saturating_sub(start);
+        let mut thrift = Thrift::new(self.file.get_read(start)?, there);
         thrift.fields(0, |thrift, number, kind| {
             let place = match number {
                 2 => &mut size,
@@ -94,7 +110,12 @@ impl ChunkReader for Pages {
             *place = value.max(*place);
             Ok(true)
         })?;
-        self.budget.charge(&self.page, size.max(compressed) as u64)?;
+        let (size, compressed) = (size as u64, compressed as u64);
+        if compressed > there || size > compressed.saturating_mul(self.growth).max(compressed) {
+            let text = format!("a page of {size} bytes, packed into {compressed}, where {there} are");
+            return Err(ParquetError::General(text));
+        }
+        self.budget.charge(&self.page, size.max(compressed))?;
         self.file.get_read(start)
     }
 
@@ -183,13 +204,16 @@ mod tests {
     #[test]
     fn a_page_is_refused_before_memory_is_taken_for_it() {
         let path = std::env::temp_dir().join(format!("rekindle-{}-page", std::process::id()));
-        let get = |header: &[u8]| {
+        let get_grown = |header: &[u8], growth| {
             std::fs::write(&path, header).unwrap();
-            let pages = Pages::new(Arc::new(File::open(&path).unwrap()), Budget::default());
+            let pages = Pages::new(Arc::new(File::open(&path).unwrap()), growth, Budget::default());
             pages.get_read(0).map(drop).map_err(|error| error.to_string())
         };
-        // A data page of 1000 bytes; then one of 2^31 - 1, also where the field comes a second time.
+        let get = |header: &[u8]| get_grown(header, u64::MAX);
+        // A data page of 1000 bytes, out of one; then one of 2^31 - 1, also where the field comes a second time.
         assert_eq!(get(&[0x15, 0, 0x15, 0xd0, 0x0f, 0x15, 2, 0]), Ok(()));
+        let grown = get_grown(&[0x15, 0, 0x15, 0xd0, 0x0f, 0x15, 2, 0], 999).unwrap_err();
+        assert!(grown.ends_with("a page of 1000 bytes, packed into 1, where 8 are"), "{grown}");
         let large = get(&[0x15, 0, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x15, 2, 0]).unwrap_err();
         assert!(large.ends_with("its pages need more than 1024 MiB of memory at once"), "{large}");
         assert!(get(&[0x15, 0, 0x15, 2, 0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
@@ -201,9 +225,9 @@ mod tests {
     fn what_columns_held_can_be_held_again() {
         let path = std::env::temp_dir().join(format!("rekindle-{}-held", std::process::id()));
         // 600 MiB.
-        std::fs::write(&path, [0x15, 0, 0x15, 0x80, 0x80, 0x80, 0xd8, 0x04, 0]).unwrap();
+        std::fs::write(&path, [0x15, 0, 0x15, 0x80, 0x80, 0x80, 0xd8, 0x04, 0x15, 2, 0]).unwrap();
         let (file, budget) = (Arc::new(File::open(&path).unwrap()), Budget::default());
-        let pages = || Pages::new(file.clone(), budget.clone());
+        let pages = || Pages::new(file.clone(), u64::MAX, budget.clone());
         let first = pages();
         assert!(first.get_read(0).is_ok() && first.get_read(0).is_ok());
         assert!(pages().get_read(0).is_err());

@@ -21,7 +21,7 @@ use super::records::{MAX_COLUMNS, MAX_RECORD};
 use super::{CELL_BYTES, Table};
 use crate::error::{Error, Place, Result};
 use cells::{Cells, Meaning};
-use guard::{Budget, Checked, Pages, guarded, smallest};
+use guard::{Budget, Checked, Pages, guarded, most_growth, smallest};
 use thrift::{BINARY, INTEGER, LIST, STRUCT, Thrift};
 
 pub use write::{ParquetColumn, ParquetWriter};
@@ -151,7 +151,11 @@ impl ParquetReader {
         let mut cells = Vec::with_capacity(self.meanings.len());
         for (chunk, &meaning) in group.columns().iter().zip(&self.meanings) {
             let column = chunk.column_descr_ptr();
-            let source = Arc::new(Pages::new(self.file.clone(), self.budget.clone()));
+            let source = Arc::new(Pages::new(
+                self.file.clone(),
+                most_growth(chunk.compression()),
+                self.budget.clone(),
+            ));
             let pages = SerializedPageReader::new(source.clone(), chunk, group.num_rows() as usize, None)?;
             let smallest = smallest(column.physical_type(), column.type_length());
             let optional = column.max_def_level() > 0;
@@ -162,12 +166,13 @@ impl ParquetReader {
     }
 }
 
+const ENCRYPTED: &str = "it is encrypted";
 const LEAVE_OUT: &str = "convert the column to text, or leave it out of the file";
 
 /// The description, which is at the end of the file: before its length and the letters with which it began.
 fn read_footer(file: &mut File) -> Result<Vec<u8>, ParquetError> {
-    let early = || ParquetError::EOF("it ends early".into());
     let end = file.seek(SeekFrom::End(0))?;
+    let early = || ParquetError::EOF(format!("it ends early, at byte {end}"));
     let mut tail = [0; 8];
     file.seek(SeekFrom::Start(end.checked_sub(12).ok_or_else(early)? + 4))?;
     file.read_exact(&mut tail)?;
@@ -175,10 +180,12 @@ fn read_footer(file: &mut File) -> Result<Vec<u8>, ParquetError> {
     let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
     match &magic {
         b"PAR1" if length > MAX_FOOTER => {
-            return Err(ParquetError::NYI(format!("its description has {length} bytes")));
+            let most = MAX_FOOTER >> 20;
+            let what = format!("a description of {length} bytes, more than the {most} MiB that are read");
+            return Err(ParquetError::General(what));
         }
         b"PAR1" if length <= end - 12 => {}
-        b"PARE" => return Err(ParquetError::NYI("it is encrypted".into())),
+        b"PARE" => return Err(ParquetError::NYI(ENCRYPTED.into())),
         _ => return Err(early()),
     }
     file.seek(SeekFrom::Start(end - 8 - length))?;
@@ -272,6 +279,7 @@ fn check_sizes(metadata: &ParquetMetaData, length: u64) -> Result<(), ParquetErr
 fn complain(name: &str, row: Option<u64>, column: Option<&String>, error: ParquetError) -> Error {
     let name = name.to_string();
     let (problem, remedy) = match error {
+        ParquetError::NYI(what) if what == ENCRYPTED => (what, "write it without encryption".to_string()),
         ParquetError::NYI(what) => (
             what,
             "write it with plain or dictionary encoding, smaller pages, and snappy, gzip or zstd".to_string(),
