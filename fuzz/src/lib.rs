@@ -11,12 +11,15 @@ use rekindle::data::{IdxArray, Md5, NpyArray, Npz, npy_len, read_npy};
 use rekindle::nn::loss::MSELoss;
 use rekindle::nn::optim::Adam;
 use rekindle::nn::{Linear, Parameters, StateDict};
+use rekindle::serve::{Limits, inputs_of_inference, inputs_of_json};
 use rekindle::train::{
-    Call, Checkpoint, Input, Objective, Part, Recipe, Signature, Trainer, build_net, build_optimizer, draft,
+    Call, Checkpoint, Input, Kind, Model, Objective, Part, Recipe, Signature, Trainer, build_net,
+    build_optimizer, draft,
 };
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// What a parser makes of bytes; errors are what it is for.
 type Parsed = Result<(), Box<dyn Error>>;
@@ -35,6 +38,7 @@ pub const PARSERS: &[(&str, fn(&[u8]) -> Parsed)] = &[
     ("signature", signature),
     ("recipe", |bytes| in_file(bytes, recipe)),
     ("words", words),
+    ("request", request),
 ];
 
 /// What a parser may hold at once for so many bytes.
@@ -204,4 +208,43 @@ fn words(bytes: &[u8]) -> Parsed {
     }
     build_net(&lines)?;
     Ok(())
+}
+
+/// A body of an HTTP request, for a model of a table and one of numbers.
+fn request(bytes: &[u8]) -> Parsed {
+    static MODELS: OnceLock<[Model; 2]> = OnceLock::new();
+    let limits = Limits::default();
+    for model in MODELS.get_or_init(models) {
+        for read in [inputs_of_json, inputs_of_inference] {
+            if let Ok(x) = read(model, &limits, bytes) {
+                assert_eq!(x.shape()[1..], model.zeros(1)?.shape()[1..]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn models() -> [Model; 2] {
+    let text = "age,colour,member,since,bought\n20.5,red,true,2020-01-31,no\n31,blue,false,2021-06-01,yes\n\
+                44.25,green,true,2022-12-24,yes\n20.25,red,false,2019-01-01,no\n";
+    let table = Table::from_reader(text.as_bytes(), "t.csv", &CsvOptions::default()).expect("a table");
+    let schema = Schema::guess(&table, &["bought"]).expect("a schema");
+    let encoder = Encoder::fit(&table, &schema, &[0, 1, 2, 3]).expect("an encoder");
+    let width = encoder.feature_names().len();
+    let table = ("table = \"t.csv\"\nlabel = \"bought\"", width, Input::Table(Box::new(encoder)));
+    [table, ("source = \"circles\"", 2, Input::Numbers(vec![2]))].map(|(data, width, input)| {
+        let text = format!(
+            "name = \"it\"\nseed = 1\nepochs = 1\nnet = [\"Linear({width}, 1)\"]\nloss = \"BCEWithLogitsLoss\"\n\
+             optimizer = \"SGD(lr=0.1)\"\n[data]\n{data}\n"
+        );
+        let recipe = Recipe::from_toml(&text).expect("a recipe");
+        let mut weights = build_net(&recipe.net).expect("a net").state_dict();
+        let classes = ["no", "yes"].map(String::from).to_vec();
+        Signature { kind: Kind::Classes, classes, input }.write_to(&mut weights);
+        let path = std::env::temp_dir().join(format!("rekindle-fuzz-{}-{width}.safetensors", std::process::id()));
+        weights.save(&path).expect("a file");
+        let model = Model::new(recipe, &path).expect("a model");
+        _ = std::fs::remove_file(path);
+        model
+    })
 }

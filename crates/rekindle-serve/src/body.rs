@@ -1,6 +1,6 @@
 //! Bodies of requests to tensors.
 
-use crate::cell::{Cell, Row, Rows};
+use crate::cell::{Cell, Most, Row, Rows};
 use crate::limits::Limits;
 use crate::nested::Nested;
 use crate::problem::Problem;
@@ -11,6 +11,7 @@ use rekindle_data::images::{Pixels, decode_image, image_size};
 use rekindle_data::table::{Encoder, Learned, Table};
 use rekindle_tensor::Tensor;
 use rekindle_train::{ImageInput, Input, Model};
+use serde::de::DeserializeSeed;
 use std::path::Path;
 
 /// What a request stands for in messages.
@@ -56,8 +57,8 @@ pub(crate) fn samples(
     }
     let text = text(body)?;
     match model.signature.as_ref().map(|signature| &signature.input) {
-        Some(Input::Table(encoder)) => rows(encoder, limits, json(text)?),
-        Some(Input::Images(input)) => encoded_images(input, limits, json(text)?),
+        Some(Input::Table(encoder)) => rows(encoder, limits, text),
+        Some(Input::Images(input)) => encoded_images(input, limits, text),
         Some(Input::Numbers(shape)) => numbers(model, shape, limits, text),
         Some(Input::Arrays(input)) => numbers(model, &input.shape, limits, text),
         None => Err(Problem::sample("the model does not say what its data is like")),
@@ -71,8 +72,10 @@ pub(crate) fn text(body: &[u8]) -> Result<&str, Problem> {
 }
 
 /// Reads JSON; what is not JSON is another problem than JSON that is something else.
-pub(crate) fn json<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|e| wrong_json(text, &e))
+pub(crate) fn json<'a, S: DeserializeSeed<'a>>(text: &'a str, seed: S) -> Result<S::Value, Problem> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|e| wrong_json(text, &e))
 }
 
 pub(crate) fn wrong_json(text: &str, e: &serde_json::Error) -> Problem {
@@ -123,11 +126,19 @@ fn numbers(model: &Model, shape: &[usize], limits: &Limits, text: &str) -> Resul
     model.numbers(x).map_err(|e| Problem::sample(e.to_string()))
 }
 
+/// Objects with as many values as there are columns; one more is kept, to say what is wrong with it.
+fn objects(text: &str, limits: &Limits, columns: usize) -> Result<Vec<Row>, Problem> {
+    let most = Most { rows: limits.samples, values: columns + 1 };
+    let rows: Rows = json(text, most)?;
+    count(rows.count, limits)?;
+    Ok(rows.rows)
+}
+
 /// Rows of a table.
-fn rows(encoder: &Encoder, limits: &Limits, rows: Rows) -> Result<Tensor, Problem> {
-    count(rows.0.len(), limits)?;
+fn rows(encoder: &Encoder, limits: &Limits, text: &str) -> Result<Tensor, Problem> {
+    let rows = objects(text, limits, encoder.columns().len())?;
     let names: Vec<&str> = encoder.columns().iter().map(|column| column.name.as_str()).collect();
-    let cells = (1..).zip(rows.0).map(|(i, row)| cells_of(encoder, &names, i, row));
+    let cells = (1..).zip(rows).map(|(i, row)| cells_of(encoder, &names, i, row));
     let cells = cells.collect::<Result<Vec<_>, _>>()?;
     encode(encoder, &names, cells)
 }
@@ -193,15 +204,15 @@ pub(crate) fn cell_text(learned: &Learned, value: Cell) -> Result<String, String
 }
 
 /// Objects such as `{"image": "iVBORw0KGgo.."}`, in base64.
-fn encoded_images(input: &ImageInput, limits: &Limits, rows: Rows) -> Result<Tensor, Problem> {
-    count(rows.0.len(), limits)?;
+fn encoded_images(input: &ImageInput, limits: &Limits, text: &str) -> Result<Tensor, Problem> {
+    let rows = objects(text, limits, 1)?;
     let text_of = |(i, row): (usize, Row)| match <[_; 1]>::try_from(row) {
         Ok([(name, Cell::Text(text))]) if name == "image" => Ok(text),
         _ => Err(Problem::sample(format!(
             "{NAME}: row {i}: not {{\"image\": \"..\"}} with a PNG or JPEG file in base64, which is what the model takes"
         ))),
     };
-    let texts = (1..).zip(rows.0).map(text_of).collect::<Result<Vec<_>, _>>()?;
+    let texts = (1..).zip(rows).map(text_of).collect::<Result<Vec<_>, _>>()?;
     from_base64(input, limits, &texts)
 }
 

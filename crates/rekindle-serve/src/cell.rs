@@ -1,6 +1,6 @@
 //! One value of a JSON object.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// A value that a cell of a table can have, or what it is instead. (Lists and objects are looked through, and not kept.)
@@ -77,56 +77,116 @@ impl<'de> Visitor<'de> for CellVisitor {
 pub(crate) type Row = Vec<(String, Cell)>;
 
 /// One object, or a list of them.
-pub(crate) struct Rows(pub Vec<Row>);
+pub(crate) struct Rows {
+    pub rows: Vec<Row>,
+    /// How many there were, also of those that were not kept.
+    pub count: usize,
+}
 
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RowsVisitor)
+/// Reads objects, or a list of values; keeps no more of them than can be of use, so that memory has a bound.
+#[derive(Clone, Copy)]
+pub(crate) struct Most {
+    pub rows: usize,
+    /// In a row.
+    pub values: usize,
+}
+
+impl Most {
+    fn row<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+        let mut row = Vec::new();
+        while row.len() < self.values {
+            match map.next_entry()? {
+                Some(entry) => row.push(entry),
+                None => return Ok(row),
+            }
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(row)
     }
 }
 
-struct RowsVisitor;
+const OBJECTS: &str = "an object for each sample, such as {\"column\": value}";
 
-impl<'de> Visitor<'de> for RowsVisitor {
+impl<'de> DeserializeSeed<'de> for Most {
+    type Value = Rows;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Most {
     type Value = Rows;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object for each sample, such as {\"column\": value}, or a list of them")
+        write!(f, "{OBJECTS}, or a list of them")
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rows, A::Error> {
-        Ok(Rows(vec![row(map)?]))
+        Ok(Rows { rows: vec![self.row(map)?], count: 1 })
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
         let mut rows = Vec::new();
-        while let Some(OneRow(row)) = seq.next_element()? {
-            rows.push(row);
+        while rows.len() < self.rows {
+            match seq.next_element_seed(OneRow(self))? {
+                Some(row) => rows.push(row),
+                None => return Ok(Rows { count: rows.len(), rows }),
+            }
         }
-        Ok(Rows(rows))
+        let mut count = rows.len();
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok(Rows { rows, count })
     }
 }
 
-fn row<'de, A: MapAccess<'de>>(mut map: A) -> Result<Row, A::Error> {
-    let mut row = Vec::new();
-    while let Some(entry) = map.next_entry()? {
-        row.push(entry);
+struct OneRow(Most);
+
+impl<'de> DeserializeSeed<'de> for OneRow {
+    type Value = Row;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Row, D::Error> {
+        deserializer.deserialize_map(self)
     }
-    Ok(row)
 }
 
-struct OneRow(Row);
+impl<'de> Visitor<'de> for OneRow {
+    type Value = Row;
 
-impl<'de> Deserialize<'de> for OneRow {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneVisitor;
-        impl<'de> Visitor<'de> for OneVisitor {
-            type Value = Row;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object for each sample, such as {\"column\": value}")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Row, A::Error> {
-                row(map)
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(OBJECTS)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Row, A::Error> {
+        self.0.row(map)
+    }
+}
+
+/// Reads a list of values; keeps so many.
+pub(crate) struct Cells(pub usize);
+
+impl<'de> DeserializeSeed<'de> for Cells {
+    type Value = Vec<Cell>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Cell>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cells {
+    type Value = Vec<Cell>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of values")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Cell>, A::Error> {
+        let mut cells = Vec::new();
+        while cells.len() < self.0 {
+            match seq.next_element()? {
+                Some(cell) => cells.push(cell),
+                None => return Ok(cells),
             }
         }
-        deserializer.deserialize_map(OneVisitor).map(OneRow)
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(cells)
     }
 }

@@ -1,8 +1,8 @@
 //! The Open Inference Protocol, version 2, over HTTP: <https://github.com/kserve/open-inference-protocol>.
 
 use crate::batch::Answer;
-use crate::body::{cell_text, count, encode, from_base64, wrong_json};
-use crate::cell::Cell;
+use crate::body::{cell_text, count, encode, from_base64, json as read_json, wrong_json};
+use crate::cell::{Cell, Cells};
 use crate::limits::Limits;
 use crate::nested::Nested;
 use crate::problem::Problem;
@@ -12,6 +12,7 @@ use rekindle_train::{Input, Kind, Model, Said};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::marker::PhantomData;
 
 /// Versions of a model are runs of their own.
 pub(crate) const VERSION: &str = "1";
@@ -99,7 +100,7 @@ pub(crate) struct Infer {
 impl Infer {
     /// Reads the body of a request.
     pub fn read(model: &Model, limits: &Limits, text: &str) -> Result<Infer, Problem> {
-        let request: Request = crate::body::json(text)?;
+        let request: Request = read_json(text, PhantomData::<Request>)?;
         let inputs = &request.inputs;
         let x = match model.signature.as_ref().map(|signature| &signature.input) {
             Some(Input::Table(encoder)) => table(encoder, limits, inputs)?,
@@ -224,9 +225,10 @@ fn values(given: &Given, limits: &Limits) -> Result<Vec<Cell>, Problem> {
         return Err(say(format!("shape {:?}; the model takes one value for each sample", given.shape)));
     }
     count(n, limits)?;
-    let cells: Vec<Cell> = serde_json::from_str(given.data.get()).map_err(|e| say(format!("data: {e}")))?;
+    let cells = read_json(given.data.get(), Cells(n + 1)).map_err(|e| say(format!("data: {}", e.message)))?;
     if cells.len() != n {
-        return Err(say(format!("{} values for the shape {:?}", cells.len(), given.shape)));
+        let other = if cells.len() < n { "fewer" } else { "more" };
+        return Err(say(format!("{other} values than the shape {:?} has", given.shape)));
     }
     Ok(cells)
 }

@@ -45,3 +45,31 @@ mod tests;
 
 pub use limits::Limits;
 pub use server::{Server, Stop};
+
+use rekindle_tensor::Tensor;
+use rekindle_train::Model;
+
+/// The inputs of the net that `POST /predict` makes of a JSON body, for servers of one's own.
+///
+/// # Errors
+/// One line that says what is wrong with it.
+///
+/// ```no_run
+/// # use rekindle_train::{RunDir, Weights};
+/// let model = RunDir::open("runs/circles-001".as_ref())?.model(Weights::Final)?;
+/// let x = rekindle_serve::inputs_of_json(&model, &Default::default(), b"[[0.5, -0.25], [1, 0]]").unwrap();
+/// println!("{:?}", model.ask(&x)?.decided(1));
+/// # Ok::<(), rekindle_train::Error>(())
+/// ```
+pub fn inputs_of_json(model: &Model, limits: &Limits, body: &[u8]) -> Result<Tensor, String> {
+    body::samples(model, limits, body::Format::Json, body).map_err(|problem| problem.message)
+}
+
+/// The same for the body of an inference request of the Open Inference Protocol.
+///
+/// # Errors
+/// As [`inputs_of_json`].
+pub fn inputs_of_inference(model: &Model, limits: &Limits, body: &[u8]) -> Result<Tensor, String> {
+    let read = |text: &str| infer::Infer::read(model, limits, text);
+    body::text(body).and_then(read).map(|asked| asked.split().0).map_err(|problem| problem.message)
+}
