@@ -162,7 +162,7 @@ fn one_reader_knows_formats_by_their_content() {
     };
     assert_eq!(error(b"a,b\n"), "line 1: a header, but no rows; write at least one row below it");
     let parquet = if cfg!(feature = "parquet") {
-        "damaged Parquet file: it ends early, at byte 7; write the file again"
+        "damaged Parquet file: it ends early, at byte 4; write the file again"
     } else {
         "a Parquet file, and this program was built without Parquet; build it with the feature `parquet`, or export the table as CSV"
     };
