@@ -55,3 +55,58 @@ impl Session {
         self.passes.forward(&self.model.net, &x).narrow(0, 0, n).cpu()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CIRCLES, Input, Kind, Recipe, Signature, build_net};
+    use rekindle_nn::Parameters;
+    use rekindle_tensor::random::{Generator, with_generator};
+
+    fn model(net: &str, width: usize) -> Arc<Model> {
+        let old = CIRCLES.lines().find(|line| line.starts_with("net = ")).expect("a net");
+        let recipe = Recipe::from_toml(&CIRCLES.replace(old, &format!("net = [{net}]"))).unwrap();
+        let weights = with_generator(&mut Generator::seeded(3), || build_net(&recipe.net)).unwrap();
+        let mut weights = weights.state_dict();
+        let classes = ["0", "1"].map(String::from).to_vec();
+        let input = Input::Numbers(vec![width]);
+        Signature { kind: Kind::Classes, classes, input }.write_to(&mut weights);
+        let path = std::env::temp_dir().join(format!("rekindle-session-{}-{width}", std::process::id()));
+        weights.save(&path).unwrap();
+        let model = Model::new(recipe, &path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        model.into()
+    }
+
+    #[test]
+    fn a_sample_is_told_the_same_bits_in_any_company_and_by_any_pass() {
+        let nets = [
+            ("\"Linear(2, 1)\"", 2),
+            ("\"Linear(700, 33)\", \"BatchNorm1d(33)\", \"ReLU\", \"Linear(33, 1)\"", 700),
+        ];
+        for (net, width) in nets {
+            let model = model(net, width);
+            let x = with_generator(&mut Generator::seeded(4), || Tensor::randn([150, width]));
+            let all = model.ask(&x).unwrap();
+            let mut session = Session::new(model.clone());
+            // The third pass of a size is replayed.
+            for _ in 0..4 {
+                for (start, n) in [(0, 1), (7, 1), (149, 1), (3, 2), (20, 5), (60, 64), (0, 65), (0, 150)] {
+                    let x = x.narrow(0, start, n);
+                    for said in [session.ask(&x).unwrap(), model.ask(&x).unwrap()] {
+                        assert_eq!(said.len(), n);
+                        for i in 0..n {
+                            let bits =
+                                |values: Vec<f64>| values.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+                            assert_eq!(
+                                bits(said.values(i)),
+                                bits(all.values(start + i)),
+                                "{net}: {n} from {start}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
