@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::openapi::openapi;
 use crate::problem::Problem;
 use rekindle_tensor::Tensor;
-use rekindle_train::{Error, Model, Session};
+use rekindle_train::{Error, Input, Model, Session, Signature};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -30,6 +30,8 @@ pub(crate) struct App {
     /// How many requests may make tensors of images or large bodies at the same time.
     pub workers: Semaphore,
     pub takes_images: bool,
+    /// Whether its JSON holds images, too.
+    pub decodes: bool,
     pub description: Value,
     pub metadata: Value,
     pub openapi: Value,
@@ -61,6 +63,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(App {
             takes_images: model.image_input().is_some(),
+            decodes: matches!(model.signature, Some(Signature { input: Input::Images(_), .. })),
             description: description(&model, name),
             openapi: openapi(&model, name, &metadata),
             metadata,

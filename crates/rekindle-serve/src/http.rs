@@ -113,7 +113,8 @@ async fn metrics(State(app): Shared) -> Response {
 async fn predict(State(app): Shared, request: Request) -> Result<Response, Problem> {
     let format = Format::of(request.headers(), app.takes_images)?;
     let (body, slot) = receive(&app, request).await?;
-    let x = work(&app, body.len(), || samples(&app.model, &app.limits, format, &body)).await?;
+    let heavy = format == Format::Image || app.decodes || body.len() >= LARGE;
+    let x = work(&app, heavy, || samples(&app.model, &app.limits, format, &body)).await?;
     let answer = app.ask(x, slot).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], answer::json(&app.name, &answer)).into_response())
 }
@@ -126,15 +127,16 @@ async fn infer(
     known(&app, &name)?;
     Format::of(request.headers(), false)?;
     let (body, slot) = receive(&app, request).await?;
-    let asked = work(&app, body.len(), || Infer::read(&app.model, &app.limits, text(&body)?)).await?;
+    let heavy = app.decodes || body.len() >= LARGE;
+    let asked = work(&app, heavy, || Infer::read(&app.model, &app.limits, text(&body)?)).await?;
     let (x, id, wanted) = asked.split();
     let answer = app.ask(x, slot).await?;
     Ok(Json(Infer::json(id, &wanted, &app.name, &answer)))
 }
 
-/// Makes tensors of a body: at once if it is small, else where other requests go on meanwhile.
-async fn work<T>(app: &App, bytes: usize, f: impl FnOnce() -> T) -> T {
-    if bytes < LARGE && !app.takes_images {
+/// Makes tensors of a body: at once, or, if it takes long, where other requests go on meanwhile.
+async fn work<T>(app: &App, heavy: bool, f: impl FnOnce() -> T) -> T {
+    if !heavy {
         return f();
     }
     let _turn = app.workers.acquire().await;

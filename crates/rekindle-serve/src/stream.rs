@@ -1,5 +1,6 @@
 //! A connection whose reader has to read.
 
+use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -36,8 +37,6 @@ impl Timed {
         Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answer")))
     }
 }
-
-use std::future::Future;
 
 impl AsyncRead for Timed {
     fn poll_read(
