@@ -34,6 +34,9 @@ impl Tensor {
                 self.shape()
             );
         }
+        if let Some(weight) = weight.filter(|weight| weight.shape() != &normalized[..]) {
+            mistake!("rms_norm: the weight {:?} has not the normalized shape {normalized:?}", weight.shape());
+        }
         let epsilon = if self.dtype() == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
         let dims: Vec<isize> = (1..=normalized.len() as isize).map(|d| -d).collect();
         let scale = (self.square().mean_dim(dims, true) + eps.unwrap_or(epsilon)).rsqrt();

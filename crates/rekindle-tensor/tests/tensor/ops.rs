@@ -124,16 +124,26 @@ fn operations_that_broadcast_are_sampled_where_they_do() {
     let (column, row) = (Tensor::full([3, 1], 0.5).double(), Tensor::full([1, 4], 0.5).double());
     let mut broadcasting = 0;
     for (module, samples) in samples() {
-        for sample in samples.iter().filter(|s| s.cases.iter().any(|shapes| shapes.len() == 2)) {
+        // Two tensors, and no indices beside them.
+        for sample in samples.iter().filter(|s| s.cases[0].len() == 2 && s.inputs(0).len() == 2) {
             let result = check(|| (sample.f)(&[column.clone(), row.clone()]));
             if result.is_ok_and(|y| y.shape() == [3, 4]) {
-                let differ = sample.cases.iter().filter(|shapes| shapes[0] != shapes[1]).count();
+                let differ =
+                    sample.cases.iter().filter(|shapes| shapes.len() == 2 && shapes[0] != shapes[1]).count();
                 assert!(differ >= 3, "{module}: {} broadcasts, and {differ} shapes do", sample.name);
                 broadcasting += 1;
             }
         }
     }
     assert!(broadcasting >= 9, "only {broadcasting} broadcast");
+}
+
+/// It would be broadcast, and the output would have another shape than the input.
+#[test]
+fn a_weight_of_another_shape_than_the_normalized_one_is_a_mistake() {
+    let weight = Tensor::ones([1, 4]);
+    let e = check(|| Tensor::ones([3, 1]).rms_norm([1], Some(&weight), None)).unwrap_err();
+    assert_eq!(e, "rms_norm: the weight [1, 4] has not the normalized shape [1]");
 }
 
 /// The derivative that backward gives at one point.
