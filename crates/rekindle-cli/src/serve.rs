@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, default_value_t = 8000)]
     port: u16,
     /// The name of the model in the API [default: that of the run's directory]
-    #[arg(long)]
+    #[arg(long, value_parser = plain_name)]
     name: Option<String>,
     #[command(flatten)]
     weights: weights::Which,
@@ -69,12 +69,12 @@ fn positive(text: &str) -> Result<usize, String> {
 
 impl Bounds {
     fn limits(&self) -> Limits {
-        let all_body_bytes = Limits::default().all_body_bytes.max(self.max_body.saturating_mul(4));
+        let all_bytes = Limits::default().all_bytes.max(self.max_body.saturating_mul(4));
         Limits {
             connections: self.max_connections,
             waiting: self.max_waiting,
             body_bytes: self.max_body,
-            all_body_bytes,
+            all_bytes,
             samples: self.max_samples,
             ..Limits::default()
         }
@@ -107,8 +107,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(server.run()?)
 }
 
-/// The name of a run's directory, also if it is given as `.`.
+/// Whether a name can be part of a path as it is.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._-".contains(c)
+}
+
+fn plain_name(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Ok(text.into()),
+        false => Err("a name has letters, digits, `.`, `_` and `-`".into()),
+    }
+}
+
+/// The name of a run's directory, also if it is given as `.`; what cannot be part of a path is `-`.
 fn directory_name(run: &Path) -> String {
     let whole = run.canonicalize().unwrap_or_else(|_| run.to_path_buf());
-    whole.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())
+    let name = whole.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy());
+    name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
 }

@@ -1,19 +1,67 @@
 //! What all requests share.
 
-use crate::batch::{Answer, Batcher, Engine, Slot};
+use crate::batch::{Batcher, Engine};
 use crate::describe::description;
 use crate::infer::metadata;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::openapi::openapi;
 use crate::problem::Problem;
-use rekindle_tensor::Tensor;
 use rekindle_train::{Error, Input, Model, Session, Signature};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+
+/// What a server goes through.
+const WARMING: u8 = 0;
+const READY: u8 = 1;
+const STOPPING: u8 = 2;
+
+/// One more, as long as it lives.
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub fn new(count: &Arc<AtomicUsize>) -> Counted {
+        count.fetch_add(1, Ordering::Relaxed);
+        Counted(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a request holds of the memory for all of them.
+pub(crate) struct Held {
+    app: Arc<App>,
+    bytes: usize,
+}
+
+impl Held {
+    pub fn new(app: &Arc<App>) -> Held {
+        Held { app: app.clone(), bytes: 0 }
+    }
+
+    /// From now on it holds so many bytes, if they are left.
+    pub fn set(&mut self, bytes: usize) -> Result<(), Problem> {
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        let all = self.app.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.app.bytes.fetch_sub(before, Ordering::Relaxed);
+        match all.saturating_sub(before) > self.app.limits.all_bytes {
+            true => Err(Problem::busy("too many large requests at the same time; try again later")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.app.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
 
 /// A model, and all that serving it needs.
 pub(crate) struct App {
@@ -22,11 +70,12 @@ pub(crate) struct App {
     pub limits: Limits,
     pub metrics: Arc<Metrics>,
     pub batcher: Batcher,
-    /// Whether requests are taken: after the first predictions, until it is told to stop.
-    pub ready: AtomicBool,
-    pub connections: AtomicUsize,
-    /// The bytes of bodies that are being received.
-    pub body_bytes: AtomicUsize,
+    state: AtomicU8,
+    pub connections: Arc<AtomicUsize>,
+    /// Requests whose answers are not written yet.
+    pub under_way: Arc<AtomicUsize>,
+    /// The bytes of bodies that are being received, and of inputs.
+    bytes: AtomicUsize,
     /// How many requests may make tensors of images or large bodies at the same time.
     pub workers: Semaphore,
     pub takes_images: bool,
@@ -55,7 +104,9 @@ impl App {
         limits: Limits,
         engine: impl Fn() -> Engine + Send + 'static,
     ) -> Result<App, Error> {
-        let outputs = model.ask(&model.zeros(1)?)?.names().to_vec();
+        let zeros = model.zeros(1)?;
+        let outputs = model.ask(&zeros)?.names().to_vec();
+        let limits = limits.of_net(zeros.numel(), outputs.len());
         let metrics = Arc::new(Metrics::default());
         let batcher = Batcher::start(engine, limits.waiting, limits.window, metrics.clone())
             .map_err(|e| Error::Recipe(format!("no thread can be started: {e}")))?;
@@ -71,9 +122,10 @@ impl App {
             limits,
             metrics,
             batcher,
-            ready: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
-            body_bytes: AtomicUsize::new(0),
+            state: AtomicU8::new(WARMING),
+            connections: Arc::default(),
+            under_way: Arc::default(),
+            bytes: AtomicUsize::new(0),
             workers: Semaphore::new(cores),
             model,
         })
@@ -87,17 +139,25 @@ impl App {
                 self.batcher.ask(x, self.batcher.slot()?).await?;
             }
         }
-        self.ready.store(true, Ordering::Release);
+        // A server that was told to stop meanwhile goes on stopping.
+        _ = self.state.compare_exchange(WARMING, READY, Ordering::Release, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Whether requests are taken: after the first predictions, until it is told to stop.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) == READY
     }
 
-    /// The answer to some samples, if it comes in time.
-    pub async fn ask(&self, x: Tensor, slot: Slot) -> Result<Answer, Problem> {
-        let late = || Problem::busy("the prediction takes too long; try again later, or send fewer samples");
-        timeout(self.limits.answer, self.batcher.ask(x, slot)).await.unwrap_or_else(|_| Err(late()))
+    pub fn stop(&self) {
+        self.state.store(STOPPING, Ordering::Release);
+    }
+
+    /// Nobody is asked about before the model is warm, or after the end.
+    pub fn check_ready(&self) -> Result<(), Problem> {
+        match self.is_ready() {
+            true => Ok(()),
+            false => Err(Problem::busy("not ready: the model is being warmed up, or the server is stopping")),
+        }
     }
 }

@@ -24,6 +24,13 @@ pub(crate) struct Answer {
     pub samples: Range<usize>,
 }
 
+impl Answer {
+    /// Whether writing it takes long.
+    pub fn is_large(&self) -> bool {
+        self.samples.len() * self.prediction.names().len() > 1 << 12
+    }
+}
+
 /// The right to be asked about: there are only so many. A request takes it before it is made into tensors, and it ends with the answer.
 pub(crate) struct Slot {
     _permit: OwnedSemaphorePermit,
@@ -51,6 +58,15 @@ struct Job {
     x: Tensor,
     slot: Slot,
     answer: oneshot::Sender<Result<Answer, Problem>>,
+}
+
+impl Job {
+    /// Whoever hears the answer may ask again at once, so that the slot is free before.
+    fn end(self, said: Result<Answer, Problem>) {
+        drop(self.slot);
+        // Nobody waits for it any more if this fails.
+        _ = self.answer.send(said);
+    }
 }
 
 /// The one thread that asks the net, and the queue before it.
@@ -122,9 +138,11 @@ impl Worker {
             if batch.is_empty() {
                 continue;
             }
-            let (start, samples) = (Instant::now(), batch.iter().map(|job| job.x.size(0)).sum());
-            self.answer(batch, &mut engine, &make);
-            self.metrics.batch(samples, start.elapsed());
+            // Whoever waits when something else panics gets no answer, which is an error to them.
+            let all = AssertUnwindSafe(|| self.answer(batch, &mut engine, &make));
+            if catch_unwind(all).is_err() {
+                self.metrics.panic();
+            }
         }
     }
 
@@ -151,31 +169,40 @@ impl Worker {
 
     /// Answers all requests of a batch.
     fn answer(&self, mut batch: Vec<Job>, engine: &mut Engine, make: &impl Fn() -> Engine) {
+        let (start, alone) = (Instant::now(), batch.len() == 1);
         let all: Vec<Tensor> = batch.iter().map(|job| job.x.clone()).collect();
-        let x = if let [one] = all.as_slice() { one.clone() } else { Tensor::cat(&all, 0) };
+        let x = if alone { all[0].clone() } else { Tensor::cat(&all, 0) };
         let said = catch_unwind(AssertUnwindSafe(|| engine(&x)));
+        self.metrics.batch(x.size(0), start.elapsed());
         let problem = match said {
             Ok(Ok(prediction)) => {
                 let (prediction, mut start) = (Arc::new(prediction), 0);
                 for job in batch {
                     let samples = start..start + job.x.size(0);
                     start = samples.end;
-                    // Nobody waits for it any more if this fails.
-                    _ = job.answer.send(Ok(Answer { prediction: prediction.clone(), samples }));
+                    job.end(Ok(Answer { prediction: prediction.clone(), samples }));
                 }
                 return;
             }
-            Ok(Err(e)) => Problem::sample(e.to_string()),
+            Ok(Err(e @ Error::Output)) => Problem::sample(e.to_string()),
+            // Bodies are checked before; what fails here is a device, or a mistake of ours.
+            Ok(Err(e)) => {
+                eprintln!("error: a prediction failed: {e}");
+                Problem::broken()
+            }
             Err(_) => {
-                self.metrics.panic();
+                if alone {
+                    self.metrics.panic();
+                }
                 *engine = make();
                 Problem::broken()
             }
         };
-        if batch.len() > 1 {
-            return batch.into_iter().for_each(|job| self.answer(vec![job], engine, make));
+        if !alone {
+            let waiting = batch.into_iter().filter(|job| !job.answer.is_closed());
+            return waiting.for_each(|job| self.answer(vec![job], engine, make));
         }
         let job = batch.pop().expect("a batch of one");
-        _ = job.answer.send(Err(problem));
+        job.end(Err(problem));
     }
 }

@@ -79,7 +79,8 @@ pub(crate) fn json<'a, S: DeserializeSeed<'a>>(text: &'a str, seed: S) -> Result
 }
 
 pub(crate) fn wrong_json(text: &str, e: &serde_json::Error) -> Problem {
-    if e.is_data() {
+    // JSON has numbers of any size; f64 has not.
+    if e.is_data() || e.to_string().starts_with("number out of range") {
         return Problem::sample(e.to_string());
     }
     let line = text.lines().nth(e.line().saturating_sub(1)).unwrap_or_default();
@@ -122,8 +123,17 @@ fn numbers(model: &Model, shape: &[usize], limits: &Limits, text: &str) -> Resul
         }
     };
     count(n, limits)?;
-    let x = Tensor::from_vec(nested.values, [&[n], shape].concat());
-    model.numbers(x).map_err(|e| Problem::sample(e.to_string()))
+    tensor(model, nested.values, n, shape)
+}
+
+/// Numbers as inputs, with the precision that files have, too.
+pub(crate) fn tensor(model: &Model, values: Vec<f64>, n: usize, shape: &[usize]) -> Result<Tensor, Problem> {
+    let x = Tensor::from_vec(values, [&[n], shape].concat());
+    let x = model.numbers(x).map_err(|e| Problem::sample(e.to_string()))?;
+    match x.all_finite() {
+        true => Ok(x),
+        false => Err(Problem::sample("a number is too large for the model, which computes in f32")),
+    }
 }
 
 /// Objects with as many values as there are columns; one more is kept, to say what is wrong with it.
@@ -199,6 +209,15 @@ pub(crate) fn cell_text(learned: &Learned, value: Cell) -> Result<String, String
             Err(format!("{}, and the model takes {takes}", other.describe()))
         }
         (_, Cell::Boolean(yes)) => Ok(yes.to_string()),
+        (
+            Learned::Categorical { categories, .. } | Learned::Embedding { categories, .. },
+            Cell::Number(text),
+        ) => {
+            // A file may write 1.0 where JSON has 1.
+            let number = text.parse::<f64>();
+            let same = |category: &&String| **category == text || category.parse::<f64>() == number;
+            Ok(categories.iter().find(same).cloned().unwrap_or(text))
+        }
         (_, Cell::Number(text) | Cell::Text(text)) => Ok(text),
     }
 }
@@ -227,19 +246,24 @@ pub(crate) fn from_base64(input: &ImageInput, limits: &Limits, texts: &[String])
 }
 
 fn images(input: &ImageInput, limits: &Limits, files: &[&[u8]]) -> Result<Tensor, Problem> {
-    let mut data = Vec::with_capacity(files.len() * input.spec.len());
-    for (i, bytes) in (1..).zip(files) {
-        let name = if files.len() == 1 { "image".to_string() } else { format!("image {i}") };
-        let path = Path::new(&name);
-        let say = |e: rekindle_data::Error| Problem::sample(e.to_string());
-        let [rows, columns] = image_size(bytes, path).map_err(say)?;
-        if rows.saturating_mul(columns) > limits.pixels {
+    let name = |i: usize| if files.len() == 1 { "image".to_string() } else { format!("image {}", i + 1) };
+    let say = |e: rekindle_data::Error| Problem::sample(e.to_string());
+    // What all of them claim is known before any is decoded.
+    let mut pixels = 0usize;
+    for (i, bytes) in files.iter().enumerate() {
+        let [rows, columns] = image_size(bytes, Path::new(&name(i))).map_err(say)?;
+        pixels = pixels.saturating_add(rows.saturating_mul(columns));
+        if pixels > limits.pixels {
             return Err(Problem::too_large(format!(
-                "{name}: {rows} x {columns} pixels; at most {} are taken, make it smaller",
+                "{}: {rows} x {columns} pixels; a request has at most {} together, make images smaller or send fewer",
+                name(i),
                 limits.pixels
             )));
         }
-        data.extend(decode_image(bytes, path, &input.spec).map_err(say)?.data);
+    }
+    let mut data = Vec::with_capacity(files.len() * input.spec.len());
+    for (i, bytes) in files.iter().enumerate() {
+        data.extend(decode_image(bytes, Path::new(&name(i)), &input.spec).map_err(say)?.data);
     }
     Ok(input.tensor(&Pixels { spec: input.spec, data }))
 }

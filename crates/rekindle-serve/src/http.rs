@@ -1,12 +1,13 @@
 //! Paths, and what they answer.
 
 use crate::answer;
-use crate::app::App;
+use crate::app::{App, Held};
 use crate::batch::Slot;
 use crate::body::{Format, samples, text};
 use crate::infer::Infer;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +15,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
@@ -41,8 +44,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/", page("text/html; charset=utf-8", include_str!("page/index.html")))
         .route("/page.js", page("text/javascript; charset=utf-8", include_str!("page/page.js")))
         .route("/page.css", page("text/css; charset=utf-8", include_str!("page/page.css")))
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is no such path; GET / is a page") })
-        .method_not_allowed_fallback(|| async {
+        .fallback(|request: Request| async {
+            discard(request.into_body()).await;
+            Problem::new(StatusCode::NOT_FOUND, "there is no such path; GET / is a page")
+        })
+        .method_not_allowed_fallback(|request: Request| async {
+            discard(request.into_body()).await;
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has another method; see /openapi.json")
         })
         .with_state(app)
@@ -80,28 +87,32 @@ fn server() -> Value {
 }
 
 async fn ready(State(app): Shared) -> Result<Json<Value>, Problem> {
-    match app.is_ready() {
-        true => Ok(Json(json!({ "ready": true }))),
-        false => Err(Problem::busy("not ready: the model is being warmed up, or the server is stopping")),
+    app.check_ready()?;
+    Ok(Json(json!({ "ready": true })))
+}
+
+/// The name of a model in a path, unless it is no text.
+type Named = Result<Path<String>, PathRejection>;
+
+fn known(app: &App, name: Named) -> Result<(), Problem> {
+    match name {
+        Ok(Path(name)) if name == app.name => Ok(()),
+        _ => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no such model; there is `{}`", app.name),
+        )),
     }
 }
 
-fn known(app: &App, name: &str) -> Result<(), Problem> {
-    if name == app.name {
-        return Ok(());
-    }
-    let message = format!("there is no model `{}`; there is `{}`", name.escape_debug(), app.name);
-    Err(Problem::new(StatusCode::NOT_FOUND, message))
-}
-
-async fn metadata(State(app): Shared, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
-    known(&app, &name)?;
+async fn metadata(State(app): Shared, name: Named) -> Result<Json<Value>, Problem> {
+    known(&app, name)?;
     Ok(Json(app.metadata.clone()))
 }
 
-async fn model_ready(State(app): Shared, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
-    known(&app, &name)?;
-    ready(State(app)).await
+async fn model_ready(State(app): Shared, name: Named) -> Result<Json<Value>, Problem> {
+    known(&app, name)?;
+    app.check_ready()?;
+    Ok(Json(json!({ "name": app.name, "ready": true })))
 }
 
 async fn metrics(State(app): Shared) -> Response {
@@ -111,30 +122,42 @@ async fn metrics(State(app): Shared) -> Response {
 }
 
 async fn predict(State(app): Shared, request: Request) -> Result<Response, Problem> {
-    let format = Format::of(request.headers(), app.takes_images)?;
-    let (body, slot) = receive(&app, request).await?;
-    let heavy = format == Format::Image || app.decodes || body.len() >= LARGE;
-    let x = work(&app, heavy, || samples(&app.model, &app.limits, format, &body)).await?;
-    let answer = app.ask(x, slot).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], answer::json(&app.name, &answer)).into_response())
+    let format = Format::of(request.headers(), app.takes_images);
+    let (format, body, mut held, slot) = receive(&app, format, request).await?;
+    in_time(&app, async {
+        let heavy = format == Format::Image || app.decodes || body.len() >= LARGE;
+        let x = work(&app, heavy, || samples(&app.model, &app.limits, format, &body)).await?;
+        drop(body);
+        held.set(x.numel() * 4)?;
+        let answer = app.batcher.ask(x, slot).await?;
+        let bytes = work(&app, answer.is_large(), || answer::json(&app.name, &answer)).await;
+        Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+    })
+    .await
 }
 
-async fn infer(
-    State(app): Shared,
-    Path(name): Path<String>,
-    request: Request,
-) -> Result<Json<Value>, Problem> {
-    known(&app, &name)?;
-    Format::of(request.headers(), false)?;
-    let (body, slot) = receive(&app, request).await?;
-    let heavy = app.decodes || body.len() >= LARGE;
-    let asked = work(&app, heavy, || Infer::read(&app.model, &app.limits, text(&body)?)).await?;
-    let (x, id, wanted) = asked.split();
-    let answer = app.ask(x, slot).await?;
-    Ok(Json(Infer::json(id, &wanted, &app.name, &answer)))
+async fn infer(State(app): Shared, name: Named, request: Request) -> Result<Json<Value>, Problem> {
+    let format = known(&app, name).and_then(|()| Format::of(request.headers(), false));
+    let (_, body, mut held, slot) = receive(&app, format, request).await?;
+    in_time(&app, async {
+        let heavy = app.decodes || body.len() >= LARGE;
+        let asked = work(&app, heavy, || Infer::read(&app.model, &app.limits, text(&body)?)).await?;
+        drop(body);
+        let (x, id, wanted) = asked.split();
+        held.set(x.numel() * 4)?;
+        let answer = app.batcher.ask(x, slot).await?;
+        Ok(Json(work(&app, answer.is_large(), || Infer::json(id, &wanted, &app.name, &answer)).await))
+    })
+    .await
 }
 
-/// Makes tensors of a body: at once, or, if it takes long, where other requests go on meanwhile.
+/// What takes too long gets an answer, too.
+async fn in_time<T>(app: &App, f: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = || Problem::busy("the prediction takes too long; try again later, or send fewer samples");
+    timeout(app.limits.answer, f).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Does something at once, or, if it takes long, where other requests go on meanwhile.
 async fn work<T>(app: &App, heavy: bool, f: impl FnOnce() -> T) -> T {
     if !heavy {
         return f();
@@ -143,46 +166,52 @@ async fn work<T>(app: &App, heavy: bool, f: impl FnOnce() -> T) -> T {
     block_in_place(f)
 }
 
-/// The body of a request, and the right to be asked about.
-async fn receive(app: &App, request: Request) -> Result<(Bytes, Slot), Problem> {
+/// The body of a request, what it holds of all memory, and the right to be asked about.
+async fn receive(
+    app: &Arc<App>,
+    format: Result<Format, Problem>,
+    request: Request,
+) -> Result<(Format, Bytes, Held, Slot), Problem> {
+    let (parts, mut body) = request.into_parts();
+    let mut held = Held::new(app);
     let late = || Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time; send it faster");
-    let (parts, body) = request.into_parts();
-    let body =
-        timeout(app.limits.body, read(app, &parts.headers, body)).await.unwrap_or_else(|_| Err(late()))?;
-    Ok((body, app.batcher.slot()?))
-}
-
-/// What bodies that are being received take together.
-struct Taken<'a> {
-    app: &'a App,
-    bytes: usize,
-}
-
-impl Taken<'_> {
-    fn more(&mut self, bytes: usize) -> Result<(), Problem> {
-        self.bytes += bytes;
-        let all = self.app.body_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        match all > self.app.limits.all_body_bytes {
-            true => Err(Problem::busy("too many large bodies at the same time; try again later")),
-            false => Ok(()),
+    let read = async {
+        app.check_ready()?;
+        let format = format?;
+        let read = timeout(app.limits.body, read(app, &parts.headers, &mut body, &mut held));
+        Ok((format, read.await.unwrap_or_else(|_| Err(late()))?))
+    };
+    match read.await {
+        Ok((format, bytes)) => Ok((format, bytes, held, app.batcher.slot()?)),
+        Err(problem) => {
+            discard(body).await;
+            Err(problem)
         }
     }
 }
 
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        self.app.body_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
+/// Reads on for a while, so that a client that is still sending sees the answer and not a reset connection.
+async fn discard(mut body: Body) {
+    const MOST: usize = 64 << 20;
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > MOST {
+                break;
+            }
+        }
+    };
+    _ = timeout(Duration::from_secs(1), rest).await;
 }
 
-async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+async fn read(app: &App, headers: &HeaderMap, body: &mut Body, held: &mut Held) -> Result<Bytes, Problem> {
     let most = app.limits.body_bytes;
     let large = || Problem::too_large(format!("the body has more than {most} bytes; send fewer samples"));
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|n| n > most) {
         return Err(large());
     }
-    let mut taken = Taken { app, bytes: 0 };
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         // A client that has gone away reads no answer.
@@ -191,7 +220,7 @@ async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Bytes, P
         if bytes.len() + data.len() > most {
             return Err(large());
         }
-        taken.more(data.len())?;
+        held.set(bytes.len() + data.len())?;
         if bytes.is_empty() && declared == Some(data.len()) {
             return Ok(data);
         }

@@ -1,7 +1,7 @@
 //! The Open Inference Protocol, version 2, over HTTP: <https://github.com/kserve/open-inference-protocol>.
 
 use crate::batch::Answer;
-use crate::body::{cell_text, count, encode, from_base64, json as read_json, wrong_json};
+use crate::body::{cell_text, count, encode, from_base64, json as read_json, tensor, wrong_json};
 use crate::cell::{Cell, Cells};
 use crate::limits::Limits;
 use crate::nested::Nested;
@@ -14,8 +14,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::marker::PhantomData;
 
-/// Versions of a model are runs of their own.
-pub(crate) const VERSION: &str = "1";
 /// The tensor of a model that takes numbers.
 const NUMBERS: &str = "x";
 /// The tensor of a model that takes images: PNG or JPEG files in base64.
@@ -54,7 +52,7 @@ pub(crate) fn metadata(model: &Model, name: &str, outputs: &[String]) -> Value {
         Some(Kind::Labels) => vec![tensor(PREDICTED, "BOOL", &width), probabilities],
         _ => vec![tensor(PREDICTED, "FP64", &width)],
     };
-    json!({ "name": name, "versions": [VERSION], "platform": "rekindle", "inputs": inputs, "outputs": outputs })
+    json!({ "name": name, "platform": "rekindle", "inputs": inputs, "outputs": outputs })
 }
 
 /// The type of a column's values.
@@ -82,6 +80,21 @@ struct Given<'a> {
     datatype: String,
     #[serde(borrow)]
     data: &'a RawValue,
+}
+
+/// Types of numbers, which stand for one another.
+const NUMERIC: [&str; 11] =
+    ["FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"];
+
+impl Given<'_> {
+    /// Whether it has the type that the model takes.
+    fn is_of(&self, datatype: &str) -> Result<(), Problem> {
+        let own = self.datatype.as_str();
+        if own == datatype || NUMERIC.contains(&own) && NUMERIC.contains(&datatype) {
+            return Ok(());
+        }
+        Err(Problem::sample(format!("input `{}`: datatype {own:?}; the model takes {datatype}", self.name)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -138,11 +151,7 @@ impl Infer {
                 vec![output(PREDICTED, "BYTES", &[n], json!(names)), probabilities]
             }
             Some(Said::Labels(_)) => {
-                let has = |said: &Said, name: &String| matches!(said, Said::Labels(labels) if labels.contains(&name.as_str()));
-                let yes: Vec<bool> = said
-                    .iter()
-                    .flat_map(|said| prediction.names().iter().map(move |name| has(said, name)))
-                    .collect();
+                let yes: Vec<bool> = said.iter().flat_map(|said| has(said, prediction.names())).collect();
                 let probabilities = output(PROBABILITIES, "FP64", &[n, width], json!(values));
                 vec![output(PREDICTED, "BOOL", &[n, width], json!(yes)), probabilities]
             }
@@ -151,7 +160,7 @@ impl Infer {
             wanted.is_empty() || wanted.iter().any(|name| output["name"].as_str() == Some(name))
         };
         let outputs: Vec<Value> = outputs.into_iter().filter(is_wanted).collect();
-        let mut answer = json!({ "model_name": name, "model_version": VERSION, "outputs": outputs });
+        let mut answer = json!({ "model_name": name, "outputs": outputs });
         if let Some(id) = id {
             answer["id"] = id.into();
         }
@@ -162,6 +171,13 @@ impl Infer {
     pub fn split(self) -> (Tensor, Option<String>, Vec<String>) {
         (self.x, self.id, self.wanted)
     }
+}
+
+/// Of each label, whether it was given. (Those that were come in the order of the names.)
+fn has(said: &Said, names: &[String]) -> Vec<bool> {
+    let Said::Labels(labels) = said else { return Vec::new() };
+    let mut given = labels.iter().peekable();
+    names.iter().map(|name| given.next_if(|label| **label == name.as_str()).is_some()).collect()
 }
 
 fn outputs(model: &Model) -> &'static [&'static str] {
@@ -184,11 +200,7 @@ fn only<'a, 'b>(inputs: &'a [Given<'b>], name: &str) -> Result<&'a Given<'b>, Pr
 
 fn numbers(model: &Model, shape: &[usize], limits: &Limits, given: &Given) -> Result<Tensor, Problem> {
     let say = |what: String| Problem::sample(format!("input `{}`: {what}", given.name));
-    let known =
-        ["FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"];
-    if !known.contains(&given.datatype.as_str()) {
-        return Err(say(format!("datatype {}; the model takes FP32", given.datatype)));
-    }
+    given.is_of("FP32")?;
     let text = given.data.get();
     let nested = Nested::from_json(text).map_err(|e| match wrong_json(text, &e) {
         Problem { status, message } => {
@@ -210,8 +222,10 @@ fn numbers(model: &Model, shape: &[usize], limits: &Limits, given: &Given) -> Re
     if n.checked_mul(width) != Some(nested.values.len()) {
         return Err(say(format!("{} numbers for the shape {:?}", nested.values.len(), given.shape)));
     }
-    let x = Tensor::from_vec(nested.values, [&[n], shape].concat());
-    model.numbers(x).map_err(|e| say(e.to_string()))
+    if nested.shape.len() != 1 && nested.shape != given.shape {
+        return Err(say(format!("data of the shape {:?} for the shape {:?}", nested.shape, given.shape)));
+    }
+    tensor(model, nested.values, n, shape)
 }
 
 /// The values of an input of one dimension.
@@ -242,6 +256,7 @@ fn texts(given: &Given, limits: &Limits) -> Result<Vec<String>, Problem> {
             other.describe()
         ))),
     };
+    given.is_of("BYTES")?;
     values(given, limits)?.into_iter().map(text).collect()
 }
 
@@ -260,6 +275,7 @@ fn table(encoder: &Encoder, limits: &Limits, inputs: &[Given]) -> Result<Tensor,
         let (Some(given), None) = (named.next(), named.next()) else {
             return Err(say("it is to be there once".into()));
         };
+        given.is_of(datatype(&column.learned))?;
         let cells = values(given, limits)?;
         if i == 0 {
             rows = vec![Vec::with_capacity(names.len()); cells.len()];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Limits of a server. Whatever is beyond one gets an answer that says so, at once.
+/// Limits of a server. A request that is beyond one gets an answer that says so; a client that is silent loses its connection.
 ///
 /// ```
 /// let limits = rekindle_serve::Limits { waiting: 64, ..Default::default() };
@@ -16,24 +16,36 @@ pub struct Limits {
     pub waiting: usize,
     /// Bytes of a body; larger ones get 413.
     pub body_bytes: usize,
-    /// Bytes of all bodies that are being received; what would go beyond gets 503.
-    pub all_body_bytes: usize,
+    /// Bytes of all bodies that are being received and of the inputs made of them; what would go beyond gets 503.
+    pub all_bytes: usize,
     /// Samples of a request; more get 413.
     pub samples: usize,
-    /// Pixels that an image may claim to have; more get 413.
+    /// Numbers that the inputs of a request may have, and an eighth of it its outputs: so many samples of a net are taken, if these are
+    /// fewer than `samples`.
+    pub numbers: usize,
+    /// Pixels that the images of a request may claim to have together; more get 413.
     pub pixels: usize,
     /// How long the headers of a request may take, also the first ones of a connection.
     pub headers: Duration,
     /// How long a body may take; then it gets 408.
     pub body: Duration,
-    /// How long an answer may take; then it gets 503.
+    /// How long an answer may take once the body is there; then it gets 503.
     pub answer: Duration,
-    /// How long a client may leave a part of its answer unread before the connection is closed.
+    /// How long a client may take to read 64 KiB of its answer, or the rest of it, before the connection is closed.
     pub write: Duration,
     /// How long requests that are under way may take after the server was told to stop.
     pub drain: Duration,
     /// How long a sample waits for others to be computed with, while there are others on their way.
     pub window: Duration,
+}
+
+impl Limits {
+    /// The limits of a net that takes and gives so many numbers for each sample.
+    pub(crate) fn of_net(self, inputs: usize, outputs: usize) -> Limits {
+        let of_inputs = self.numbers / inputs.max(1);
+        let of_outputs = self.numbers / 8 / outputs.max(1);
+        Limits { samples: self.samples.min(of_inputs).min(of_outputs).max(1), ..self }
+    }
 }
 
 impl Default for Limits {
@@ -42,8 +54,9 @@ impl Default for Limits {
             connections: 512,
             waiting: 256,
             body_bytes: 8 << 20,
-            all_body_bytes: 128 << 20,
+            all_bytes: 256 << 20,
             samples: 4096,
+            numbers: 1 << 22,
             pixels: 1 << 24,
             headers: Duration::from_secs(10),
             body: Duration::from_secs(10),

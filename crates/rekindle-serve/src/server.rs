@@ -1,6 +1,6 @@
 //! The listener, its connections, and how it ends.
 
-use crate::app::App;
+use crate::app::{App, Counted};
 use crate::http::{path_label, router};
 use crate::limits::Limits;
 use crate::problem::Problem;
@@ -111,12 +111,12 @@ impl Server {
             }
         };
         serving.await?;
-        app.ready.store(false, Ordering::Release);
+        app.stop();
         match timeout(app.limits.drain, graceful.shutdown()).await {
             Ok(()) => Ok(()),
             Err(_) => Err(Error::Recipe(format!(
                 "{} requests were not answered in time and are cut",
-                app.batcher.taken()
+                app.under_way.load(Ordering::Relaxed)
             ))),
         }
     }
@@ -177,13 +177,11 @@ fn connection(
         .max_buf_size(1 << 16)
         .serve_connection(TokioIo::new(Timed::new(stream, app.limits.write)), service);
     let connection = graceful.watch(connection);
-    app.connections.fetch_add(1, Ordering::Relaxed);
-    let app = app.clone();
+    let counted = Counted::new(&app.connections);
     tokio::spawn(async move {
         // A client that breaks the protocol or goes away is not our error.
         _ = connection.await;
-        app.connections.fetch_sub(1, Ordering::Relaxed);
-        drop(permit);
+        drop((counted, permit));
     });
 }
 
@@ -194,6 +192,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     use tower_service::Service;
+    let _counted = Counted::new(&app.under_way);
     let (start, path) = (Instant::now(), path_label(request.uri().path()));
     let answered = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await });
     let response = match answered.catch_unwind().await {

@@ -9,29 +9,40 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A connection of which a write that makes no progress for some time is an error. (Reading has its limits elsewhere.)
+/// What a client has to read before the deadline, if there is so much.
+const PART: usize = 1 << 16;
+
+/// A connection of which a write that is too slow is an error. (Reading has its limits elsewhere.)
 pub(crate) struct Timed {
     stream: TcpStream,
     most: Duration,
     deadline: Pin<Box<Sleep>>,
-    /// Whether a write waits since the deadline was set.
-    waiting: bool,
+    /// What was written since the deadline was set; none if no write waits.
+    since: Option<usize>,
 }
 
 impl Timed {
     pub fn new(stream: TcpStream, most: Duration) -> Timed {
-        Timed { stream, most, deadline: Box::pin(sleep(most)), waiting: false }
+        Timed { stream, most, deadline: Box::pin(sleep(most)), since: None }
     }
 
-    /// What a write came to, unless it has waited for too long.
-    fn judge<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// What writing so many bytes came to, unless it has waited for too long.
+    fn judge(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: usize,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(n)) = &result {
+            let written = self.since.map(|before| before + n);
+            self.since = written.filter(|&written| *n < bytes && written < PART);
+        }
         if result.is_ready() {
-            self.waiting = false;
             return result;
         }
-        if !self.waiting {
+        if self.since.is_none() {
             self.deadline.as_mut().reset(Instant::now() + self.most);
-            self.waiting = true;
+            self.since = Some(0);
         }
         ready!(self.deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answer")))
@@ -51,7 +62,7 @@ impl AsyncRead for Timed {
 impl AsyncWrite for Timed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.judge(cx, result)
+        self.judge(cx, bytes.len(), result)
     }
 
     fn poll_write_vectored(
@@ -60,7 +71,7 @@ impl AsyncWrite for Timed {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.judge(cx, result)
+        self.judge(cx, parts.iter().map(|part| part.len()).sum(), result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -17,6 +17,9 @@ pub enum Error {
     /// The recipe is not valid.
     #[error("{0}")]
     Recipe(String),
+    /// A model was asked about inputs for which an output of its net is not finite.
+    #[error("an output of the net is not finite; are the inputs like those of the training data?")]
+    Output,
     /// The data cannot be loaded.
     #[error(transparent)]
     Data(#[from] rekindle_data::Error),

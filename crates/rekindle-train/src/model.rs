@@ -228,9 +228,7 @@ impl Model {
     pub(crate) fn read(&self, outputs: &Tensor) -> Result<Prediction, Error> {
         let signature = self.signature()?;
         if !outputs.all_finite() {
-            return Err(Error::Recipe(
-                "an output of the net is not finite; are the inputs like those of the training data?".into(),
-            ));
+            return Err(Error::Output);
         }
         let decided = self.objective.decide(outputs);
         if self.objective.decision == Decision::None {

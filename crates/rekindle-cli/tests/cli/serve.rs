@@ -169,6 +169,7 @@ fn what_cannot_be_served_is_one_line() {
     fails_with(&output, 1, &format!("error: cannot listen at 127.0.0.1:{port}: Address already in use"));
     assert!(output.stdout.is_empty(), "no address is printed");
     fails_with(&folder.rekindle(&["serve", "run", "--max-body", "0"]), 2, "a whole number from 1");
+    fails_with(&folder.rekindle(&["serve", "run", "--name", "a/b"]), 2, "a name has letters, digits");
     fails_with(&folder.rekindle(&["serve", "run", "--address", "localhost"]), 2, "invalid value 'localhost'");
 }
 

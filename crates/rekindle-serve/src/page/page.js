@@ -5,6 +5,8 @@ const by = (id) => document.getElementById(id);
 // Up to so many numbers have a field each; more are typed as a list.
 const FIELDS = 64;
 let model, image;
+// The last request: answers of others come too late.
+let asked = 0;
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -23,7 +25,7 @@ function field(column) {
     return element("select", { name }, ...["true", "false"].map((v) => element("option", { value: v, textContent: v })));
   }
   if (column.kind === "date") return element("input", { name, type: "date" });
-  const usual = column.mean === undefined ? "" : Number(column.mean.toPrecision(3));
+  const usual = typeof column.mean === "number" ? Number(column.mean.toPrecision(3)) : "";
   return element("input", { name, type: "number", step: "any", value: usual, placeholder: "missing" });
 }
 
@@ -86,21 +88,23 @@ function show(answer) {
     const bar = numbers ? element("span", {}) : element("meter", { value: amount, max: 1, ariaLabel: name });
     return element("li", { className: chosen.includes(name) ? "best" : "" }, element("span", { textContent: name }), bar, shown);
   }));
-  by("answer").hidden = false;
 }
 
 async function ask() {
-  by("error").textContent = "";
+  const mine = ++asked;
+  let answer, error = "";
   by("ask").disabled = true;
   try {
     const response = await fetch("predict", { method: "POST", ...request() });
-    const answer = await response.json();
+    answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
-    show(answer);
   } catch (e) {
-    by("answer").hidden = true;
-    by("error").textContent = e.message;
+    error = e.message;
   }
+  if (mine !== asked) return;
+  by("error").textContent = error;
+  by("answer").hidden = error !== "";
+  if (error === "") show(answer);
   by("ask").disabled = false;
 }
 
@@ -115,16 +119,19 @@ function take(file) {
 
 async function start() {
   try {
-    model = await (await fetch("model")).json();
+    const response = await fetch("model");
+    model = await response.json();
+    if (!response.ok) throw new Error(model.error);
   } catch (e) {
     by("error").textContent = `The server does not answer: ${e.message}`;
     return;
   }
-  build();
+  // Before there are fields, whose names would hide the form's own.
   by("form").addEventListener("submit", (event) => {
     event.preventDefault();
     ask();
   });
+  build();
   by("file").addEventListener("change", () => take(by("file").files[0]));
   for (const kind of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(kind, (event) => {

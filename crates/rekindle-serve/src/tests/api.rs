@@ -25,7 +25,7 @@ fn other_paths_names_and_methods_are_errors() {
     let server = Running::new(models::circles());
     let mut client = server.client();
     assert_eq!(client.get("/predictions").error(404), "there is no such path; GET / is a page");
-    assert_eq!(client.get("/v2/models/that").error(404), "there is no model `that`; there is `it`");
+    assert_eq!(client.get("/v2/models/that").error(404), "there is no such model; there is `it`");
     let reply = client.get("/predict");
     assert!(
         reply.error(405).contains("another method") && reply.head.contains("allow: post"),
@@ -33,6 +33,7 @@ fn other_paths_names_and_methods_are_errors() {
         reply.head
     );
     assert_eq!(client.post("/v2/models/that/infer", JSON, "{}").status, 404);
+    assert_eq!(client.get("/v2/models/%FF").error(404), "there is no such model; there is `it`");
 }
 
 #[test]
@@ -115,7 +116,16 @@ fn tensors_that_the_model_does_not_take_are_named() {
         ),
         (request("x", "[1, 3]", "FP32", "[1, 2, 3]"), 422, "input `x`: shape [1, 3]; the model takes [2]"),
         (request("x", "[2, 2]", "FP32", "[1, 2]"), 422, "input `x`: 2 numbers for the shape [2, 2]"),
-        (request("x", "[1, 2]", "BYTES", "[\"a\"]"), 422, "input `x`: datatype BYTES; the model takes FP32"),
+        (
+            request("x", "[1, 2]", "BYTES", "[\"a\"]"),
+            422,
+            "input `x`: datatype \"BYTES\"; the model takes FP32",
+        ),
+        (
+            request("x", "[2, 2]", "FP32", "[[1, 2, 3, 4]]"),
+            422,
+            "input `x`: data of the shape [1, 4] for the shape",
+        ),
         (request("x", "[1, 2]", "FP32", "[\"a\", 1]"), 422, "input `x`: data: invalid type: string"),
         (
             request("x", "[9007199254740993, 2]", "FP32", "[1, 2]"),

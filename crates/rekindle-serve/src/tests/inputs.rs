@@ -102,7 +102,7 @@ fn bodies_that_are_not_samples_are_said_to_be_what_they_are() {
             "the body is not JSON: expected value at line 1 column 9; JSON has only finite numbers",
         ),
         ("{\"age\": -Infinity}", 400, "the body is not JSON: "),
-        ("{\"age\": 1e999}", 400, "the body is not JSON: number out of range"),
+        ("{\"age\": 1e999}", 422, "number out of range"),
         ("[]", 422, "there are no samples; send at least one"),
         ("3", 422, "invalid type: integer `3`, expected an object for each sample"),
         ("[3]", 422, "invalid type: integer `3`, expected an object for each sample"),
@@ -161,7 +161,9 @@ fn numbers_come_nested_or_flat_alone_or_many() {
         client.predict("{\"x\": 1}").error(422).contains("invalid type: map, expected a number or a list")
     );
     assert!(client.predict("[[1], [2, 3]]").error(422).contains("lists of one level are of one length"));
-    assert!(client.predict("[1e39]").error(422).contains("1e39 is too large a number"));
+    let large = numbers.iter().map(|_| "1e39").collect::<Vec<_>>().join(",");
+    let error = client.predict(format!("[{large}]")).error(422);
+    assert_eq!(error, "a number is too large for the model, which computes in f32");
 }
 
 fn said(client: &mut Client, body: &str) -> Value {
@@ -228,6 +230,29 @@ fn an_image_that_claims_to_be_huge_is_refused_before_it_is_decoded() {
     let server = Running::with(models::photos(), limits);
     let mut client = server.client();
     let error = client.post("/predict", "image/png", png(12, 9)).error(413);
-    assert_eq!(error, "image: 9 x 12 pixels; at most 100 are taken, make it smaller");
+    let together = "pixels; a request has at most 100 together, make images smaller or send fewer";
+    assert_eq!(error, format!("image: 9 x 12 {together}"));
+    let image = json!({ "image": STANDARD.encode(png(8, 8)) });
+    let error = server.client().predict(json!([image, image]).to_string()).error(413);
+    assert_eq!(error, format!("image 2: 8 x 8 {together}"));
     assert_eq!(server.client().post("/predict", "image/png", png(10, 10)).status, 200);
+}
+
+/// Numbers far from 0, which f32 would round away before they are standardised.
+#[test]
+fn arrays_keep_the_precision_of_their_file() {
+    let server = Running::new(models::times());
+    let mut client = server.client();
+    let [a, b] = ["[1700000001.5, 2]", "[1700000002.5, 2]"].map(|body| client.predict(body));
+    assert!(a.status == 200 && b.status == 200 && a != b, "{} {}", a.text(), b.text());
+}
+
+#[test]
+fn a_category_that_is_a_number_is_found_however_it_is_written() {
+    let server = Running::new(models::doors());
+    let mut client = server.client();
+    let [a, b, c] =
+        [r#"{"doors": 4.0}"#, r#"{"doors": 4}"#, r#"{"doors": "4.0"}"#].map(|body| client.predict(body));
+    assert!(a.status == 200 && a == b && b == c, "{}", a.text());
+    assert!(client.predict(r#"{"doors": 7}"#).error(422).contains("training had no category `7`"));
 }

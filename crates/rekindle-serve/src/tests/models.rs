@@ -4,7 +4,7 @@ use rekindle_data::images::ImageSpec;
 use rekindle_data::table::{CsvOptions, Encoder, Schema, Table};
 use rekindle_nn::Parameters;
 use rekindle_tensor::random::{Generator, with_generator};
-use rekindle_train::{ImageInput, Input, Kind, Model, Recipe, Signature, build_net};
+use rekindle_train::{ArrayInput, ImageInput, Input, Kind, Model, Recipe, Signature, build_net};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A model of a recipe's text, as if it had been trained.
@@ -55,6 +55,27 @@ pub fn labels() -> Model {
 pub fn regression() -> Model {
     let signature = Signature { kind: Kind::Numbers, classes: Vec::new(), input: Input::Numbers(vec![1]) };
     model("source = \"line\"", &["Linear(1, 1)"], "MSELoss", &signature)
+}
+
+/// Arrays with times in seconds, which are standardised.
+pub fn times() -> Model {
+    let (mean, std) = (vec![1.7e9, 0.0], vec![2.0, 1.0]);
+    let (pixels, flatten, values, units) = (false, false, vec![0, 1], None);
+    let input = Input::Arrays(ArrayInput { shape: vec![2], pixels, flatten, mean, std, values, units });
+    let classes = ["0", "1"].map(String::from).to_vec();
+    let signature = Signature { kind: Kind::Classes, classes, input };
+    model("arrays = \"a.npz\"", &["Linear(2, 2)"], "CrossEntropyLoss", &signature)
+}
+
+/// A table whose category is written as a number.
+pub fn doors() -> Model {
+    let text = "doors,sold\n2.0,no\n4.0,yes\n2.0,no\n4.0,yes\nnone,no\n";
+    let encoder = encoder(text, "sold");
+    let width = encoder.feature_names().len();
+    let (kind, classes) = (Kind::Classes, encoder.class_names().to_vec());
+    let signature = Signature { kind, classes, input: Input::Table(Box::new(encoder)) };
+    let net = [format!("Linear({width}, 2)")];
+    model("table = \"t.csv\"\nlabel = \"sold\"", &[&net[0]], "CrossEntropyLoss", &signature)
 }
 
 /// The net of lecture 02's circles.

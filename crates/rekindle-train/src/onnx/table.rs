@@ -18,11 +18,21 @@ pub(super) const BEFORE: &str = "numbers that are missing become NaN, categories
 /// Words of at most so many letters have all their spellings in capitals and small letters in the file.
 const SPELLED: u32 = 6;
 
+/// Names that inputs cannot have: those of outputs, and none.
+const TAKEN: [&str; 3] = ["predicted", "probabilities", ""];
+
 /// Adds an input for each column, and gives the features.
 ///
 /// # Errors
-/// If there is none.
+/// If there is none, or one has the name of an output.
 pub(super) fn add(graph: &mut Graph, encoder: &Encoder) -> Result<Value, String> {
+    if let Some(column) = encoder.columns().iter().find(|column| TAKEN.contains(&column.name.as_str())) {
+        return Err(format!(
+            "the column `{}` cannot be an input of an ONNX file: outputs are called `predicted` and `probabilities`, and an empty name means \
+             that there is none; rename it and train again",
+            column.name
+        ));
+    }
     // Before anything else takes a name, so that inputs are called as their columns.
     let inputs: Vec<Value> = encoder.columns().iter().map(|column| input(graph, column)).collect();
     let columns = encoder.columns().iter().zip(&inputs);
@@ -159,5 +169,16 @@ mod tests {
         let json = r#"{"missing":"mean","unseen":"error","columns":[],"target":null}"#;
         let encoder = Encoder::from_json(json).unwrap();
         assert!(add(&mut Graph::new(), &encoder).unwrap_err().starts_with("damaged signature"));
+    }
+
+    #[test]
+    fn a_column_with_the_name_of_an_output_is_refused() {
+        for (name, refused) in [("predicted", true), ("probabilities", true), ("predicted_1", false)] {
+            let json = format!(
+                r#"{{"missing":"mean","unseen":"error","columns":[{{"name":"{name}","learned":{{"kind":"numeric","mean":0.0,"std":1.0}}}}],"target":null}}"#
+            );
+            let added = add(&mut Graph::new(), &Encoder::from_json(&json).unwrap());
+            assert_eq!(added.is_err_and(|e| e.contains("rename it")), refused, "{name}");
+        }
     }
 }
