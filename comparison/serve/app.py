@@ -27,7 +27,7 @@ class Sample(BaseModel):
 
 
 @app.post("/predict")
-def predict(sample: Sample):
+async def predict(sample: Sample):
     if len(sample.x) != 784:
         raise HTTPException(422, f"{len(sample.x)} numbers; the model takes 784")
     with torch.inference_mode():

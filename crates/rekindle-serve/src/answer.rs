@@ -41,7 +41,7 @@ struct Sample<'a>(&'a Prediction, usize);
 impl Serialize for Sample<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Sample(prediction, i) = self;
-        let (names, values) = (prediction.names(), prediction.values(*i));
+        let (names, values) = (prediction.names(), prediction.written(*i));
         let mut sample = serializer.serialize_map(None)?;
         match prediction.said(*i) {
             Said::Numbers => {
@@ -60,7 +60,7 @@ impl Serialize for Sample<'_> {
 }
 
 /// Numbers by name, in the order of the model.
-struct Named<'a>(&'a [String], &'a [f64]);
+struct Named<'a>(&'a [String], &'a [f32]);
 
 impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

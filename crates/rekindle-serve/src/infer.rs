@@ -46,11 +46,11 @@ pub(crate) fn metadata(model: &Model, name: &str, outputs: &[String]) -> Value {
         None => Vec::new(),
     };
     let width = [outputs.len() as i64];
-    let probabilities = tensor(PROBABILITIES, "FP64", &width);
+    let probabilities = tensor(PROBABILITIES, "FP32", &width);
     let outputs = match signature.map(|signature| signature.kind) {
         Some(Kind::Classes) => vec![tensor(PREDICTED, "BYTES", &[]), probabilities],
         Some(Kind::Labels) => vec![tensor(PREDICTED, "BOOL", &width), probabilities],
-        _ => vec![tensor(PREDICTED, "FP64", &width)],
+        _ => vec![tensor(PREDICTED, "FP32", &width)],
     };
     json!({ "name": name, "platform": "rekindle", "inputs": inputs, "outputs": outputs })
 }
@@ -139,20 +139,20 @@ impl Infer {
     pub fn json(id: Option<String>, wanted: &[String], name: &str, answer: &Answer) -> Value {
         let Answer { prediction, samples } = answer;
         let (n, width) = (samples.len(), prediction.names().len());
-        let values: Vec<f64> = samples.clone().flat_map(|i| prediction.values(i)).collect();
+        let values: Vec<f64> = samples.clone().flat_map(|i| prediction.written(i)).map(plain).collect();
         let output = |name: &str, datatype: &str, shape: &[usize], data: Value| json!({ "name": name, "datatype": datatype, "shape": shape, "data": data });
         let said: Vec<Said> = samples.clone().map(|i| prediction.said(i)).collect();
         let outputs = match said.first() {
-            None | Some(Said::Numbers) => vec![output(PREDICTED, "FP64", &[n, width], json!(values))],
+            None | Some(Said::Numbers) => vec![output(PREDICTED, "FP32", &[n, width], json!(values))],
             Some(Said::Class(_)) => {
                 let names: Vec<&str> =
                     said.iter().map(|said| if let Said::Class(name) = said { name } else { "" }).collect();
-                let probabilities = output(PROBABILITIES, "FP64", &[n, width], json!(values));
+                let probabilities = output(PROBABILITIES, "FP32", &[n, width], json!(values));
                 vec![output(PREDICTED, "BYTES", &[n], json!(names)), probabilities]
             }
             Some(Said::Labels(_)) => {
                 let yes: Vec<bool> = said.iter().flat_map(|said| has(said, prediction.names())).collect();
-                let probabilities = output(PROBABILITIES, "FP64", &[n, width], json!(values));
+                let probabilities = output(PROBABILITIES, "FP32", &[n, width], json!(values));
                 vec![output(PREDICTED, "BOOL", &[n, width], json!(yes)), probabilities]
             }
         };
@@ -171,6 +171,11 @@ impl Infer {
     pub fn split(self) -> (Tensor, Option<String>, Vec<String>) {
         (self.x, self.id, self.wanted)
     }
+}
+
+/// A number whose digits are those of f32. (JSON values are f64, which has more.)
+fn plain(value: f32) -> f64 {
+    value.to_string().parse().expect("a number")
 }
 
 /// Of each label, whether it was given. (Those that were come in the order of the names.)
@@ -202,10 +207,9 @@ fn numbers(model: &Model, shape: &[usize], limits: &Limits, given: &Given) -> Re
     let say = |what: String| Problem::sample(format!("input `{}`: {what}", given.name));
     given.is_of("FP32")?;
     let text = given.data.get();
-    let nested = Nested::from_json(text).map_err(|e| match wrong_json(text, &e) {
-        Problem { status, message } => {
-            Problem { status, message: format!("input `{}`: data: {message}", given.name) }
-        }
+    let nested = Nested::from_json(text).map_err(|e| {
+        let Problem { status, message } = wrong_json(text, &e);
+        Problem { status, message: format!("input `{}`: data: {message}", given.name) }
     })?;
     let width: usize = shape.iter().product();
     let (n, fits) = match given.shape.as_slice() {

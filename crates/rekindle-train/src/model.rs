@@ -354,6 +354,11 @@ impl Prediction {
         }
     }
 
+    /// The same as [`values`](Self::values), as they are written: the net computes in f32, and more digits would say nothing.
+    pub fn written(&self, sample: usize) -> Vec<f32> {
+        self.values(sample).into_iter().map(|value| value as f32).collect()
+    }
+
     /// The probability of each class or label of a sample, or its numbers.
     pub fn values(&self, sample: usize) -> Vec<f64> {
         self.values.select(0, sample as isize).to_vec::<f64>()

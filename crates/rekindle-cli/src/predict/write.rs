@@ -194,9 +194,7 @@ impl Answers {
         let row = |sample: usize| {
             let cells =
                 kept.into_iter().flat_map(|t| (0..t.width()).map(move |c| t.cell(sample, c).to_string()));
-            // The net computes in f32; more digits would say nothing.
-            let values = prediction.values(sample).into_iter().map(|value| value as f32);
-            (cells.chain(prediction.decided(sample)).collect(), values.collect())
+            (cells.chain(prediction.decided(sample)).collect(), prediction.written(sample))
         };
         Answers { texts, numbers, rows: (0..prediction.len()).map(row).collect() }
     }

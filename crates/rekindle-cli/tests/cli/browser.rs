@@ -69,10 +69,23 @@ impl Browser {
             body.len()
         );
         stream.write_all((head + &body).as_bytes()).expect("it is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        let answer: Value = serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}"));
+        // The driver keeps the connection, so that the end of the answer is where its head says.
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        let (mut reader, mut head, mut length) = (BufReader::new(stream), String::new(), 0);
+        while head != "\r\n" {
+            head.clear();
+            assert!(
+                reader.read_line(&mut head).expect("an answer") > 0,
+                "{path}: the driver closed the connection"
+            );
+            if let Some(n) = head.to_lowercase().strip_prefix("content-length:") {
+                length = n.trim().parse().expect("a length");
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("an answer");
+        let body = String::from_utf8(body).expect("text");
+        let answer: Value = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"));
         assert!(answer["value"].get("error").is_none(), "{path}: {answer}");
         answer["value"].clone()
     }
@@ -131,8 +144,9 @@ impl Drop for Browser {
             (self.session.is_empty(), TcpStream::connect(("127.0.0.1", self.port)))
         {
             let path = format!("/session/{}", self.session);
-            _ = write!(stream, "DELETE {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-            _ = stream.read_to_string(&mut String::new());
+            _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            _ = write!(stream, "DELETE {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+            _ = stream.read(&mut [0; 256]);
         }
         _ = self.driver.kill();
         _ = self.driver.wait();

@@ -80,7 +80,7 @@ fn a_checkpoint_that_holds_nan_is_left_for_the_one_before() {
         succeeds(&output);
         let stderr = String::from_utf8_lossy(&output.stderr);
         let warning = format!(
-            "warning: run/checkpoints/last.ckpt: {name} has values that are not numbers (NaN); going on from the checkpoint before it\n"
+            "warning: run/checkpoints/last.ckpt: {name} has values that are not numbers (NaN); take weights from before they were; going on from the checkpoint before it\n"
         );
         assert_eq!(stderr, warning);
         End::of(&folder.0.join("run")).is(&whole, name);

@@ -99,9 +99,9 @@ fn a_run_that_was_stopped_is_not_finished() {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rekindle"));
     let mut child =
         child.args(resume).current_dir(&folder.0).stderr(std::process::Stdio::null()).spawn().unwrap();
-    // It has begun when the reports of before are gone.
+    // It has begun when what the run had ended with is gone, the weights last.
     let begin = std::time::Instant::now();
-    while folder.0.join("run/report.json").exists() && begin.elapsed().as_secs() < 60 {
+    while folder.0.join("run/model.safetensors").exists() && begin.elapsed().as_secs() < 60 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     child.kill().unwrap();

@@ -98,11 +98,11 @@ fn damaged_files_are_refused_with_the_reason() {
     );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[1],"data_offsets":[4,8]}"#, 2),
-        "byte 70: damaged: w leaves a gap before it; copy or download the file again"
+        "byte 66: damaged: w leaves a gap before it; copy or download the file again"
     );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#, 2),
-        "byte 74: damaged: 8 bytes of data, the header describes 4; copy or download the file again"
+        "byte 66: damaged: 8 bytes of data, the header describes 4; copy or download the file again"
     );
     assert_eq!(
         one(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,4]}"#, 1),
@@ -119,7 +119,7 @@ fn damaged_files_are_refused_with_the_reason() {
     let two = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     assert_eq!(
         refusal(&file(two, &f32s(1))),
-        "byte 134: damaged: b overlaps another tensor; copy or download the file again"
+        "byte 115: damaged: b overlaps another tensor; copy or download the file again"
     );
 }
 
@@ -211,7 +211,8 @@ fn a_file_is_held_against_its_header_before_it_is_read() {
     std::fs::write(&path.0, &bytes).unwrap();
     std::fs::File::options().write(true).open(&path.0).unwrap().set_len(1 << 40).unwrap();
     let reason = StateDict::load(&path.0).unwrap_err().reason;
-    assert!(reason.ends_with(" bytes of data, the header describes 32"), "{reason}");
+    let says = " bytes of data, the header describes 32; copy or download the file again";
+    assert!(reason.ends_with(says), "{reason}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn the_open_inference_protocol_gives_the_answers_of_predict() {
         .collect();
     let predicted = json!({ "name": "predicted", "datatype": "BYTES", "shape": [2], "data": names });
     let probabilities =
-        json!({ "name": "probabilities", "datatype": "FP64", "shape": [2, 3], "data": values });
+        json!({ "name": "probabilities", "datatype": "FP32", "shape": [2, 3], "data": values });
     assert_eq!(answer["outputs"], json!([predicted, probabilities]));
 
     let mut some = request.clone();

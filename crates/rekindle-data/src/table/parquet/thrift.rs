@@ -83,7 +83,9 @@ impl<R: Read> Thrift<R> {
         match kind {
             // A boolean field's type is its value.
             1 | 2 if !in_list => Ok(()),
-            1..=3 => self.byte().map(drop),
+            // Parquet has no lists of booleans. The crate takes no bytes for one, so that a few bytes can claim any number of them.
+            1 | 2 => Err(damaged()),
+            3 => self.byte().map(drop),
             4..=6 => self.varint().map(drop),
             7 => self.pass(8),
             BINARY => {
