@@ -26,7 +26,7 @@ under /v2. SIGTERM and Ctrl-C: requests that are under way are answered, then th
 pub struct Args {
     /// The directory of a run, such as runs/iris-001
     run: PathBuf,
-    /// The address to listen at; another one than this machine's own is open to all who reach it
+    /// Where to listen; other addresses are open to all
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     address: IpAddr,
     /// The port to listen at, 0 for any free one

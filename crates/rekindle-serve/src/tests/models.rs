@@ -69,7 +69,7 @@ pub fn times() -> Model {
 
 /// A table whose category is written as a number.
 pub fn doors() -> Model {
-    let text = "doors,sold\n2.0,no\n4.0,yes\n2.0,no\n4.0,yes\nmany,no\n";
+    let text = "doors,sold\nfew,no\nmany,yes\nfew,no\n4.0,yes\nmany,no\nfew,no\n";
     let encoder = encoder(text, "sold");
     let width = encoder.feature_names().len();
     let (kind, classes) = (Kind::Classes, encoder.class_names().to_vec());

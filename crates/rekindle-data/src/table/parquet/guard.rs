@@ -5,7 +5,7 @@
 //! looked at before memory is taken for it.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -15,7 +15,7 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::thrift::{INTEGER, Thrift};
+use super::thrift::{BINARY, INTEGER, Kind, STRUCT, Thrift};
 use crate::quiet::quiet;
 
 /// The most bytes of all pages that are held at once.
@@ -85,6 +85,76 @@ impl Drop for Pages {
     }
 }
 
+/// The fields of a struct: number, type, and the fields of those that are structs.
+type Fields = &'static [(i64, Kind, &'static [Described])];
+/// A field of a struct inside of another.
+type Described = (i64, Kind, &'static [(i64, Kind)]);
+
+const BOOLEAN: Kind = 1;
+const LONG: Kind = 6;
+const I: Kind = INTEGER;
+const STATISTICS: &[(i64, Kind)] =
+    &[(1, BINARY), (2, BINARY), (3, LONG), (4, LONG), (5, BINARY), (6, BINARY), (7, BOOLEAN), (8, BOOLEAN)];
+const DATA: &[Described] = &[(1, I, &[]), (2, I, &[]), (3, I, &[]), (4, I, &[]), (5, STRUCT, STATISTICS)];
+const DICTIONARY: &[Described] = &[(1, I, &[]), (2, I, &[]), (3, BOOLEAN, &[])];
+const DATA_2: &[Described] = &[
+    (1, I, &[]),
+    (2, I, &[]),
+    (3, I, &[]),
+    (4, I, &[]),
+    (5, I, &[]),
+    (6, I, &[]),
+    (7, BOOLEAN, &[]),
+    (8, STRUCT, STATISTICS),
+];
+/// What the header of a page has (`parquet.thrift`).
+const PAGE: Fields = &[
+    (1, I, &[]),
+    (4, I, &[]),
+    (5, STRUCT, DATA),
+    (6, STRUCT, &[]),
+    (7, STRUCT, DICTIONARY),
+    (8, STRUCT, DATA_2),
+];
+
+/// Reads a field of a page's header, whose type has to be the one of its number. The crate does not look at the types of fields that it
+/// knows, and where they are others, it takes what follows for something else: lists of billions, of which it passes over each element.
+fn as_described(
+    fields: Fields,
+    thrift: &mut Thrift<BufReader<File>>,
+    number: i64,
+    kind: Kind,
+) -> io::Result<bool> {
+    let Some((_, known, inner)) = fields.iter().find(|(known, ..)| *known == number) else {
+        return Ok(false);
+    };
+    is_kind(*known, kind)?;
+    if kind == STRUCT {
+        thrift.fields(1, |thrift, number, kind| {
+            let Some((_, known, inner)) = inner.iter().find(|(known, ..)| *known == number) else {
+                return Ok(false);
+            };
+            is_kind(*known, kind)?;
+            if kind == STRUCT {
+                thrift.fields(2, |_, number, kind| {
+                    let known = inner.iter().find(|(known, _)| *known == number);
+                    known.map_or(Ok(()), |(_, known)| is_kind(*known, kind)).map(|()| false)
+                })?;
+            }
+            Ok(kind == STRUCT)
+        })?;
+    }
+    Ok(kind == STRUCT)
+}
+
+/// A boolean's type is its value.
+fn is_kind(known: Kind, kind: Kind) -> io::Result<()> {
+    if kind == known || (known, kind) == (BOOLEAN, 2) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a field of a page's header has another type"))
+}
+
 impl Length for Pages {
     fn len(&self) -> u64 {
         Length::len(&*self.file)
@@ -103,7 +173,7 @@ impl ChunkReader for Pages {
             let place = match number {
                 2 => &mut size,
                 3 => &mut compressed,
-                _ => return Ok(false),
+                _ => return as_described(PAGE, thrift, number, kind),
             };
             // The larger one, should a field come twice.
             let value = if kind == INTEGER { thrift.integer()? } else { i64::MAX };

@@ -44,6 +44,10 @@ impl<R: Read> Thrift<R> {
                 return Ok(());
             }
             number = if header < 16 { self.integer()? } else { number + i64::from(header >> 4) };
+            // Numbers have 16 bits; others could be taken for one of these.
+            if i16::try_from(number).is_err() {
+                return Err(damaged());
+            }
             if !take(self, number, header & 15)? {
                 self.skip(header & 15, false, depth)?;
             }
