@@ -24,8 +24,11 @@ use std::sync::OnceLock;
 /// What a parser makes of bytes; errors are what it is for.
 type Parsed = Result<(), Box<dyn Error>>;
 
+/// What the program does with a file of these bytes.
+type Parser = fn(&[u8]) -> Parsed;
+
 /// The parsers by the names of their targets and of their folders in `corpus/`.
-pub const PARSERS: &[(&str, fn(&[u8]) -> Parsed)] = &[
+pub const PARSERS: &[(&str, Parser)] = &[
     ("csv", |bytes| in_file(bytes, table)),
     ("parquet", |bytes| if bytes.starts_with(b"PAR1") { in_file(bytes, table) } else { Ok(()) }),
     ("idx", |bytes| in_file(bytes, idx)),

@@ -251,7 +251,7 @@ fn npz_files() {
         ("an empty archive", zip(&[])),
         ("no arrays", zip(&[member("notes.txt", 0, b"x")])),
         ("other names", zip(&[member("inputs.npy", 8, &x()), y8.clone()])),
-        ("no targets", zip(&[x8.clone()])),
+        ("no targets", zip(std::slice::from_ref(&x8))),
         ("two files of one name", zip(&[x8.clone(), x8.clone(), y8.clone()])),
         ("19 targets", zip(&[x8.clone(), member("y.npy", 8, &npy("|u1", "(19,)", &[0; 19]))])),
         (
