@@ -23,7 +23,7 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 /// Bodies from this size on are read into tensors where they hold up nobody.
-const LARGE: usize = 1 << 13;
+const LARGE: usize = 1 << 16;
 
 type Shared = State<Arc<App>>;
 

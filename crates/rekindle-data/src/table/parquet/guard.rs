@@ -152,7 +152,7 @@ fn is_kind(known: Kind, kind: Kind) -> io::Result<()> {
     if kind == known || (known, kind) == (BOOLEAN, 2) {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "a field of a page's header has another type"))
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a field of its header has another type"))
 }
 
 impl Length for Pages {
