@@ -65,7 +65,7 @@ pub fn run(name: &str, bytes: &[u8]) -> u64 {
     held
 }
 
-/// Gives `parse` a file of these bytes; one file for each thread, written anew. `TMPDIR=/dev/shm` keeps it in memory.
+/// Gives `parse` a file of these bytes; one file for each thread. `TMPDIR=/dev/shm` keeps it in memory.
 fn in_file(bytes: &[u8], parse: fn(&Path) -> Parsed) -> Parsed {
     thread_local! {
         static FILE: PathBuf = {
@@ -75,7 +75,9 @@ fn in_file(bytes: &[u8], parse: fn(&Path) -> Parsed) -> Parsed {
     }
     FILE.with(|path| {
         std::fs::write(path, bytes)?;
-        parse(path)
+        let parsed = parse(path);
+        std::fs::remove_file(path)?;
+        parsed
     })
 }
 

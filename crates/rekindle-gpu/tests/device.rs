@@ -1,13 +1,15 @@
 //! A device does what it is told. Without one these tests say so and pass: the tests of CI have Mesa's software Vulkan.
 
 use rekindle_gpu::{Error, Gpu, Kernel, Memory, Operand, Statement, devices};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 fn gpu() -> Option<Gpu> {
     let gpu = (!devices().is_empty()).then(|| Gpu::open(0).expect("it is listed"));
     if gpu.is_none() {
-        eprintln!(
+        _ = writeln!(
+            std::io::stderr(),
             "NO GPU: nothing was tested; install a Vulkan driver (Debian: mesa-vulkan-drivers, libvulkan1)"
         );
     }

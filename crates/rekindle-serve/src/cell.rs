@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// A value that a cell of a table can have, or what it is instead. (Lists and objects are looked through, and not kept.)
 #[derive(Clone, Debug, PartialEq)]
@@ -124,22 +125,36 @@ impl<'de> Visitor<'de> for Most {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rows, A::Error> {
         Ok(Rows { rows: vec![self.row(map)?], count: 1 })
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
-        let mut rows = Vec::new();
-        while rows.len() < self.rows {
-            match seq.next_element_seed(OneRow(self))? {
-                Some(row) => rows.push(row),
-                None => return Ok(Rows { count: rows.len(), rows }),
-            }
-        }
-        let mut count = rows.len();
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            count += 1;
-        }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Rows, A::Error> {
+        let (rows, count) = first(seq, self.rows, OneRow(self))?;
         Ok(Rows { rows, count })
     }
 }
 
+/// The first values of a list, and how many there were.
+fn first<'de, A: SeqAccess<'de>, S: DeserializeSeed<'de> + Copy>(
+    mut seq: A,
+    most: usize,
+    seed: S,
+) -> Result<(Vec<S::Value>, usize), A::Error> {
+    let mut values = Vec::new();
+    while values.len() < most {
+        match seq.next_element_seed(seed)? {
+            Some(value) => values.push(value),
+            None => {
+                let count = values.len();
+                return Ok((values, count));
+            }
+        }
+    }
+    let mut count = values.len();
+    while seq.next_element::<IgnoredAny>()?.is_some() {
+        count += 1;
+    }
+    Ok((values, count))
+}
+
+#[derive(Clone, Copy)]
 struct OneRow(Most);
 
 impl<'de> DeserializeSeed<'de> for OneRow {
@@ -178,15 +193,7 @@ impl<'de> Visitor<'de> for Cells {
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a list of values")
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Cell>, A::Error> {
-        let mut cells = Vec::new();
-        while cells.len() < self.0 {
-            match seq.next_element()? {
-                Some(cell) => cells.push(cell),
-                None => return Ok(cells),
-            }
-        }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(cells)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<Cell>, A::Error> {
+        first(seq, self.0, PhantomData).map(|(cells, _)| cells)
     }
 }

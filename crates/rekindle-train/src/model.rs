@@ -334,7 +334,8 @@ impl Prediction {
         let Some(decided) = &self.decided else { return Said::Numbers };
         let numbers = decided.select(0, sample as isize).to_vec::<i64>();
         if decided.dim() == 1 {
-            return Said::Class(self.names.get(numbers[0] as usize).map_or("", String::as_str));
+            // There is a name for each output.
+            return Said::Class(&self.names[numbers[0] as usize]);
         }
         let labels = self.names.iter().zip(&numbers).filter(|(_, yes)| **yes == 1);
         Said::Labels(labels.map(|(name, _)| name.as_str()).collect())

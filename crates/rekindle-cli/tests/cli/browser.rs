@@ -24,7 +24,8 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         let Ok(mut driver) = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
         else {
-            eprintln!(
+            _ = writeln!(
+                std::io::stderr(),
                 "NOT TESTED: the page in a browser. Install chromium and chromium-driver and run again."
             );
             return None;

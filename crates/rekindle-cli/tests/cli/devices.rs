@@ -3,11 +3,12 @@
 use crate::resume::{End, folder};
 use crate::{Folder, fails_with, rekindle, succeeds};
 use rekindle::Device;
+use std::io::Write;
 
 fn there_is_a_gpu() -> bool {
     let there = Device::gpu(0).check();
     if let Err(e) = &there {
-        eprintln!("NO GPU: nothing was tested: {e}");
+        _ = writeln!(std::io::stderr(), "NO GPU: nothing was tested: {e}");
     }
     there.is_ok()
 }
@@ -70,7 +71,10 @@ fn a_net_that_has_no_room_is_an_error_and_not_a_panic() {
     // The smallest square of weights that the device cannot bind; recipes have a limit of their own.
     let side = (Device::gpus()[0].max_tensor as f64 / 4.0).sqrt() as usize + 1;
     if side > 12_000 {
-        eprintln!("NOT TESTED: a net too large for this device takes too much memory here");
+        _ = writeln!(
+            std::io::stderr(),
+            "NOT TESTED: a net too large for this device takes too much memory here"
+        );
         return;
     }
     let folder = folder();

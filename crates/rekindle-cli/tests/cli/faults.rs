@@ -5,6 +5,7 @@ use crate::resume::{End, begin, folder, resume, undisturbed};
 use crate::{Folder, fails_with, succeeds};
 use rekindle::train::Checkpoint;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -40,7 +41,8 @@ impl Mounted {
         if system("mount", &["-t", "tmpfs", "-o", options, "none", &path]) {
             return Some(Mounted(path));
         }
-        eprintln!(
+        _ = writeln!(
+            std::io::stderr(),
             "NOT TESTED: mounting is not permitted here. Run the tests as root to try full and read-only disks."
         );
         None
@@ -181,7 +183,10 @@ fn with_fault(folder: &Folder, call: &str, error: &str, n: usize) -> Option<Outp
 fn has_strace() -> bool {
     let there = system("strace", &["-f", "-qq", "-e", "trace=fsync", "-o", "/dev/null", "true"]);
     if !there {
-        eprintln!("NOT TESTED: system calls. Install strace, where ptrace is permitted, and run again.");
+        _ = writeln!(
+            std::io::stderr(),
+            "NOT TESTED: system calls. Install strace, where ptrace is permitted, and run again."
+        );
     }
     there
 }

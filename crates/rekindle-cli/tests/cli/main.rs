@@ -19,6 +19,7 @@ mod soak;
 mod train;
 mod trials;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,7 +76,8 @@ fn image_data() -> Option<String> {
     let data = std::path::absolute(data).expect("a path").display().to_string();
     let there = std::path::Path::new(&data).join("mnist").exists();
     if !there {
-        eprintln!(
+        _ = writeln!(
+            std::io::stderr(),
             "NOT TESTED: there is no MNIST in {data}. Set REKINDLE_DATA to the folder that holds mnist/ and run again."
         );
     }

@@ -1,5 +1,6 @@
 use super::*;
 use std::fs;
+use std::io::Write;
 
 /// A data folder that is removed when dropped.
 struct Folder(PathBuf);
@@ -149,7 +150,8 @@ fn a_damaged_file_of_the_user_stays_where_it_is() {
 #[test]
 fn published_files_have_their_checksums() {
     let Some(root) = env::var_os("REKINDLE_DATA") else {
-        eprintln!(
+        _ = writeln!(
+            std::io::stderr(),
             "NOT TESTED: set REKINDLE_DATA to the folder that holds mnist/ and fashion-mnist/, and run again"
         );
         return;

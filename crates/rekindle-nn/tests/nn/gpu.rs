@@ -13,13 +13,14 @@ use rekindle_nn::{
 use rekindle_tensor::random::{Generator, with_generator};
 use rekindle_tensor::testing::Sample;
 use rekindle_tensor::{Device, Element, Tensor, check, tensor};
+use std::io::Write;
 
 /// The first device, if there is one.
 fn device() -> Option<Device> {
     let device = Device::gpu(0);
     let there = device.check();
     if let Err(e) = &there {
-        eprintln!("NO GPU: nothing was tested: {e}");
+        _ = writeln!(std::io::stderr(), "NO GPU: nothing was tested: {e}");
     }
     there.ok().map(|()| device)
 }

@@ -2,13 +2,14 @@
 
 use rekindle_tensor::ops::samples;
 use rekindle_tensor::{Device, Tensor, check, no_grad, tensor};
+use std::io::Write;
 
 /// The first device, if there is one.
 pub fn device() -> Option<Device> {
     let device = Device::gpu(0);
     let there = device.check();
     if let Err(e) = &there {
-        eprintln!("NO GPU: nothing was tested: {e}");
+        _ = writeln!(std::io::stderr(), "NO GPU: nothing was tested: {e}");
     }
     there.ok().map(|()| device)
 }

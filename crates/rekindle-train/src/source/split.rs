@@ -82,34 +82,32 @@ impl SplitSizes {
             return Ok(Parts { train: Vec::new(), validation: Vec::new(), test: (0..n).collect() });
         }
         let classes = classes.filter(|_| self.stratify);
-        alone(classes, |sample| sample)?;
-        let (rest, test) = self.in_two(n, self.test, classes)?;
+        let (rest, test) = self.in_two(n, self.test, classes, |sample| sample)?;
         let of_rest: Option<Vec<i64>> = classes.map(|classes| rest.iter().map(|&s| classes[s]).collect());
-        if self.validation > 0.0 {
-            alone(of_rest.as_deref(), |sample| rest[sample])?;
-        }
         let share = self.validation / (1.0 - self.test);
-        let (train, validation) = self.in_two(rest.len(), share, of_rest.as_deref())?;
+        let (train, validation) = self.in_two(rest.len(), share, of_rest.as_deref(), |i| rest[i])?;
         let of = |rows: Vec<usize>| rows.into_iter().map(|row| rest[row]).collect();
         Ok(Parts { train: of(train), validation: of(validation), test })
     }
 
+    /// `sample` says which of all samples the `i`th of these is, for messages.
     fn in_two(
         &self,
         n: usize,
         fraction: f64,
         classes: Option<&[i64]>,
+        sample: impl Fn(usize) -> usize,
     ) -> Result<(Vec<usize>, Vec<usize>), Error> {
         if fraction == 0.0 {
             return Ok(((0..n).collect(), Vec::new()));
         }
+        alone(classes, sample)?;
         if (fraction * n as f64).ceil() as usize >= n {
             let what = format!(
                 "data.split: too few samples ({n}) to be split so; add some, or change the fractions"
             );
             return Err(Error::Recipe(what));
         }
-        // A class with one sample cannot be on both sides; the splitter says which.
         let split = check(|| match classes {
             Some(labels) => stratified_train_test_split(labels, fraction, self.random_state),
             None => train_test_split(n, fraction, self.random_state),
@@ -159,6 +157,9 @@ mod tests {
         let classes = [&[0; 20][..], &[1]].concat();
         let e = SplitSizes::default().split(21, Some(&classes)).err().unwrap().to_string();
         assert!(e.starts_with("data.split: ") && e.contains("stratify = false"), "{e}");
+        // Where nothing is split, it is no harm.
+        let whole = SplitSizes { test: 0.0, validation: 0.0, ..SplitSizes::default() };
+        assert_eq!(whole.split(21, Some(&classes)).unwrap().train.len(), 21);
         let plain = SplitSizes { stratify: false, ..SplitSizes::default() };
         assert_eq!(plain.split(21, Some(&classes)).unwrap().test.len(), 5);
     }

@@ -259,7 +259,7 @@ impl<N: Module> Trainer<N> {
             let (outputs, known) = (left?, known?);
             return Ok((known.first().map_or(f64::NAN, |batch| batch.loss), wanted.then_some(outputs)));
         }
-        // A weight that is not finite shows in an output; it was there before.
+        // A weight that an observer or the user has spoiled since the last update is named before the output that it spoils.
         let (loss, outputs) =
             self.gradients(x, y, wanted).map_err(|tensor| self.watch.weights().err().unwrap_or(tensor))?;
         self.watch.passes()?;

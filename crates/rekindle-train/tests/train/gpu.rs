@@ -8,13 +8,14 @@ use rekindle_nn::{BatchNorm1d, Dropout, Linear, Parameters, ReLU, Sequential, se
 use rekindle_tensor::random::{Generator, manual_seed, with_generator};
 use rekindle_tensor::{Device, Tensor, tensor};
 use rekindle_train::{Checkpoint, EpochRow, Error, Flow, Observer, Part, Recipe, Step, Trainer, Training};
+use std::io::Write;
 use std::path::PathBuf;
 
 fn device() -> Option<Device> {
     let device = Device::gpu(0);
     let there = device.check();
     if let Err(e) = &there {
-        eprintln!("NO GPU: nothing was tested: {e}");
+        _ = writeln!(std::io::stderr(), "NO GPU: nothing was tested: {e}");
     }
     there.ok().map(|()| device)
 }

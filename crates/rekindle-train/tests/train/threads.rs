@@ -4,6 +4,7 @@
 use rekindle_nn::Parameters;
 use rekindle_tensor::set_num_threads;
 use rekindle_train::{Recipe, Training};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -29,7 +30,8 @@ fn recipes() -> Vec<(String, Recipe)> {
 fn has_images() -> bool {
     let there = std::env::var("REKINDLE_DATA").is_ok_and(|data| Path::new(&data).join("mnist").exists());
     if !there {
-        eprintln!(
+        _ = writeln!(
+            std::io::stderr(),
             "NOT TESTED: recipes of images. Set REKINDLE_DATA to the folder that holds mnist/ and run again."
         );
     }
@@ -104,7 +106,7 @@ fn recipes_of_images_have_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test -p rekindle-train --test train every_recipe_longer -- --ignored --nocapture"]
+#[ignore = "not yet run to its end: cargo test -p rekindle-train --test train every_recipe_longer -- --ignored --nocapture"]
 fn every_recipe_longer_has_the_same_bytes_on_any_number_of_threads() {
     assert!(has_images());
     assert!(every_recipe_is_the_same(|_, _| true, Length { batches: 10, epochs: 20 }, &OTHERS) >= 30);

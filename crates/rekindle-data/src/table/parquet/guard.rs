@@ -15,7 +15,7 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::thrift::{BINARY, INTEGER, Kind, STRUCT, Thrift};
+use super::thrift::{INTEGER, Kind, STRUCT, Thrift};
 use crate::quiet::quiet;
 
 /// The most bytes of all pages that are held at once.
@@ -85,30 +85,16 @@ impl Drop for Pages {
     }
 }
 
-/// The fields of a struct: number, type, and the fields of those that are structs.
-type Fields = &'static [(i64, Kind, &'static [Described])];
-/// A field of a struct inside of another.
-type Described = (i64, Kind, &'static [(i64, Kind)]);
+/// A field of a struct: its number and its type.
+type Field = (i64, Kind);
 
 const BOOLEAN: Kind = 1;
-const LONG: Kind = 6;
 const I: Kind = INTEGER;
-const STATISTICS: &[(i64, Kind)] =
-    &[(1, BINARY), (2, BINARY), (3, LONG), (4, LONG), (5, BINARY), (6, BINARY), (7, BOOLEAN), (8, BOOLEAN)];
-const DATA: &[Described] = &[(1, I, &[]), (2, I, &[]), (3, I, &[]), (4, I, &[]), (5, STRUCT, STATISTICS)];
-const DICTIONARY: &[Described] = &[(1, I, &[]), (2, I, &[]), (3, BOOLEAN, &[])];
-const DATA_2: &[Described] = &[
-    (1, I, &[]),
-    (2, I, &[]),
-    (3, I, &[]),
-    (4, I, &[]),
-    (5, I, &[]),
-    (6, I, &[]),
-    (7, BOOLEAN, &[]),
-    (8, STRUCT, STATISTICS),
-];
-/// What the header of a page has (`parquet.thrift`).
-const PAGE: Fields = &[
+const DATA: &[Field] = &[(1, I), (2, I), (3, I), (4, I), (5, STRUCT)];
+const DICTIONARY: &[Field] = &[(1, I), (2, I), (3, BOOLEAN)];
+const DATA_2: &[Field] = &[(1, I), (2, I), (3, I), (4, I), (5, I), (6, I), (7, BOOLEAN), (8, STRUCT)];
+/// What the header of a page has (`parquet.thrift`), and what its structs have; their statistics are passed over.
+const PAGE: &[(i64, Kind, &[Field])] = &[
     (1, I, &[]),
     (4, I, &[]),
     (5, STRUCT, DATA),
@@ -119,32 +105,17 @@ const PAGE: Fields = &[
 
 /// Reads a field of a page's header, whose type has to be the one of its number. The crate does not look at the types of fields that it
 /// knows, and where they are others, it takes what follows for something else: lists of billions, of which it passes over each element.
-fn as_described(
-    fields: Fields,
-    thrift: &mut Thrift<BufReader<File>>,
-    number: i64,
-    kind: Kind,
-) -> io::Result<bool> {
-    let Some((_, known, inner)) = fields.iter().find(|(known, ..)| *known == number) else {
-        return Ok(false);
-    };
+fn as_described(thrift: &mut Thrift<BufReader<File>>, number: i64, kind: Kind) -> io::Result<bool> {
+    let Some((_, known, inner)) = PAGE.iter().find(|(known, ..)| *known == number) else { return Ok(false) };
     is_kind(*known, kind)?;
-    if kind == STRUCT {
-        thrift.fields(1, |thrift, number, kind| {
-            let Some((_, known, inner)) = inner.iter().find(|(known, ..)| *known == number) else {
-                return Ok(false);
-            };
-            is_kind(*known, kind)?;
-            if kind == STRUCT {
-                thrift.fields(2, |_, number, kind| {
-                    let known = inner.iter().find(|(known, _)| *known == number);
-                    known.map_or(Ok(()), |(_, known)| is_kind(*known, kind)).map(|()| false)
-                })?;
-            }
-            Ok(kind == STRUCT)
-        })?;
+    if kind != STRUCT {
+        return Ok(false);
     }
-    Ok(kind == STRUCT)
+    thrift.fields(1, |_, number, kind| {
+        let known = inner.iter().find(|(known, _)| *known == number);
+        known.map_or(Ok(()), |(_, known)| is_kind(*known, kind)).map(|()| false)
+    })?;
+    Ok(true)
 }
 
 /// A boolean's type is its value.
@@ -173,7 +144,7 @@ impl ChunkReader for Pages {
             let place = match number {
                 2 => &mut size,
                 3 => &mut compressed,
-                _ => return as_described(PAGE, thrift, number, kind),
+                _ => return as_described(thrift, number, kind),
             };
             // The larger one, should a field come twice.
             let value = if kind == INTEGER { thrift.integer()? } else { i64::MAX };
@@ -270,6 +241,27 @@ impl<P: PageReader> PageReader for Checked<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_of_another_type_is_refused_before_the_crate_takes_it_for_something_else() {
+        let path = std::env::temp_dir().join(format!("rekindle-{}-header", std::process::id()));
+        // A page of no bytes, and what follows.
+        let get = |more: &[u8]| {
+            std::fs::write(&path, [&[0x15, 0, 0x15, 0, 0x15, 0], more, &[0]].concat()).unwrap();
+            let pages = Pages::new(Arc::new(File::open(&path).unwrap()), 1, Budget::default());
+            pages.get_read(0).map(drop).map_err(|error| error.to_string())
+        };
+        // Field 5 with an integer inside of it, field 8 with both booleans as its field 7.
+        assert_eq!(get(&[0x2c, 0x15, 0, 0]), Ok(()));
+        assert_eq!(get(&[0x5c, 0x71, 0,]), Ok(()));
+        assert_eq!(get(&[0x5c, 0x72, 0]), Ok(()));
+        // Field 5 as a list, and as a struct whose first field is a text.
+        for wrong in [&[0x29, 0x05][..], &[0x2c, 0x18, 0, 0]] {
+            let error = get(wrong).unwrap_err();
+            assert!(error.contains("a field of its header has another type"), "{error}");
+        }
+        std::fs::remove_file(path).unwrap();
+    }
 
     #[test]
     fn a_page_is_refused_before_memory_is_taken_for_it() {

@@ -87,7 +87,7 @@ impl<R: Read> Thrift<R> {
         match kind {
             // A boolean field's type is its value.
             1 | 2 if !in_list => Ok(()),
-            // Parquet has no lists of booleans. The crate takes no bytes for one, so that a few bytes can claim any number of them.
+            // There are no lists of booleans in what is looked at here. The crate takes no bytes for one, so that a few bytes can claim any number of them.
             1 | 2 => Err(damaged()),
             3 => self.byte().map(drop),
             4..=6 => self.varint().map(drop),
