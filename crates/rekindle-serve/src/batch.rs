@@ -100,8 +100,17 @@ impl Batcher {
                 self.coming.fetch_add(1, Ordering::Relaxed);
                 Ok(Slot { _permit: permit, coming: self.coming.clone(), in_batch: false })
             }
-            Err(_) => Err(Problem::busy(format!("{} requests are under way; try again later", self.most))),
+            Err(_) => Err(self.busy()),
         }
+    }
+
+    /// Whether there is a slot just now.
+    pub fn check_free(&self) -> Result<(), Problem> {
+        if self.slots.available_permits() > 0 { Ok(()) } else { Err(self.busy()) }
+    }
+
+    fn busy(&self) -> Problem {
+        Problem::busy(format!("{} requests are under way; try again later", self.most))
     }
 
     /// How many requests have a slot.

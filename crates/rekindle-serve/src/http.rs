@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::Arc;
@@ -45,11 +46,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/page.js", page("text/javascript; charset=utf-8", include_str!("page/page.js")))
         .route("/page.css", page("text/css; charset=utf-8", include_str!("page/page.css")))
         .fallback(|request: Request| async {
-            discard(request.into_body()).await;
+            discard(request.into_body());
             Problem::new(StatusCode::NOT_FOUND, "there is no such path; GET / is a page")
         })
         .method_not_allowed_fallback(|request: Request| async {
-            discard(request.into_body()).await;
+            discard(request.into_body());
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has another method; see /openapi.json")
         })
         .with_state(app)
@@ -177,6 +178,8 @@ async fn receive(
     let late = || Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time; send it faster");
     let read = async {
         app.check_ready()?;
+        // Whoever is refused hears it before the body is read.
+        app.batcher.check_free()?;
         let format = format?;
         let read = timeout(app.limits.body, read(app, &parts.headers, &mut body, &mut held));
         Ok((format, read.await.unwrap_or_else(|_| Err(late()))?))
@@ -184,16 +187,19 @@ async fn receive(
     match read.await {
         Ok((format, bytes)) => Ok((format, bytes, held, app.batcher.slot()?)),
         Err(problem) => {
-            discard(body).await;
+            discard(body);
             Err(problem)
         }
     }
 }
 
-/// Reads on for a while, so that a client that is still sending sees the answer and not a reset connection.
-async fn discard(mut body: Body) {
+/// Reads on for a while beside the answer, so that a client that is still sending sees it and not a reset connection.
+fn discard(mut body: Body) {
     const MOST: usize = 64 << 20;
-    let rest = async {
+    if body.is_end_stream() {
+        return;
+    }
+    let rest = async move {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {
             bytes += frame.data_ref().map_or(0, Bytes::len);
@@ -202,7 +208,7 @@ async fn discard(mut body: Body) {
             }
         }
     };
-    _ = timeout(Duration::from_secs(1), rest).await;
+    tokio::spawn(timeout(Duration::from_secs(1), rest));
 }
 
 async fn read(app: &App, headers: &HeaderMap, body: &mut Body, held: &mut Held) -> Result<Bytes, Problem> {

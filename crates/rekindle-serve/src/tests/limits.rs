@@ -150,6 +150,12 @@ fn requests_beyond_the_limit_get_503_at_once_and_the_others_their_answers() {
     let reply = server.client().predict("[1, 2]");
     assert_eq!(reply.error(503), "4 requests are under way; try again later");
     assert!(reply.head.contains("retry-after: 1") && start.elapsed() < SHORT * 5, "{:?}", start.elapsed());
+    // It does not even have to send its body, and when it has, the connection goes on.
+    let mut client = server.client();
+    begin(&mut client, 6);
+    assert_eq!(client.reply().error(503), "4 requests are under way; try again later");
+    client.send(b"[1, 2]");
+    assert_eq!(client.get("/v2").status, 200);
     drop(guard);
     assert!(waiting.into_iter().all(|thread| thread.join().unwrap() == 200));
     assert_eq!(server.client().predict("[1, 2]").status, 200);
