@@ -2,7 +2,7 @@
 //!
 //! The crate believes sizes that a file states before it has seen the bytes, and panics where they contradict each other. Here is what
 //! makes an error of both: [`guarded`] catches its panics, [`Pages`] lets it read nothing that is not there, and every page is
-//! looked at before memory is taken for it.
+//! looked at before memory is taken for it. Descriptions have to be what the format says: [`super::described`].
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -15,7 +15,8 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::thrift::{INTEGER, Kind, STRUCT, Thrift};
+use super::described::{PAGE, check_field};
+use super::thrift::{I32, Thrift};
 use crate::quiet::quiet;
 
 /// The most bytes of all pages that are held at once.
@@ -85,47 +86,6 @@ impl Drop for Pages {
     }
 }
 
-/// A field of a struct: its number and its type.
-type Field = (i64, Kind);
-
-const BOOLEAN: Kind = 1;
-const I: Kind = INTEGER;
-const DATA: &[Field] = &[(1, I), (2, I), (3, I), (4, I), (5, STRUCT)];
-const DICTIONARY: &[Field] = &[(1, I), (2, I), (3, BOOLEAN)];
-const DATA_2: &[Field] = &[(1, I), (2, I), (3, I), (4, I), (5, I), (6, I), (7, BOOLEAN), (8, STRUCT)];
-/// What the header of a page has (`parquet.thrift`), and what its structs have; their statistics are passed over.
-const PAGE: &[(i64, Kind, &[Field])] = &[
-    (1, I, &[]),
-    (4, I, &[]),
-    (5, STRUCT, DATA),
-    (6, STRUCT, &[]),
-    (7, STRUCT, DICTIONARY),
-    (8, STRUCT, DATA_2),
-];
-
-/// Reads a field of a page's header, whose type has to be the one of its number. The crate does not look at the types of fields that it
-/// knows, and where they are others, it takes what follows for something else: lists of billions, of which it passes over each element.
-fn as_described(thrift: &mut Thrift<BufReader<File>>, number: i64, kind: Kind) -> io::Result<bool> {
-    let Some((_, known, inner)) = PAGE.iter().find(|(known, ..)| *known == number) else { return Ok(false) };
-    is_kind(*known, kind)?;
-    if kind != STRUCT {
-        return Ok(false);
-    }
-    thrift.fields(1, |_, number, kind| {
-        let known = inner.iter().find(|(known, _)| *known == number);
-        known.map_or(Ok(()), |(_, known)| is_kind(*known, kind)).map(|()| false)
-    })?;
-    Ok(true)
-}
-
-/// A boolean's type is its value.
-fn is_kind(known: Kind, kind: Kind) -> io::Result<()> {
-    if kind == known || (known, kind) == (BOOLEAN, 2) {
-        return Ok(());
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "a field of its header has another type"))
-}
-
 impl Length for Pages {
     fn len(&self) -> u64 {
         Length::len(&*self.file)
@@ -137,21 +97,20 @@ impl ChunkReader for Pages {
 
     /// The crate asks for this where a page begins: its size is looked at here.
     fn get_read(&self, start: u64) -> Result<BufReader<File>> {
-        let (mut size, mut compressed) = (0, 0);
+        let (mut size, mut compressed) = (0u64, 0u64);
         let there = Length::len(self).saturating_sub(start);
         let mut thrift = Thrift::new(self.file.get_read(start)?, there);
         thrift.fields(0, |thrift, number, kind| {
-            let place = match number {
-                2 => &mut size,
-                3 => &mut compressed,
-                _ => return as_described(thrift, number, kind),
+            let place = match (number, kind) {
+                (2, I32) => &mut size,
+                (3, I32) => &mut compressed,
+                _ => return check_field(thrift, PAGE, number, kind, 0),
             };
+            let less = |_| io::Error::new(io::ErrorKind::InvalidData, "a page of less than no bytes");
             // The larger one, should a field come twice.
-            let value = if kind == INTEGER { thrift.integer()? } else { i64::MAX };
-            *place = value.max(*place);
+            *place = u64::try_from(thrift.integer()?).map_err(less)?.max(*place);
             Ok(true)
         })?;
-        let (size, compressed) = (size as u64, compressed as u64);
         if compressed > there || size > compressed.saturating_mul(self.growth).max(compressed) {
             let text = format!("a page of {size} bytes, packed into {compressed}, where {there} are");
             return Err(ParquetError::General(text));
@@ -243,27 +202,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_of_another_type_is_refused_before_the_crate_takes_it_for_something_else() {
-        let path = std::env::temp_dir().join(format!("rekindle-{}-header", std::process::id()));
-        // A page of no bytes, and what follows.
-        let get = |more: &[u8]| {
-            std::fs::write(&path, [&[0x15, 0, 0x15, 0, 0x15, 0], more, &[0]].concat()).unwrap();
-            let pages = Pages::new(Arc::new(File::open(&path).unwrap()), 1, Budget::default());
-            pages.get_read(0).map(drop).map_err(|error| error.to_string())
-        };
-        // Field 5 with an integer inside of it, field 8 with both booleans as its field 7.
-        assert_eq!(get(&[0x2c, 0x15, 0, 0]), Ok(()));
-        assert_eq!(get(&[0x5c, 0x71, 0,]), Ok(()));
-        assert_eq!(get(&[0x5c, 0x72, 0]), Ok(()));
-        // Field 5 as a list, and as a struct whose first field is a text.
-        for wrong in [&[0x29, 0x05][..], &[0x2c, 0x18, 0, 0]] {
-            let error = get(wrong).unwrap_err();
-            assert!(error.contains("a field of its header has another type"), "{error}");
-        }
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
     fn a_page_is_refused_before_memory_is_taken_for_it() {
         let path = std::env::temp_dir().join(format!("rekindle-{}-page", std::process::id()));
         let get_grown = |header: &[u8], growth| {
@@ -280,6 +218,13 @@ mod tests {
         assert!(large.ends_with("its pages need more than 1024 MiB of memory at once"), "{large}");
         assert!(get(&[0x15, 0, 0x15, 2, 0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
         assert!(get(&[0x15, 0, 0x15]).is_err());
+        // Less than nothing, and a size of more than 32 bits.
+        assert!(get(&[0x15, 0, 0x15, 1, 0x15, 2, 0]).unwrap_err().ends_with("less than no bytes"));
+        assert!(
+            get(&[0x15, 0, 0x15, 0xff, 0xff, 0xff, 0xf1, 0x16, 0x15, 2, 0])
+                .unwrap_err()
+                .contains("ends early")
+        );
         std::fs::remove_file(&path).unwrap();
     }
 

@@ -1,6 +1,7 @@
 //! Tables from Parquet files, some rows at a time, and to them.
 
 mod cells;
+mod described;
 mod guard;
 mod thrift;
 mod write;
@@ -21,8 +22,9 @@ use super::records::{MAX_COLUMNS, MAX_RECORD};
 use super::{CELL_BYTES, Table};
 use crate::error::{Error, Place, Result};
 use cells::{Cells, Meaning};
+use described::{FILE, check};
 use guard::{Budget, Checked, Pages, guarded, most_growth, smallest};
-use thrift::{BINARY, INTEGER, LIST, STRUCT, Thrift};
+use thrift::{BINARY, I32, LIST, STRUCT, Thrift};
 
 pub use write::{ParquetColumn, ParquetWriter};
 
@@ -61,6 +63,8 @@ impl ParquetReader {
         let fail = |error| complain(name, None, None, error);
         let footer = read_footer(&mut file).map_err(fail)?;
         let names = flat_columns(&footer, name)?;
+        check(&mut Thrift::new(footer.as_slice(), footer.len() as u64), FILE, 0)
+            .map_err(|e| fail(e.into()))?;
         let metadata = guarded(|| ParquetMetaDataReader::decode_metadata(&footer)).map_err(fail)?;
         check_sizes(&metadata, parquet::file::reader::Length::len(&file)).map_err(fail)?;
         let columns = metadata.file_metadata().schema_descr().columns();
@@ -211,9 +215,9 @@ fn flat_columns(footer: &[u8], name: &str) -> Result<Vec<String>> {
             let (mut name, mut repeated, mut children) = (Vec::new(), false, 0);
             thrift.fields(1, |thrift, number, kind| {
                 match (number, kind) {
-                    (3, INTEGER) => repeated = thrift.integer()? == 2,
+                    (3, I32) => repeated = thrift.integer()? == 2,
                     (4, BINARY) => name = thrift.binary()?,
-                    (5, INTEGER) => children = thrift.integer()?,
+                    (5, I32) => children = thrift.integer()?,
                     (3..=5, _) => return Err(io::Error::other("its schema cannot be read")),
                     _ => return Ok(false),
                 }

@@ -14,7 +14,11 @@ const SMALLEST: u64 = 3;
 
 /// A type of a field.
 pub(super) type Kind = u8;
-pub(super) const INTEGER: Kind = 5;
+pub(super) const I8: Kind = 3;
+pub(super) const I16: Kind = 4;
+pub(super) const I32: Kind = 5;
+pub(super) const I64: Kind = 6;
+pub(super) const DOUBLE: Kind = 7;
 pub(super) const BINARY: Kind = 8;
 pub(super) const LIST: Kind = 9;
 pub(super) const STRUCT: Kind = 12;
@@ -54,10 +58,10 @@ impl<R: Read> Thrift<R> {
         }
     }
 
-    /// An integer of any size.
+    /// An integer of 32 bits. The crate cuts what has more, and so would see another one.
     pub fn integer(&mut self) -> io::Result<i64> {
-        let zigzag = self.varint()?;
-        Ok((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
+        let zigzag = u32::try_from(self.varint()?).map_err(|_| damaged())?;
+        Ok(i64::from(zigzag >> 1) ^ -i64::from(zigzag & 1))
     }
 
     /// Some bytes.
@@ -80,7 +84,8 @@ impl<R: Read> Thrift<R> {
         Ok((header & 15, count))
     }
 
-    fn skip(&mut self, kind: Kind, in_list: bool, depth: usize) -> io::Result<()> {
+    /// Passes over a value.
+    pub fn skip(&mut self, kind: Kind, in_list: bool, depth: usize) -> io::Result<()> {
         if depth > MAX_DEPTH {
             return Err(damaged());
         }
@@ -89,9 +94,10 @@ impl<R: Read> Thrift<R> {
             1 | 2 if !in_list => Ok(()),
             // There are no lists of booleans in what is looked at here. The crate takes no bytes for one, so that a few bytes can claim any number of them.
             1 | 2 => Err(damaged()),
-            3 => self.byte().map(drop),
-            4..=6 => self.varint().map(drop),
-            7 => self.pass(8),
+            I8 => self.byte().map(drop),
+            I16 | I32 => self.integer().map(drop),
+            I64 => self.varint().map(drop),
+            DOUBLE => self.pass(8),
             BINARY => {
                 let length = self.varint()?;
                 self.pass(length)
