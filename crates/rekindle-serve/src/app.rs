@@ -76,7 +76,7 @@ pub(crate) struct App {
     pub under_way: Arc<AtomicUsize>,
     /// The bytes of bodies that are being received, and of inputs.
     bytes: AtomicUsize,
-    /// How many requests may make tensors of images or large bodies at the same time.
+    /// How many requests may be made into tensors at the same time.
     pub workers: Semaphore,
     pub takes_images: bool,
     /// Whether its JSON holds images, too.

@@ -2,7 +2,7 @@
 
 use crate::answer;
 use crate::app::{App, Held};
-use crate::batch::Slot;
+use crate::batch::{Answer, Slot};
 use crate::body::{Format, samples, text};
 use crate::infer::Infer;
 use crate::problem::Problem;
@@ -20,7 +20,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::task::block_in_place;
+use tokio::task::{block_in_place, yield_now};
 use tokio::time::timeout;
 
 /// Bodies from this size on are read into tensors where they hold up nobody.
@@ -131,7 +131,7 @@ async fn predict(State(app): Shared, request: Request) -> Result<Response, Probl
         drop(body);
         held.set(x.numel() * 4)?;
         let answer = app.batcher.ask(x, slot).await?;
-        let bytes = work(&app, answer.is_large(), || answer::json(&app.name, &answer)).await;
+        let bytes = write(&app, &answer, || answer::json(&app.name, &answer)).await;
         Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
     })
     .await
@@ -147,7 +147,7 @@ async fn infer(State(app): Shared, name: Named, request: Request) -> Result<Json
         let (x, id, wanted) = asked.split();
         held.set(x.numel() * 4)?;
         let answer = app.batcher.ask(x, slot).await?;
-        Ok(Json(work(&app, answer.is_large(), || Infer::json(id, &wanted, &app.name, &answer)).await))
+        Ok(Json(write(&app, &answer, || Infer::json(id, &wanted, &app.name, &answer)).await))
     })
     .await
 }
@@ -158,13 +158,20 @@ async fn in_time<T>(app: &App, f: impl Future<Output = Result<T, Problem>>) -> R
     timeout(app.limits.answer, f).await.unwrap_or_else(|_| Err(late()))
 }
 
-/// Does something at once, or, if it takes long, where other requests go on meanwhile.
+/// Does something that takes a moment, in its turn: between two of them, whoever else has something to say is heard, such as those who
+/// are refused. What takes long is done where others go on meanwhile.
 async fn work<T>(app: &App, heavy: bool, f: impl FnOnce() -> T) -> T {
-    if !heavy {
-        return f();
-    }
     let _turn = app.workers.acquire().await;
-    block_in_place(f)
+    if heavy {
+        return block_in_place(f);
+    }
+    yield_now().await;
+    f()
+}
+
+/// Writes an answer: at once if it is short.
+async fn write<T>(app: &App, answer: &Answer, f: impl FnOnce() -> T) -> T {
+    if answer.is_large() { work(app, true, f).await } else { f() }
 }
 
 /// The body of a request, what it holds of all memory, and the right to be asked about.
