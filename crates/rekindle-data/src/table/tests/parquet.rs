@@ -240,6 +240,15 @@ fn descriptions_that_claim_too_much_take_no_memory() {
 }
 
 #[test]
+fn a_list_in_the_place_of_a_number_is_no_list_of_billions() {
+    let file = Temporary::new("lists.parquet");
+    // Field 1, a list of seven bytes. Who takes it for a number finds after its first byte a field 12: a list of 2^31 - 1 booleans.
+    let lists = [0x09, 0x02, 0x73, 0xb9, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07].repeat(3);
+    let line = file.complaint(&described(&[&lists[..], &[0]].concat())).unwrap();
+    assert_eq!(line, "damaged Parquet file: a field has the wrong type; write the file again");
+}
+
+#[test]
 fn rows_that_a_small_file_repeats_are_counted_before_they_are_read() {
     let file = Temporary::new("repeats.parquet");
     let within = |columns: &[(&str, ParquetColumn)], bytes| {
