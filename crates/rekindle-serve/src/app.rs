@@ -76,8 +76,9 @@ pub(crate) struct App {
     pub under_way: Arc<AtomicUsize>,
     /// The bytes of bodies that are being received, and of inputs.
     bytes: AtomicUsize,
-    /// How many requests may be made into tensors at the same time.
-    pub workers: Semaphore,
+    /// How many requests may be made into tensors at the same time, small ones, and images or large ones.
+    pub light: Semaphore,
+    pub heavy: Semaphore,
     pub takes_images: bool,
     /// Whether its JSON holds images, too.
     pub decodes: bool,
@@ -126,7 +127,8 @@ impl App {
             connections: Arc::default(),
             under_way: Arc::default(),
             bytes: AtomicUsize::new(0),
-            workers: Semaphore::new(cores),
+            light: Semaphore::new(cores),
+            heavy: Semaphore::new(cores),
             model,
         })
     }

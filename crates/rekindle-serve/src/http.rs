@@ -45,12 +45,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/", page("text/html; charset=utf-8", include_str!("page/index.html")))
         .route("/page.js", page("text/javascript; charset=utf-8", include_str!("page/page.js")))
         .route("/page.css", page("text/css; charset=utf-8", include_str!("page/page.css")))
-        .fallback(|request: Request| async {
-            discard(request.into_body());
+        .fallback(|State(app): Shared, request: Request| async move {
+            discard(request.into_body(), app.limits.body);
             Problem::new(StatusCode::NOT_FOUND, "there is no such path; GET / is a page")
         })
-        .method_not_allowed_fallback(|request: Request| async {
-            discard(request.into_body());
+        .method_not_allowed_fallback(|State(app): Shared, request: Request| async move {
+            discard(request.into_body(), app.limits.body);
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has another method; see /openapi.json")
         })
         .with_state(app)
@@ -158,13 +158,14 @@ async fn in_time<T>(app: &App, f: impl Future<Output = Result<T, Problem>>) -> R
     timeout(app.limits.answer, f).await.unwrap_or_else(|_| Err(late()))
 }
 
-/// Does something that takes a moment, in its turn: between two of them, whoever else has something to say is heard, such as those who
-/// are refused. What takes long is done where others go on meanwhile.
+/// Does something that takes a moment, in its turn: between two of them others are heard, such as those who are refused. What takes long
+/// is done beside the others, and waits only for what takes long, too.
 async fn work<T>(app: &App, heavy: bool, f: impl FnOnce() -> T) -> T {
-    let _turn = app.workers.acquire().await;
     if heavy {
+        let _turn = app.heavy.acquire().await;
         return block_in_place(f);
     }
+    let _turn = app.light.acquire().await;
     yield_now().await;
     f()
 }
@@ -185,23 +186,26 @@ async fn receive(
     let late = || Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time; send it faster");
     let read = async {
         app.check_ready()?;
-        // Whoever is refused hears it before the body is read.
-        app.batcher.check_free()?;
         let format = format?;
+        // Where all slots are taken, this is said before the body is read.
+        app.batcher.check_free()?;
         let read = timeout(app.limits.body, read(app, &parts.headers, &mut body, &mut held));
         Ok((format, read.await.unwrap_or_else(|_| Err(late()))?))
     };
-    match read.await {
+    let read: Result<_, Problem> = read.await;
+    match read {
         Ok((format, bytes)) => Ok((format, bytes, held, app.batcher.slot()?)),
         Err(problem) => {
-            discard(body);
+            // Who had time for the whole body and did not send it does not get it twice.
+            let late = problem.status == StatusCode::REQUEST_TIMEOUT;
+            discard(body, if late { Duration::from_secs(1) } else { app.limits.body });
             Err(problem)
         }
     }
 }
 
 /// Reads on for a while beside the answer, so that a client that is still sending sees it and not a reset connection.
-fn discard(mut body: Body) {
+fn discard(mut body: Body, time: Duration) {
     const MOST: usize = 64 << 20;
     if body.is_end_stream() {
         return;
@@ -215,7 +219,7 @@ fn discard(mut body: Body) {
             }
         }
     };
-    tokio::spawn(timeout(Duration::from_secs(1), rest));
+    tokio::spawn(timeout(time, rest));
 }
 
 async fn read(app: &App, headers: &HeaderMap, body: &mut Body, held: &mut Held) -> Result<Bytes, Problem> {

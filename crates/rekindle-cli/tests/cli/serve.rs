@@ -160,6 +160,22 @@ fn sigterm_and_ctrl_c_let_requests_end_and_exit_with_0() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_second_signal_ends_it_at_once() {
+    let folder = iris();
+    let served = Served::start(&folder.0, &["run"]);
+    let mut stream = served.connect();
+    stream.write_all(b"POST /predict HTTP/1.1\r\nhost: it\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n[").unwrap();
+    sleep(Duration::from_millis(100));
+    served.signal("-TERM");
+    sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    served.signal("-TERM");
+    assert_eq!(served.end().0, Some(143));
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
 fn what_cannot_be_served_is_one_line() {
     let folder = iris();
     fails_with(&folder.rekindle(&["serve", "nowhere"]), 1, "nowhere: no such directory");

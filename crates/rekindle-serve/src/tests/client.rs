@@ -74,6 +74,11 @@ impl Client {
         self.0.get_mut().write_all(bytes).expect("it is sent");
     }
 
+    /// Sends as much as the server takes.
+    pub fn try_send(&mut self, bytes: &[u8]) {
+        _ = self.0.get_mut().write_all(bytes);
+    }
+
     /// Whether the server has closed the connection.
     pub fn is_closed(&mut self) -> bool {
         self.0.fill_buf().map_or(true, <[u8]>::is_empty)

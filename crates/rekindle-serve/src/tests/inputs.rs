@@ -213,6 +213,28 @@ fn an_image_is_sent_as_a_file_or_in_base64() {
 }
 
 #[test]
+fn the_open_inference_protocol_takes_images_in_base64() {
+    let server = Running::new(models::photos());
+    let mut client = server.client();
+    let (image, other) = (STANDARD.encode(png(8, 8)), STANDARD.encode(png(12, 9)));
+    let request = |images: Value| {
+        let n = images.as_array().unwrap().len();
+        json!({ "inputs": [{ "name": "image", "shape": [n], "datatype": "BYTES", "data": images }] })
+            .to_string()
+    };
+    let answer = client.post("/v2/models/it/infer", JSON, request(json!([image, other]))).json();
+    let said = client.predict(json!([{ "image": image }, { "image": other }]).to_string()).json();
+    let said = said["predictions"].as_array().unwrap();
+    let names: Vec<_> = said.iter().map(|said| said["predicted"].clone()).collect();
+    let values: Vec<_> =
+        said.iter().flat_map(|said| ["cat", "dog"].map(|name| said["probabilities"][name].clone())).collect();
+    assert_eq!(answer["outputs"][0]["data"], json!(names));
+    assert_eq!(answer["outputs"][1]["data"], json!(values));
+    let error = client.post("/v2/models/it/infer", JSON, request(json!(["AAAA"]))).error(422);
+    assert!(error.contains("image"), "{error}");
+}
+
+#[test]
 fn a_net_for_a_built_in_set_takes_images_too() {
     let server = Running::new(models::clothes());
     let mut client = server.client();

@@ -156,6 +156,14 @@ fn requests_beyond_the_limit_get_503_at_once_and_the_others_their_answers() {
     assert_eq!(client.reply().error(503), "4 requests are under way; try again later");
     client.send(b"[1, 2]");
     assert_eq!(client.get("/v2").status, 200);
+    // Who looks for the answer only after a long body sees it, too, and not a reset connection.
+    let mut client = server.client();
+    begin(&mut client, 8 << 20);
+    for _ in 0..8 {
+        sleep(SHORT);
+        client.send(&[b' '; 1 << 20]);
+    }
+    assert_eq!(client.reply().error(503), "4 requests are under way; try again later");
     drop(guard);
     assert!(waiting.into_iter().all(|thread| thread.join().unwrap() == 200));
     assert_eq!(server.client().predict("[1, 2]").status, 200);
@@ -196,10 +204,65 @@ fn a_panic_is_500_for_its_request_alone() {
 
 #[test]
 fn an_output_that_is_not_finite_is_422_for_its_request_alone() {
-    let server = Running::new(models::regression());
-    let window: Vec<_> = ["[1]", "[3e38]", "[2]"].map(|body| ask_in_thread(&server, body)).into();
-    let statuses: Vec<u16> = window.into_iter().map(|thread| thread.join().unwrap()).collect();
-    assert!(statuses[0] == 200 && statuses[2] == 200 && [200, 422].contains(&statuses[1]), "{statuses:?}");
+    let limits = Limits { window: Duration::from_millis(100), ..Default::default() };
+    let server = Running::with(models::steep(), limits);
+    // The sign of the weight decides which of them it is.
+    let bad = ["[3e38]", "[-3e38]"].into_iter().find(|body| server.client().predict(body).status == 422);
+    let bad = bad.expect("one of them overflows");
+    let said = server.client().predict(bad).error(422);
+    assert_eq!(said, "an output of the net is not finite; are the inputs like those of the training data?");
+    let expected = server.client().predict("[0.5]");
+    for _ in 0..3 {
+        let clients: Vec<_> = (0..12)
+            .map(|i| {
+                let mut client = server.client();
+                let body = if i == 5 { bad } else { "[0.5]" };
+                thread::spawn(move || (i, client.predict(body)))
+            })
+            .collect();
+        for client in clients {
+            let (i, reply) = client.join().unwrap();
+            if i == 5 { assert_eq!(reply.status, 422) } else { assert_eq!(reply, expected) }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_reads_no_answers_loses_its_connection() {
+    let server = Running::with(models::circles(), Limits { write: SHORT, ..Default::default() });
+    let mut deaf = server.client();
+    // More answers than both ends can hold.
+    let requests = b"GET /openapi.json HTTP/1.1\r\nhost: it\r\n\r\n".repeat(5000);
+    let sending = thread::spawn(move || {
+        deaf.try_send(&requests);
+        deaf
+    });
+    let (start, mut client) = (Instant::now(), server.client());
+    sleep(SHORT);
+    while !client.get("/metrics").text().contains("rekindle_connections 1\n") {
+        assert!(start.elapsed() < Duration::from_secs(20), "{}", client.get("/metrics").text());
+        sleep(Duration::from_millis(20));
+    }
+    drop(sending.join().unwrap());
+}
+
+#[test]
+fn before_the_model_is_warm_nothing_is_asked_of_it() {
+    let gate = Arc::new(Mutex::new(()));
+    let (guard, its) = (gate.lock().unwrap(), gate.clone());
+    let server = Running::cold(models::circles(), Limits::default(), move |_| drop(its.lock()));
+    let not_ready = "not ready: the model is being warmed up, or the server is stopping";
+    let mut client = server.client();
+    for path in ["/v2/health/ready", "/v2/models/it/ready"] {
+        assert_eq!(client.get(path).error(503), not_ready);
+    }
+    let reply = client.predict("[1, 2]");
+    assert!(reply.error(503) == not_ready && reply.head.contains("retry-after: 1"), "{}", reply.head);
+    assert_eq!(client.get("/v2/health/live").status, 200);
+    assert!(client.get("/metrics").text().contains("rekindle_ready 0"));
+    drop(guard);
+    server.wait();
+    assert_eq!(client.predict("[1, 2]").status, 200);
 }
 
 #[test]

@@ -32,11 +32,24 @@ impl Running {
     }
 
     fn with(model: Model, limits: Limits) -> Running {
-        Running::of(App::new(model, "it", limits).expect("a model that can be asked"))
+        let running = Running::start(App::new(model, "it", limits).expect("a model that can be asked"));
+        running.wait();
+        running
     }
 
     /// A server whose engine is not the model alone.
     fn asking(
+        model: Model,
+        limits: Limits,
+        change: impl Fn(&rekindle_tensor::Tensor) + Send + Clone + 'static,
+    ) -> Running {
+        let running = Running::cold(model, limits, change);
+        running.wait();
+        running
+    }
+
+    /// As [`asking`](Self::asking), before it is ready.
+    fn cold(
         model: Model,
         limits: Limits,
         change: impl Fn(&rekindle_tensor::Tensor) + Send + Clone + 'static,
@@ -50,19 +63,22 @@ impl Running {
                 session.ask(x)
             })
         };
-        Running::of(App::asking(model, "it", limits, engine).expect("a model that can be asked"))
+        Running::start(App::asking(model, "it", limits, engine).expect("a model that can be asked"))
     }
 
-    fn of(app: App) -> Running {
+    fn start(app: App) -> Running {
         let server = Server::of(app, ([127, 0, 0, 1], 0).into()).expect("a free port");
         let (address, stop) = (server.address(), server.stop_handle());
-        let running = Running { address, stop, thread: Some(thread::spawn(move || server.run())) };
+        Running { address, stop, thread: Some(thread::spawn(move || server.run())) }
+    }
+
+    /// Until it is ready.
+    fn wait(&self) {
         let start = Instant::now();
-        while running.client().get("/v2/health/ready").status != 200 {
+        while self.client().get("/v2/health/ready").status != 200 {
             assert!(start.elapsed() < Duration::from_secs(60), "never ready");
             sleep(Duration::from_millis(5));
         }
-        running
     }
 
     fn client(&self) -> Client {

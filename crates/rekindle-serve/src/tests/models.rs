@@ -57,6 +57,12 @@ pub fn regression() -> Model {
     model("source = \"line\"", &["Linear(1, 1)"], "MSELoss", &signature)
 }
 
+/// Numbers below zero become a thousand times as much, which f32 cannot always hold.
+pub fn steep() -> Model {
+    let signature = Signature { kind: Kind::Numbers, classes: Vec::new(), input: Input::Numbers(vec![1]) };
+    model("source = \"line\"", &["Linear(1, 1)", "LeakyReLU(1000)"], "MSELoss", &signature)
+}
+
 /// Arrays with times in seconds, which are standardised.
 pub fn times() -> Model {
     let (mean, std) = (vec![1.7e9, 0.0], vec![2.0, 1.0]);

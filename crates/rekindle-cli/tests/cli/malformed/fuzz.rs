@@ -45,3 +45,15 @@ fn every_parser_has_a_target_and_every_target_a_parser() {
         assert!(manifest.contains(&format!("name = \"{parser}\"")), "{parser}");
     }
 }
+
+/// What is shipped is what is tested here: where a size wraps around, it panics, and the panic is an error.
+#[test]
+fn what_computes_sizes_checks_overflow_in_release_builds() {
+    let manifest = fs::read_to_string(folder().join("../Cargo.toml")).unwrap();
+    let ours = ["tensor", "nn", "data", "train", "serve", "cli"].map(|name| format!("rekindle-{name}"));
+    let readers = ["parquet", "image", "png", "zune-jpeg", "flate2", "miniz_oxide", "fdeflate"];
+    for name in ours.into_iter().chain(readers.map(String::from)) {
+        let section = format!("[profile.release.package.{name}]\noverflow-checks = true\n");
+        assert!(manifest.contains(&section), "{name}");
+    }
+}

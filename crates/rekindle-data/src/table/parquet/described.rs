@@ -188,7 +188,7 @@ impl Holds {
                 let (kind, count) = thrift.list()?;
                 (0..count).try_for_each(|_| element.check(thrift, kind, depth + 1))
             }
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a field has the wrong type")),
+            _ => Err(thrift.wrong("a field of a wrong type")),
         }
     }
 }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn said(described: Described, bytes: &[u8]) -> Result<(), String> {
-        check(&mut Thrift::new(bytes, bytes.len() as u64), described, 0).map_err(|error| error.to_string())
+        check(&mut Thrift::new(bytes, 0, bytes.len() as u64), described, 0).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         }
         // Field 5 as a list, and as a struct whose first field is a text.
         for wrong in [&[0x59, 0x05, 0][..], &[0x5c, 0x18, 0, 0, 0]] {
-            assert!(said(PAGE, wrong).unwrap_err().contains("wrong type"), "{wrong:?}");
+            assert!(said(PAGE, wrong).unwrap_err().contains("wrong type at byte"), "{wrong:?}");
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
             &[0x49, 0x1c, 0x19, 0x1c, 0x29, 0xf1, 0xff, 0x7f, 0, 0, 0, 0],
             &[0x38, 0, 0],
         ] {
-            assert!(said(FILE, wrong).unwrap_err().contains("wrong type"), "{wrong:?}");
+            assert!(said(FILE, wrong).unwrap_err().contains("wrong type at byte"), "{wrong:?}");
         }
     }
 }

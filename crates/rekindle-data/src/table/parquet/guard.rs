@@ -99,16 +99,16 @@ impl ChunkReader for Pages {
     fn get_read(&self, start: u64) -> Result<BufReader<File>> {
         let (mut size, mut compressed) = (0u64, 0u64);
         let there = Length::len(self).saturating_sub(start);
-        let mut thrift = Thrift::new(self.file.get_read(start)?, there);
+        let mut thrift = Thrift::new(self.file.get_read(start)?, start, there);
         thrift.fields(0, |thrift, number, kind| {
             let place = match (number, kind) {
                 (2, I32) => &mut size,
                 (3, I32) => &mut compressed,
                 _ => return check_field(thrift, PAGE, number, kind, 0),
             };
-            let less = |_| io::Error::new(io::ErrorKind::InvalidData, "a page of less than no bytes");
+            let value = u64::try_from(thrift.integer()?).map_err(|_| thrift.wrong("a size below zero"))?;
             // The larger one, should a field come twice.
-            *place = u64::try_from(thrift.integer()?).map_err(less)?.max(*place);
+            *place = value.max(*place);
             Ok(true)
         })?;
         if compressed > there || size > compressed.saturating_mul(self.growth).max(compressed) {
@@ -219,11 +219,11 @@ mod tests {
         assert!(get(&[0x15, 0, 0x15, 2, 0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
         assert!(get(&[0x15, 0, 0x15]).is_err());
         // Less than nothing, and a size of more than 32 bits.
-        assert!(get(&[0x15, 0, 0x15, 1, 0x15, 2, 0]).unwrap_err().ends_with("less than no bytes"));
+        assert!(get(&[0x15, 0, 0x15, 1, 0x15, 2, 0]).unwrap_err().contains("below zero at byte 4"));
         assert!(
             get(&[0x15, 0, 0x15, 0xff, 0xff, 0xff, 0xf1, 0x16, 0x15, 2, 0])
                 .unwrap_err()
-                .contains("ends early")
+                .contains("too large a number")
         );
         std::fs::remove_file(&path).unwrap();
     }

@@ -61,10 +61,10 @@ impl ParquetReader {
     /// Reads the description of a file.
     pub fn new(mut file: File, name: &str) -> Result<Self> {
         let fail = |error| complain(name, None, None, error);
-        let footer = read_footer(&mut file).map_err(fail)?;
-        let names = flat_columns(&footer, name)?;
-        check(&mut Thrift::new(footer.as_slice(), footer.len() as u64), FILE, 0)
-            .map_err(|e| fail(e.into()))?;
+        let (start, footer) = read_footer(&mut file).map_err(fail)?;
+        let described = || Thrift::new(footer.as_slice(), start, footer.len() as u64);
+        let names = flat_columns(described(), name)?;
+        check(&mut described(), FILE, 0).map_err(|e| fail(e.into()))?;
         let metadata = guarded(|| ParquetMetaDataReader::decode_metadata(&footer)).map_err(fail)?;
         check_sizes(&metadata, parquet::file::reader::Length::len(&file)).map_err(fail)?;
         let columns = metadata.file_metadata().schema_descr().columns();
@@ -173,8 +173,8 @@ impl ParquetReader {
 const ENCRYPTED: &str = "it is encrypted";
 const LEAVE_OUT: &str = "convert the column to text, or leave it out of the file";
 
-/// The description, which is at the end of the file: before its length and the letters with which it began.
-fn read_footer(file: &mut File) -> Result<Vec<u8>, ParquetError> {
+/// The description and where it begins: at the end of the file, before its length and the letters with which it began.
+fn read_footer(file: &mut File) -> Result<(u64, Vec<u8>), ParquetError> {
     let end = file.seek(SeekFrom::End(0))?;
     let early = || ParquetError::EOF(format!("it ends early, at byte {end}"));
     let mut tail = [0; 8];
@@ -192,18 +192,19 @@ fn read_footer(file: &mut File) -> Result<Vec<u8>, ParquetError> {
         b"PARE" => return Err(ParquetError::NYI(ENCRYPTED.into())),
         _ => return Err(early()),
     }
-    file.seek(SeekFrom::Start(end - 8 - length))?;
+    let start = end - 8 - length;
+    file.seek(SeekFrom::Start(start))?;
     let mut footer = Vec::new();
     file.take(length).read_to_end(&mut footer)?;
-    Ok(footer)
+    Ok((start, footer))
 }
 
 /// The names of the columns, from the schema in a description: its second field, a list of elements, each with a repetition (3), a name
 /// (4) and, if it is nested, a number of children (5). The parquet crate takes memory for the children, one inside of the other.
-fn flat_columns(footer: &[u8], name: &str) -> Result<Vec<String>> {
+fn flat_columns(mut footer: Thrift<&[u8]>, name: &str) -> Result<Vec<String>> {
     let mut elements: Vec<(String, bool)> = Vec::new();
     let mut children_of_root = 0;
-    let walk = Thrift::new(footer, footer.len() as u64).fields(0, |thrift, number, kind| {
+    let walk = footer.fields(0, |thrift, number, kind| {
         if (number, kind) != (2, LIST) {
             return Ok(false);
         }
@@ -247,7 +248,7 @@ fn flat_columns(footer: &[u8], name: &str) -> Result<Vec<String>> {
 /// Holds what the description says against the bytes that are there.
 fn check_sizes(metadata: &ParquetMetaData, length: u64) -> Result<(), ParquetError> {
     let columns = metadata.file_metadata().schema_descr().num_columns();
-    let mut cells = 0u64;
+    let (mut cells, mut packed) = (0u64, 0u64);
     for group in metadata.row_groups() {
         let rows = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
         cells = cells.saturating_add(rows.saturating_mul(columns as u64));
@@ -260,6 +261,7 @@ fn check_sizes(metadata: &ParquetMetaData, length: u64) -> Result<(), ParquetErr
             if start < 0 || chunk.compressed_size() < 0 || end.is_none_or(|end| end as u64 > length) {
                 return Err(ParquetError::EOF("a column reaches beyond the end of the file".into()));
             }
+            packed = packed.saturating_add(chunk.compressed_size() as u64);
             match chunk.compression() {
                 Compression::UNCOMPRESSED
                 | Compression::SNAPPY
@@ -272,6 +274,10 @@ fn check_sizes(metadata: &ParquetMetaData, length: u64) -> Result<(), ParquetErr
                 }
             }
         }
+    }
+    // Bytes that several columns or row groups claim would be unpacked for each.
+    if packed > length {
+        return Err(ParquetError::General(format!("{packed} bytes of columns in {length} bytes")));
     }
     if cells > length.saturating_mul(MAX_CELLS_PER_BYTE) {
         return Err(ParquetError::General(format!("{cells} cells in {length} bytes")));

@@ -12,6 +12,10 @@ const MAX_DEPTH: usize = 32;
 /// The bytes of the smallest struct that Parquet keeps in lists: a union of empty structs.
 const SMALLEST: u64 = 3;
 
+const EARLY: &str = "its description ends early";
+const LARGE: &str = "too large a number";
+const UNKNOWN: &str = "a field of an unknown type";
+
 /// A type of a field.
 pub(super) type Kind = u8;
 pub(super) const I8: Kind = 3;
@@ -28,11 +32,19 @@ pub(super) struct Thrift<R> {
     reader: R,
     /// How many bytes may still come.
     left: u64,
+    /// Where in the file they end.
+    end: u64,
 }
 
 impl<R: Read> Thrift<R> {
-    pub fn new(reader: R, limit: u64) -> Self {
-        Self { reader, left: limit }
+    /// At most `limit` bytes, of which the first is at `start` in the file.
+    pub fn new(reader: R, start: u64, limit: u64) -> Self {
+        Self { reader, left: limit, end: start.saturating_add(limit) }
+    }
+
+    /// What is wrong, and where in the file.
+    pub fn wrong(&self, what: &str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{what} at byte {}", self.end - self.left))
     }
 
     /// Shows each field of a struct, number and type, to `take`, which reads it and says `true`, or leaves it to be passed over.
@@ -50,7 +62,7 @@ impl<R: Read> Thrift<R> {
             number = if header < 16 { self.integer()? } else { number + i64::from(header >> 4) };
             // Numbers have 16 bits; others could be taken for one of these.
             if i16::try_from(number).is_err() {
-                return Err(damaged());
+                return Err(self.wrong(LARGE));
             }
             if !take(self, number, header & 15)? {
                 self.skip(header & 15, false, depth)?;
@@ -60,7 +72,7 @@ impl<R: Read> Thrift<R> {
 
     /// An integer of 32 bits. The crate cuts what has more, and so would see another one.
     pub fn integer(&mut self) -> io::Result<i64> {
-        let zigzag = u32::try_from(self.varint()?).map_err(|_| damaged())?;
+        let zigzag = u32::try_from(self.varint()?).map_err(|_| self.wrong(LARGE))?;
         Ok(i64::from(zigzag >> 1) ^ -i64::from(zigzag & 1))
     }
 
@@ -70,7 +82,7 @@ impl<R: Read> Thrift<R> {
         self.spend(length)?;
         let mut bytes = Vec::new();
         let read = self.reader.by_ref().take(length).read_to_end(&mut bytes)?;
-        if read as u64 == length { Ok(bytes) } else { Err(damaged()) }
+        if read as u64 == length { Ok(bytes) } else { Err(self.wrong(EARLY)) }
     }
 
     /// The type of a list's elements, and how many they are: no more than the bytes that are left.
@@ -79,7 +91,7 @@ impl<R: Read> Thrift<R> {
         let count = if header < 0xf0 { u64::from(header >> 4) } else { self.varint()? };
         let smallest = if header & 15 == STRUCT { SMALLEST } else { 1 };
         if count > self.left / smallest {
-            return Err(damaged());
+            return Err(self.wrong(EARLY));
         }
         Ok((header & 15, count))
     }
@@ -87,13 +99,13 @@ impl<R: Read> Thrift<R> {
     /// Passes over a value.
     pub fn skip(&mut self, kind: Kind, in_list: bool, depth: usize) -> io::Result<()> {
         if depth > MAX_DEPTH {
-            return Err(damaged());
+            return Err(self.wrong("nested too deeply"));
         }
         match kind {
             // A boolean field's type is its value.
             1 | 2 if !in_list => Ok(()),
             // There are no lists of booleans in what is looked at here. The crate takes no bytes for one, so that a few bytes can claim any number of them.
-            1 | 2 => Err(damaged()),
+            1 | 2 => Err(self.wrong(UNKNOWN)),
             I8 => self.byte().map(drop),
             I16 | I32 => self.integer().map(drop),
             I64 => self.varint().map(drop),
@@ -108,14 +120,14 @@ impl<R: Read> Thrift<R> {
             }
             STRUCT => self.fields(depth + 1, |_, _, _| Ok(false)),
             // Parquet has no maps.
-            _ => Err(damaged()),
+            _ => Err(self.wrong(UNKNOWN)),
         }
     }
 
     fn pass(&mut self, count: u64) -> io::Result<()> {
         self.spend(count)?;
         let passed = io::copy(&mut self.reader.by_ref().take(count), &mut io::sink())?;
-        if passed == count { Ok(()) } else { Err(damaged()) }
+        if passed == count { Ok(()) } else { Err(self.wrong(EARLY)) }
     }
 
     fn byte(&mut self) -> io::Result<u8> {
@@ -134,15 +146,11 @@ impl<R: Read> Thrift<R> {
                 return Ok(number);
             }
         }
-        Err(damaged())
+        Err(self.wrong(LARGE))
     }
 
     fn spend(&mut self, count: u64) -> io::Result<()> {
-        self.left = self.left.checked_sub(count).ok_or_else(damaged)?;
+        self.left = self.left.checked_sub(count).ok_or_else(|| self.wrong(EARLY))?;
         Ok(())
     }
-}
-
-fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "its description ends early")
 }

@@ -234,7 +234,7 @@ fn descriptions_that_claim_too_much_take_no_memory() {
     assert_eq!(line, "damaged Parquet file: its schema contradicts itself; write the file again");
     let long = schema(u32::MAX, &[element(&[0])]);
     let line = file.complaint(&long).unwrap();
-    assert_eq!(line, "damaged Parquet file: its description ends early; write the file again");
+    assert_eq!(line, "damaged Parquet file: its description ends early at byte 14; write the file again");
     assert!(file.complaint(&described(&[])).is_some());
     assert!(file.complaint(b"PAR1PAR1").is_some());
 }
@@ -245,7 +245,24 @@ fn a_list_in_the_place_of_a_number_is_no_list_of_billions() {
     // Field 1, a list of seven bytes. Who takes it for a number finds after its first byte a field 12: a list of 2^31 - 1 booleans.
     let lists = [0x09, 0x02, 0x73, 0xb9, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07].repeat(3);
     let line = file.complaint(&described(&[&lists[..], &[0]].concat())).unwrap();
-    assert_eq!(line, "damaged Parquet file: a field has the wrong type; write the file again");
+    assert_eq!(line, "damaged Parquet file: a field of a wrong type at byte 6; write the file again");
+}
+
+#[test]
+fn bytes_that_several_row_groups_claim_are_refused() {
+    let file = Temporary::new("shared.parquet");
+    // A root with one column of integers, and row groups of one row whose column is the same 100 bytes.
+    let schema = [&[0x48, 1, b'r', 0x15, 2, 0][..], &[0x15, 2, 0x25, 0, 0x18, 1, b'a', 0]].concat();
+    let chunk =
+        [0x15, 2, 0x19, 0x15, 0, 0x19, 0x18, 1, b'a', 0x15, 0, 0x16, 2, 0x16, 200, 1, 0x16, 200, 1, 0x26, 8];
+    let group = [&[0x19, 0x1c, 0x26, 8, 0x1c][..], &chunk, &[0, 0, 0x16, 8, 0x16, 2, 0]].concat();
+    let line = |groups: u8| {
+        let head =
+            [&[0x15, 2, 0x19, 0x2c][..], &schema, &[0x16, 2 * groups, 0x19, groups << 4 | 12]].concat();
+        file.complaint(&described(&[&head[..], &group.repeat(groups.into()), &[0]].concat())).unwrap()
+    };
+    assert_eq!(line(7), "damaged Parquet file: 700 bytes of columns in 266 bytes; write the file again");
+    assert!(!line(2).contains("bytes of columns"), "{}", line(2));
 }
 
 #[test]
