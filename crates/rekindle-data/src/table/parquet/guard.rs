@@ -5,7 +5,7 @@
 //! looked at before memory is taken for it. Descriptions have to be what the format says: [`super::described`].
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
