@@ -106,7 +106,7 @@ fn recipes_of_images_have_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
-#[ignore = "not yet run to its end: cargo test -p rekindle-train --test train every_recipe_longer -- --ignored --nocapture"]
+#[ignore = "20 minutes: cargo test -p rekindle-train --test train every_recipe_longer -- --ignored --nocapture"]
 fn every_recipe_longer_has_the_same_bytes_on_any_number_of_threads() {
     assert!(has_images());
     assert!(every_recipe_is_the_same(|_, _| true, Length { batches: 10, epochs: 20 }, &OTHERS) >= 30);
