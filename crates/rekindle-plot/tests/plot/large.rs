@@ -2,6 +2,7 @@
 
 use rekindle_plot::{self as plot, Picture, Plot};
 use rekindle_tensor::Tensor;
+use rekindle_tensor::random::{Generator, with_generator};
 use std::time::Instant;
 
 /// Draws in both formats, within seconds and megabytes.
@@ -71,9 +72,10 @@ fn a_hundred_noisy_images_are_a_picture() {
 
 #[test]
 fn five_thousand_points_in_eight_panels_are_a_picture() {
-    let x = Tensor::rand([6000, 2]);
+    let (x, w) =
+        with_generator(&mut Generator::seeded(1), || (Tensor::rand([6000, 2]), Tensor::rand([2, 10])));
     let y = (x.select(1, 0) * 10.0).long();
-    let net = |x: &Tensor| (x.matmul(&Tensor::rand([2, 10])) * 4.0).softmax(1);
+    let net = |x: &Tensor| (x.matmul(&w) * 4.0).softmax(1);
     let panels = vec![("a", &x, &y); 12];
     let said = bounded("boundary", plot::decision_boundary(&net, &panels));
     assert!(said.svg().contains("aria-label=\"8 of 12 panels\""));
