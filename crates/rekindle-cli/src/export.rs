@@ -1,7 +1,7 @@
 //! `rekindle export`: the model of a run for other programs.
 
 use crate::Failure;
-use crate::output::say;
+use crate::output::{may_replace, say};
 use crate::weights;
 use rekindle::nn::replace_file;
 use rekindle::train::RunDir;
@@ -18,7 +18,7 @@ The weights alone are in the run already, for PyTorch, too: RUN/model.safetensor
 pub struct Args {
     /// The directory of a run, such as runs/iris-001
     run: PathBuf,
-    /// Write ONNX into this file, which is replaced
+    /// Write ONNX into this file; one that is called .onnx is replaced
     #[arg(long, value_name = "FILE", required = true)]
     onnx: PathBuf,
     #[command(flatten)]
@@ -29,6 +29,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let exported = args.weights.model(&RunDir::open(&args.run)?)?.onnx()?;
     let file = args.onnx.display();
+    may_replace(&args.onnx, &args.run)?;
+    if args.onnx.exists() && args.onnx.extension().is_none_or(|end| end != "onnx") {
+        return Err(Failure::failed(format!("{file}: exists, and is not called .onnx; choose another name")));
+    }
     replace_file(&args.onnx, &exported.bytes)
         .map_err(|e| Failure::failed(format!("{file}: cannot write: {e}")))?;
     say!("wrote {file}: takes {}; gives {}", listed(&exported.inputs), listed(&exported.outputs));

@@ -3,6 +3,7 @@
 use crate::Failure;
 use crate::output::{note, say};
 use rekindle::train::draft;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Draft a recipe for a table, a folder of images or a file of arrays; guesses are comments in it
@@ -35,7 +36,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let mut file = std::fs::File::create_new(path)?;
         std::io::Write::write_all(&mut file, draft.text.as_bytes())
     };
-    write().map_err(|e| Failure::failed(format!("{}: cannot write: {e}", path.display())))?;
+    write().map_err(|e| {
+        let file = path.display();
+        Failure::failed(match e.kind() {
+            ErrorKind::AlreadyExists => format!("{file}: exists already; choose another name"),
+            _ => format!("{file}: cannot write: {e}"),
+        })
+    })?;
     note(format_args!("wrote {0}; train it with `rekindle train {0}`", path.display()));
     Ok(())
 }

@@ -4,6 +4,7 @@ mod write;
 
 use crate::Failure;
 use crate::devices;
+use crate::output::may_replace;
 use crate::weights;
 use rekindle::data::images::ImageFolder;
 use rekindle::data::table::{CsvOptions, Table, TableReader};
@@ -52,6 +53,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let device = args.place.device()?;
     let model = args.weights.model(&RunDir::open(&args.run)?)?.on(device)?;
+    args.output.iter().try_for_each(|file| may_replace(file, &args.file))?;
     let format = Format::choose(args.format, args.output.as_deref())?;
     let mut writer = Writer::new(format, args.output.as_deref())?;
     let result = match model.signature.as_ref().map(|signature| &signature.input) {

@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_millis(20);
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rekindle serve runs/iris-001                     a page at http://127.0.0.1:8000, and an API
-  rekindle serve runs/iris-001 --port 0            any free port; the first line of the output says which
+  rekindle serve runs/iris-001 --port 0            any free port; the first line, when it is ready, says which
   curl http://127.0.0.1:8000/predict -H 'content-type: application/json' -d '{\"petal_length\": 1.4, ..}'
   curl http://127.0.0.1:8000/predict -H 'content-type: image/png' --data-binary @shoe.png
 
@@ -89,8 +89,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let address = SocketAddr::new(args.address, args.port);
     let signals = Signals::listen().map_err(|e| Failure::failed(format!("cannot listen to signals: {e}")))?;
     let server = Server::bind(model, &name, address, args.bounds.limits())?;
-    say!("http://{}", server.address());
-    finish();
+    let address = server.address();
+    let server = server.on_ready(move || {
+        say!("http://{address}");
+        finish();
+    });
     if !args.address.is_loopback() {
         note(format_args!(
             "warning: everyone who reaches {} can use this server: there are no passwords and no encryption",

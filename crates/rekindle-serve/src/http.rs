@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -50,8 +50,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             Problem::new(StatusCode::NOT_FOUND, "there is no such path; GET / is a page")
         })
         .method_not_allowed_fallback(|State(app): Shared, request: Request| async move {
+            let other = if request.method() == Method::POST { "GET" } else { "POST" };
             discard(request.into_body(), app.limits.body);
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has another method; see /openapi.json")
+            let message = format!("this path takes {other}; see /openapi.json");
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, message)
         })
         .with_state(app)
 }

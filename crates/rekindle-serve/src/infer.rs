@@ -276,9 +276,10 @@ fn table(encoder: &Encoder, limits: &Limits, inputs: &[Given]) -> Result<Tensor,
     for (i, column) in encoder.columns().iter().enumerate() {
         let say = |what: String| Problem::sample(format!("input `{}`: {what}", column.name));
         let mut named = inputs.iter().filter(|given| given.name == column.name);
-        let (Some(given), None) = (named.next(), named.next()) else {
-            return Err(say("it is to be there once".into()));
-        };
+        let given = named.next().ok_or_else(|| say("it is missing".into()))?;
+        if named.next().is_some() {
+            return Err(say("it is there twice".into()));
+        }
         given.is_of(datatype(&column.learned))?;
         let cells = values(given, limits)?;
         if i == 0 {

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use rekindle_train::{Error, Model};
 use std::convert::Infallible;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct Server {
     address: SocketAddr,
     app: Arc<App>,
     stop: Stop,
+    ready: Box<dyn FnOnce() + Send>,
 }
 
 /// Tells a server to stop.
@@ -60,11 +62,25 @@ impl Server {
     }
 
     pub(crate) fn of(app: App, address: SocketAddr) -> Result<Server, Error> {
-        let failed = |e| Error::Recipe(format!("cannot listen at {address}: {e}; choose another --port"));
+        let failed = |e: io::Error| {
+            let which = if e.kind() == ErrorKind::AddrNotAvailable { "--address" } else { "--port" };
+            Error::Recipe(format!("cannot listen at {address}: {e}; choose another {which}"))
+        };
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Server { listener, address, app: Arc::new(app), stop: Stop(watch::channel(false).0) })
+        Ok(Server {
+            listener,
+            address,
+            app: Arc::new(app),
+            stop: Stop(watch::channel(false).0),
+            ready: Box::new(|| ()),
+        })
+    }
+
+    /// Calls this as soon as requests are taken.
+    pub fn on_ready(self, ready: impl FnOnce() + Send + 'static) -> Server {
+        Server { ready: Box::new(ready), ..self }
     }
 
     /// Where it listens.
@@ -99,7 +115,11 @@ impl Server {
         let app = self.app;
         let warm = tokio::spawn({
             let app = app.clone();
-            async move { app.warm_up().await }
+            async move {
+                app.warm_up().await?;
+                (self.ready)();
+                Ok(())
+            }
         });
         let mut stopped = self.stop.0.subscribe();
         let graceful = GracefulShutdown::new();

@@ -123,9 +123,12 @@ impl RunDir {
         if run.config().is_file() {
             return Ok(run);
         }
-        let reason = match path.is_dir() {
-            true => "no run: there is no config.toml in it; `rekindle train` makes runs",
-            false => "no such directory; give the directory of a run, such as runs/circles-001",
+        let reason = if path.is_dir() {
+            "no run: there is no config.toml in it; `rekindle train` makes runs"
+        } else if path.exists() {
+            "a file; give the directory of a run, such as runs/circles-001"
+        } else {
+            "no such directory; give the directory of a run, such as runs/circles-001"
         };
         Err(wrong(path, reason))
     }

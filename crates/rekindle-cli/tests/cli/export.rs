@@ -85,6 +85,31 @@ fn weights_of_other_programs_are_asked_with_what_the_run_knows_about_its_data() 
 }
 
 #[test]
+fn neither_runs_nor_inputs_nor_other_files_are_overwritten() {
+    let folder = learned();
+    let before = |name: &str| (name.to_string(), bytes(&folder, name));
+    let kept =
+        ["run/model.safetensors", "run/config.toml", "run/checkpoints/last.ckpt", "iris.csv"].map(before);
+    let of_run = "a file of a run, which nothing overwrites; choose another name";
+    for file in &["run/model.safetensors", "run/config.toml", "run/checkpoints/last.ckpt"] {
+        for command in [&["export", "run", "--onnx"][..], &["predict", "run", "iris.csv", "--output"]] {
+            let output = folder.rekindle(&[command, &[file]].concat());
+            fails_with(&output, 1, &format!("error: {file}: {of_run}"));
+        }
+    }
+    let output = folder.rekindle(&["predict", "run", "iris.csv", "--output", "./iris.csv"]);
+    fails_with(&output, 1, "error: ./iris.csv: this is what is read; choose another name");
+    let output = folder.rekindle(&["export", "run", "--onnx", "iris.csv"]);
+    fails_with(&output, 1, "error: iris.csv: exists, and is not called .onnx; choose another name");
+    fails_with(&folder.rekindle(&["export", "run", "--onnx", "-"]), 1, "error: -: not a name of a file");
+    kept.iter().for_each(|(name, bytes_before)| assert!(bytes(&folder, name) == *bytes_before, "{name}"));
+    for _ in 0..2 {
+        succeeds(&folder.rekindle(&["export", "run", "--onnx", "again.onnx"]));
+        succeeds(&folder.rekindle(&["predict", "run", "iris.csv", "--output", "again.csv"]));
+    }
+}
+
+#[test]
 fn pickles_and_weights_of_other_nets_are_refused() {
     let folder = learned();
     let refused = |weights: &str, code, message: &str| {

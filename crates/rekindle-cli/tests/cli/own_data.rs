@@ -287,7 +287,7 @@ fn a_drafted_recipe_says_what_it_guessed_and_is_never_overwritten() {
     fails_with(
         &folder.rekindle(&["init", "iris.csv", "--output", "iris.toml"]),
         1,
-        "iris.toml: cannot write: ",
+        "iris.toml: exists already; choose another name",
     );
     fails_with(&folder.rekindle(&["init", "iris.csv", "--label", "specis"]), 1, "did you mean `species`?");
     fails_with(&folder.rekindle(&["init", "no.csv"]), 1, "no.csv: ");
