@@ -1,7 +1,8 @@
 //! `rekindle export`: the model of a run for other programs.
 
 use crate::Failure;
-use crate::output::{may_replace, say};
+use crate::output::say;
+use crate::replace::may_replace;
 use crate::weights;
 use rekindle::nn::replace_file;
 use rekindle::train::RunDir;

@@ -12,6 +12,7 @@ mod inspect;
 mod output;
 mod plot;
 mod predict;
+mod replace;
 mod serve;
 mod shell;
 mod signals;

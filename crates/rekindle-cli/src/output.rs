@@ -1,10 +1,8 @@
 //! The one place that writes to standard output: a reader that goes away or a full disk is no panic.
 
-use crate::Failure;
 use rekindle::plot::Terminal;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::Path;
 use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,23 +14,6 @@ macro_rules! say {
     };
 }
 pub(crate) use say;
-
-/// Whether a command may write into this file, also if there is one: not into what it reads, and not into a run, which nothing overwrites.
-pub fn may_replace(file: &Path, read: &Path) -> Result<(), Failure> {
-    let refuse = |what| Err(Failure::failed(format!("{}: {what}; choose another name", file.display())));
-    if file == Path::new("-") {
-        return refuse("not a name of a file");
-    }
-    let Ok(real) = file.canonicalize() else { return Ok(()) };
-    if read.canonicalize().is_ok_and(|read| read == real) {
-        return refuse("this is what is read");
-    }
-    let is_run = |folder: &Path| folder.join("config.toml").is_file() && folder.join("metrics.csv").is_file();
-    match real.ancestors().skip(1).take(2).any(is_run) {
-        true => refuse("a file of a run, which nothing overwrites"),
-        false => Ok(()),
-    }
-}
 
 /// What pictures as text are drawn on: colours only where a person sees them and has not refused them
 /// (<https://no-color.org>).

@@ -4,7 +4,7 @@ mod write;
 
 use crate::Failure;
 use crate::devices;
-use crate::output::may_replace;
+use crate::replace::may_replace;
 use crate::weights;
 use rekindle::data::images::ImageFolder;
 use rekindle::data::table::{CsvOptions, Table, TableReader};

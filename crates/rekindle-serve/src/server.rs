@@ -117,7 +117,10 @@ impl Server {
             let app = app.clone();
             async move {
                 app.warm_up().await?;
-                (self.ready)();
+                // It may have been told to stop meanwhile.
+                if app.is_ready() {
+                    (self.ready)();
+                }
                 Ok(())
             }
         });

@@ -50,6 +50,10 @@ impl Weights {
 /// Written when a run is finished; when the first one is there, everything is.
 const REPORTS: [&str; 3] = ["report.json", "report.txt", "model-card.md"];
 
+/// How the files begin that lie in a run's directory itself.
+const FILES: [&str; 6] =
+    ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report", "model-card"];
+
 /// What is not true of a run that goes on: its reports, and the weights that it had ended with.
 const STALE: [&str; 4] = [REPORTS[0], REPORTS[1], REPORTS[2], "model.safetensors"];
 
@@ -131,6 +135,16 @@ impl RunDir {
             "no such directory; give the directory of a run, such as runs/circles-001"
         };
         Err(wrong(path, reason))
+    }
+
+    /// Whether a file is a run's: has the name and the place of something that runs write.
+    pub fn keeps(file: &Path) -> bool {
+        let run_at = |folder: &Path| Self::open(folder).ok();
+        let is_file = |name: &&str| Path::new(name).file_stem() == file.file_stem();
+        let Some(folder) = file.parent() else { return false };
+        let around = folder.parent().and_then(run_at);
+        FILES.iter().any(is_file) && run_at(folder).is_some()
+            || around.is_some_and(|run| [run.plots(), run.checkpoints()].contains(&folder.to_path_buf()))
     }
 
     /// Keeps other processes from training this run at the same time.
@@ -283,11 +297,9 @@ impl RunDir {
 
     /// The reports and the final weights are not those of the net that is trained on; temporary files are what a killed process left.
     fn remove_what_is_not_true_any_more(&self) -> Result<(), Error> {
-        let names =
-            ["config.toml", "metrics", "best.safetensors", "model.safetensors", "report", "model-card"];
         // A run that is only judged yet writes no checkpoint, which would do this.
         let checkpoints = self.checkpoints();
-        for (folder, names) in [(&self.path, &names[..]), (&checkpoints, &CHECKPOINTS)] {
+        for (folder, names) in [(&self.path, &FILES[..]), (&checkpoints, &CHECKPOINTS)] {
             if folder.is_dir() {
                 remove_remains(folder, names)
                     .map_err(|e| wrong(folder, format!("cannot remove temporary files: {e}")))?;

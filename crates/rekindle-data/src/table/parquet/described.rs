@@ -6,157 +6,73 @@
 
 use std::io::{self, Read};
 
-use super::thrift::{BINARY, DOUBLE, I8, I16, I32, I64, Kind, LIST, STRUCT, Thrift};
-use Holds::{Boolean, List, Plain, Struct};
+use super::thrift::{self, BINARY, Kind, LIST, STRUCT, Thrift};
+use Holds::{Boolean, List, Other, Plain, Struct};
 
 /// What a field holds.
 pub(super) enum Holds {
+    /// A number of one of its types, a text, or a struct of which nothing is looked at.
     Plain(Kind),
     Boolean,
     Struct(Described),
     List(&'static Holds),
+    /// There is no such field; whatever it is, it is passed over, as the crate does.
+    Other,
 }
 
-/// The fields of a struct that the crate knows, by their numbers; it passes over others, as we do.
-pub(super) type Described = &'static [(i64, Holds)];
+/// The fields of a struct that the crate knows, the first of which has the number 1.
+pub(super) type Described = &'static [Holds];
+
+const I8: Holds = Plain(thrift::I8);
+const I16: Holds = Plain(thrift::I16);
+const I32: Holds = Plain(thrift::I32);
+const I64: Holds = Plain(thrift::I64);
+const DOUBLE: Holds = Plain(thrift::DOUBLE);
+const TEXT: Holds = Plain(BINARY);
+const EMPTY: Holds = Struct(&[]);
+/// Statistics of pages.
+const PASSED: Holds = Plain(STRUCT);
 
 /// The description at the end of a file.
+#[rustfmt::skip]
 pub(super) const FILE: Described = &[
-    (1, Plain(I32)),
-    (2, List(&Struct(COLUMN))),
-    (3, Plain(I64)),
-    (4, List(&Struct(ROW_GROUP))),
-    (5, List(&Struct(&[(1, Plain(BINARY)), (2, Plain(BINARY))]))),
-    (6, Plain(BINARY)),
-    (7, List(&Struct(&[(1, EMPTY), (2, EMPTY)]))),
+    I32, List(&Struct(COLUMN)), I64, List(&Struct(ROW_GROUP)), PAIRS, TEXT, List(&Struct(&[EMPTY, EMPTY])),
 ];
 
-/// The description before a page; its statistics are passed over.
+/// The description before a page.
+#[rustfmt::skip]
 pub(super) const PAGE: Described = &[
-    (1, Plain(I32)),
-    (2, Plain(I32)),
-    (3, Plain(I32)),
-    (4, Plain(I32)),
-    (5, Struct(&[(1, Plain(I32)), (2, Plain(I32)), (3, Plain(I32)), (4, Plain(I32)), (5, Plain(STRUCT))])),
-    (6, EMPTY),
-    (7, Struct(&[(1, Plain(I32)), (2, Plain(I32)), (3, Boolean)])),
-    (
-        8,
-        Struct(&[
-            (1, Plain(I32)),
-            (2, Plain(I32)),
-            (3, Plain(I32)),
-            (4, Plain(I32)),
-            (5, Plain(I32)),
-            (6, Plain(I32)),
-            (7, Boolean),
-            (8, Plain(STRUCT)),
-        ]),
-    ),
+    I32, I32, I32, I32,
+    Struct(&[I32, I32, I32, I32, PASSED]), EMPTY, Struct(&[I32, I32, Boolean]),
+    Struct(&[I32, I32, I32, I32, I32, I32, Boolean, PASSED]),
 ];
 
-const EMPTY: Holds = Struct(&[]);
+const PAIRS: Holds = List(&Struct(&[TEXT, TEXT]));
 
-const COLUMN: Described = &[
-    (1, Plain(I32)),
-    (2, Plain(I32)),
-    (3, Plain(I32)),
-    (4, Plain(BINARY)),
-    (5, Plain(I32)),
-    (6, Plain(I32)),
-    (7, Plain(I32)),
-    (8, Plain(I32)),
-    (9, Plain(I32)),
-    (10, Struct(MEANING)),
-];
+const COLUMN: Described = &[I32, I32, I32, TEXT, I32, I32, I32, I32, I32, Struct(MEANING)];
 
-/// One of these; those that are not here have no fields.
+/// One of these.
+#[rustfmt::skip]
 const MEANING: Described = &[
-    (1, EMPTY),
-    (2, EMPTY),
-    (3, EMPTY),
-    (4, EMPTY),
-    (5, Struct(&[(1, Plain(I32)), (2, Plain(I32))])),
-    (6, EMPTY),
-    (7, TIME),
-    (8, TIME),
-    (10, Struct(&[(1, Plain(I8)), (2, Boolean)])),
-    (11, EMPTY),
-    (12, EMPTY),
-    (13, EMPTY),
-    (14, EMPTY),
-    (15, EMPTY),
-    (16, Struct(&[(1, Plain(I8))])),
-    (17, Struct(&[(1, Plain(BINARY))])),
-    (18, Struct(&[(1, Plain(BINARY)), (2, Plain(I32))])),
-    (19, EMPTY),
+    EMPTY, EMPTY, EMPTY, EMPTY, Struct(&[I32, I32]), EMPTY, TIME, TIME, Other, Struct(&[I8, Boolean]),
+    EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, Struct(&[I8]), Struct(&[TEXT]), Struct(&[TEXT, I32]), EMPTY,
 ];
 
-const TIME: Holds = Struct(&[(1, Boolean), (2, Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]))]);
+const TIME: Holds = Struct(&[Boolean, Struct(&[EMPTY, EMPTY, EMPTY])]);
 
-const ROW_GROUP: Described = &[
-    (1, List(&Struct(CHUNK))),
-    (2, Plain(I64)),
-    (3, Plain(I64)),
-    (4, List(&Struct(&[(1, Plain(I32)), (2, Boolean), (3, Boolean)]))),
-    (5, Plain(I64)),
-    (6, Plain(I64)),
-    (7, Plain(I16)),
-];
+const ROW_GROUP: Described =
+    &[List(&Struct(CHUNK)), I64, I64, List(&Struct(&[I32, Boolean, Boolean])), I64, I64, I16];
 
-const CHUNK: Described = &[
-    (1, Plain(BINARY)),
-    (2, Plain(I64)),
-    (3, Struct(CHUNK_METADATA)),
-    (4, Plain(I64)),
-    (5, Plain(I32)),
-    (6, Plain(I64)),
-    (7, Plain(I32)),
-    (9, Plain(BINARY)),
-];
+const CHUNK: Described = &[TEXT, I64, Struct(CHUNK_METADATA), I64, I32, I64, I32, Other, TEXT];
 
+#[rustfmt::skip]
 const CHUNK_METADATA: Described = &[
-    (1, Plain(I32)),
-    (2, List(&Plain(I32))),
-    (3, List(&Plain(BINARY))),
-    (4, Plain(I32)),
-    (5, Plain(I64)),
-    (6, Plain(I64)),
-    (7, Plain(I64)),
-    (8, List(&Struct(&[(1, Plain(BINARY)), (2, Plain(BINARY))]))),
-    (9, Plain(I64)),
-    (10, Plain(I64)),
-    (11, Plain(I64)),
-    (12, Struct(STATISTICS)),
-    (13, List(&Struct(&[(1, Plain(I32)), (2, Plain(I32)), (3, Plain(I32))]))),
-    (14, Plain(I64)),
-    (15, Plain(I32)),
-    (16, Struct(&[(1, Plain(I64)), (2, List(&Plain(I64))), (3, List(&Plain(I64)))])),
-    (17, Struct(&[(1, Struct(BOX)), (2, List(&Plain(I32)))])),
+    I32, List(&I32), List(&TEXT), I32, I64, I64, I64, PAIRS, I64, I64, I64,
+    Struct(STATISTICS), List(&Struct(&[I32, I32, I32])), I64, I32,
+    Struct(&[I64, List(&I64), List(&I64)]), Struct(&[Struct(&[DOUBLE; 8]), List(&I32)]),
 ];
 
-const STATISTICS: Described = &[
-    (1, Plain(BINARY)),
-    (2, Plain(BINARY)),
-    (3, Plain(I64)),
-    (4, Plain(I64)),
-    (5, Plain(BINARY)),
-    (6, Plain(BINARY)),
-    (7, Boolean),
-    (8, Boolean),
-    (9, Plain(I64)),
-];
-
-const BOX: Described = &[
-    (1, Plain(DOUBLE)),
-    (2, Plain(DOUBLE)),
-    (3, Plain(DOUBLE)),
-    (4, Plain(DOUBLE)),
-    (5, Plain(DOUBLE)),
-    (6, Plain(DOUBLE)),
-    (7, Plain(DOUBLE)),
-    (8, Plain(DOUBLE)),
-];
+const STATISTICS: Described = &[TEXT, TEXT, I64, I64, TEXT, TEXT, Boolean, Boolean, I64];
 
 /// Reads a struct, which has to be as it is described.
 pub(super) fn check<R: Read>(thrift: &mut Thrift<R>, described: Described, depth: usize) -> io::Result<()> {
@@ -171,9 +87,10 @@ pub(super) fn check_field<R: Read>(
     kind: Kind,
     depth: usize,
 ) -> io::Result<bool> {
-    match described.iter().find(|(known, _)| *known == number) {
-        Some((_, holds)) => holds.check(thrift, kind, depth).map(|()| true),
-        None => Ok(false),
+    let known = usize::try_from(number - 1).ok().and_then(|i| described.get(i));
+    match known {
+        None | Some(Other) => Ok(false),
+        Some(holds) => holds.check(thrift, kind, depth).map(|()| true),
     }
 }
 
